@@ -1,0 +1,185 @@
+"""Variance of the AUC from structural components: DeLong's, and Obuchowski's where patients have several cases.
+
+A case of the class has the share of the others that it outranks, V10; any other case has the share of the
+class that outranks it, V01. Their deviations from the AUC, summed by patient, carry every variance here: of
+one AUC, of a difference between models on the same cases, of the macro mean over classes, of a mean over folds.
+With one case a patient they give DeLong's variance to the last digits.
+
+DeLong 1988, doi:10.2307/2531595; mid-ranks: Sun and Xu 2014, doi:10.1109/LSP.2014.2337313;
+several cases a patient: Obuchowski 1997, doi:10.2307/2533958.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+from scipy import stats
+
+from .resampling import LEVEL, sum_by_patient
+
+
+@dataclass(frozen=True, eq=False)
+class Components:
+    """The AUCs of several curves of the same cases, and each patient's part in their error.
+
+    A curve is a model, or a difference of two. ``positive`` and ``negative`` are the summed deviations of V10
+    and V01 over the number of cases, each times sqrt(I / (I - 1)) for the I patients that have such a case.
+    ``shared`` corrects the product of the two to Obuchowski's factor of all patients. ``folds`` counts the
+    samples that the AUC is a mean of. NaN where the class is absent or alone; components are also NaN where
+    fewer than two patients have such a case.
+    """
+
+    auc: Float[np.ndarray, "curves classes"]
+    positive: Float[np.ndarray, "patients curves classes"]
+    negative: Float[np.ndarray, "patients curves classes"]
+    shared: Float[np.ndarray, "patients classes"]
+    folds: Int[np.ndarray, " classes"]
+
+    @property
+    def variance(self) -> Float[np.ndarray, "curves classes"]:
+        """The variance of each AUC, or of each difference."""
+        squares = ((self.positive + self.negative) ** 2).sum(axis=0)
+        return np.maximum(squares + self._correction, 0.0)
+
+    @property
+    def macro(self) -> Float[np.ndarray, " curves"]:
+        """The mean over classes; NaN when a class has no AUC."""
+        return np.asarray(self.auc.mean(axis=1))
+
+    @property
+    def macro_variance(self) -> Float[np.ndarray, " curves"]:
+        """The variance of the mean over classes, which share their cases and so their error."""
+        squares = ((self.positive + self.negative).mean(axis=2) ** 2).sum(axis=0)
+        return np.maximum(squares + self._correction.sum(axis=1) / self.auc.shape[1] ** 2, 0.0)
+
+    @property
+    def _correction(self) -> Float[np.ndarray, "curves classes"]:
+        return 2 * np.einsum("pk,pck->ck", self.shared, self.positive * self.negative)
+
+    def difference(self, first: Sequence[int], second: Sequence[int]) -> "Components":
+        """Curve by curve, first minus second, on the same cases."""
+        a, b = list(first), list(second)
+        return Components(
+            self.auc[a] - self.auc[b],
+            self.positive[:, a] - self.positive[:, b],
+            self.negative[:, a] - self.negative[:, b],
+            self.shared,
+            self.folds,
+        )
+
+
+def structural_components(
+    scores: Float[np.ndarray, "cases curves classes"],
+    positive: Bool[np.ndarray, "cases classes"],
+    patients: Int[np.ndarray, " cases"],
+    folds: Int[np.ndarray, " cases"] | None = None,
+) -> Components:
+    """Compare each class with the rest by its own score; a higher score speaks for the class.
+
+    With several ``folds`` each AUC is the mean over the folds in which it can be had, and since folds share
+    no patients their variances add: var = sum(var_k) / K^2.
+    """
+    folds = np.zeros(len(patients), np.int64) if folds is None else folds
+    inside = [folds == fold for fold in np.unique(folds)]
+    return _mean_over_folds([_of_sample(scores[rows], positive[rows], patients[rows]) for rows in inside])
+
+
+def interval(
+    value: Float[np.ndarray, "*shape"], variance: Float[np.ndarray, "*shape"]
+) -> tuple[Float[np.ndarray, "*shape"], Float[np.ndarray, "*shape"]]:
+    """Low and high of an AUC by the normal distribution, clipped to [0, 1]."""
+    half = stats.norm.ppf((1 + LEVEL) / 2) * np.sqrt(variance)
+    return np.clip(value - half, 0, 1), np.clip(value + half, 0, 1)
+
+
+def z_test(
+    difference: Float[np.ndarray, "*shape"], variance: Float[np.ndarray, "*shape"]
+) -> tuple[Float[np.ndarray, "*shape"], Float[np.ndarray, "*shape"]]:
+    """z and two-sided p of a difference; equal AUCs give 0 and 1, also without variance."""
+    z = _ratio(difference, np.sqrt(variance))
+    return z, np.asarray(2 * stats.norm.sf(np.abs(z)))
+
+
+def unpaired_test(
+    first: Components, second: Components
+) -> tuple[
+    Float[np.ndarray, "curves classes"],
+    Float[np.ndarray, "curves classes"],
+    Float[np.ndarray, "curves classes"],
+]:
+    """t, Welch's degrees of freedom and two-sided p for AUCs of different patients.
+
+    The distribution is that of R's pROC: Robin 2011, doi:10.1186/1471-2105-12-77.
+    """
+    a, b = first.variance, second.variance
+    t = _ratio(first.auc - second.auc, np.sqrt(a + b))
+    with np.errstate(invalid="ignore"):
+        freedom = (a + b) ** 2 / (a**2 / (len(first.positive) - 1) + b**2 / (len(second.positive) - 1))
+    p = np.where(t == 0, 1.0, np.where(np.isinf(t), 0.0, 2 * stats.t.sf(np.abs(t), freedom)))
+    return t, freedom, p
+
+
+def _ratio(
+    difference: Float[np.ndarray, "*shape"], error: Float[np.ndarray, "*shape"]
+) -> Float[np.ndarray, "*shape"]:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(difference == 0, 0.0, difference / error)
+
+
+def _of_sample(
+    scores: Float[np.ndarray, "cases curves classes"],
+    positive: Bool[np.ndarray, "cases classes"],
+    patients: Int[np.ndarray, " cases"],
+) -> Components:
+    names, codes = np.unique(patients, return_inverse=True)
+    parts = [_of_class(scores[:, :, k], positive[:, k], codes, len(names)) for k in range(positive.shape[1])]
+    auc, over, under, shared = (np.stack(arrays, axis=-1) for arrays in zip(*parts, strict=True))
+    folds = (~np.isnan(auc)).any(axis=0).astype(np.int64)
+    return Components(auc, over, under, np.broadcast_to(shared, (len(names), len(shared))), folds)
+
+
+def _of_class(
+    scores: Float[np.ndarray, "cases curves"],
+    positive: Bool[np.ndarray, " cases"],
+    patients: Int[np.ndarray, " cases"],
+    count: int,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    m, n, curves = int(positive.sum()), int((~positive).sum()), scores.shape[1]
+    if not m or not n:
+        nothing = np.full((count, curves), np.nan)
+        return np.full(curves, np.nan), nothing, nothing, np.asarray(np.nan)
+    ranks = stats.rankdata(scores, axis=0)
+    beaten = ranks[positive] - stats.rankdata(scores[positive], axis=0)
+    beating = m - (ranks[~positive] - stats.rankdata(scores[~positive], axis=0))
+    auc = beaten.sum(axis=0) / (m * n)
+    with_class, without = _correction(patients[positive]), _correction(patients[~positive])
+    over = sum_by_patient(beaten / n - auc, patients[positive], count) * np.sqrt(with_class) / m
+    under = sum_by_patient(beating / m - auc, patients[~positive], count) * np.sqrt(without) / n
+    return auc, over, under, np.asarray(_correction(patients) / np.sqrt(with_class * without) - 1)
+
+
+def _correction(patients: Int[np.ndarray, " cases"]) -> float:
+    """Give I / (I - 1) for I different patients, NaN for one."""
+    count = len(np.unique(patients))
+    return count / (count - 1) if count > 1 else np.nan
+
+
+def _mean_over_folds(samples: list[Components]) -> Components:
+    used = np.stack([sample.folds > 0 for sample in samples])
+    count = used.sum(axis=0)
+    weight = np.where(count > 0, 1 / np.maximum(count, 1), np.nan)
+
+    def weighted(name: str) -> list[np.ndarray]:
+        return [
+            np.where(kept, getattr(sample, name), 0.0) * weight
+            for sample, kept in zip(samples, used, strict=True)
+        ]
+
+    return Components(
+        auc=np.sum(weighted("auc"), axis=0),
+        positive=np.concatenate(weighted("positive")),
+        negative=np.concatenate(weighted("negative")),
+        shared=np.concatenate([np.where(kept, s.shared, 0.0) for s, kept in zip(samples, used, strict=True)]),
+        folds=count,
+    )

@@ -1,0 +1,175 @@
+"""The radiomics of a region: filters, classes and names of PyRadiomics, on flat images."""
+
+import hashlib
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from ..records import FeatureRow, Region, Xray
+from ..settings import RadiomicsSettings
+from . import filters
+from .intensity import first_order
+from .parameters import Parameters, default_parameters, read_parameters
+from .patch import Box, Film, Patch, box_of, discretise, inside_box, prepare_film
+from .shape import shape2d
+from .texture import texture_features
+
+DEFINITIONS = "2026.1"  # raise it when any value may change
+_BINS_FINE = (16, 128)
+
+
+@dataclass(frozen=True)
+class Radiomics:
+    """An extractor (see records.Extractor) of 2-D radiomics with the given parameters."""
+
+    parameters: Parameters
+
+    @classmethod
+    def from_settings(cls, settings: RadiomicsSettings, folder: Path) -> "Radiomics":
+        """The study's grey policy and filters, or its PyRadiomics parameter file in place of all of them."""
+        if settings.params is not None:
+            return cls(read_parameters(folder / settings.params))
+        return cls(default_parameters(settings))
+
+    @property
+    def name(self) -> str:
+        """The name of the table."""
+        return "radiomics"
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the parameters and the version of the definitions."""
+        return hashlib.sha256(f"{DEFINITIONS} {self.parameters!r}".encode()).hexdigest()
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """``<image>_<class>_<feature>``, shape once and of the original image."""
+        listed = [
+            f"original_shape2D_{feature}" for feature in dict(self.parameters.classes).get("shape2D", ())
+        ]
+        for image in _image_names(self.parameters):
+            for group, features in self.parameters.classes:
+                if group != "shape2D":
+                    listed += [f"{image}_{group}_{feature}" for feature in features]
+        return tuple(listed)
+
+    def rows(self, xray: Xray, regions: Sequence[Region]) -> list[FeatureRow]:
+        """One row a region; a value does not depend on the other regions of the film."""
+        p = self.parameters
+        film = prepare_film(xray, normalise=p.normalise, scale=p.scale, outliers=p.outliers)
+        return [self._row(film, region) for region in regions]
+
+    def _row(self, film: Film, region: Region) -> FeatureRow:
+        box = box_of(region.inside)
+        inside = inside_box(region, box)
+        too_small = self._too_small(inside)
+        if too_small:
+            return FeatureRow(np.full(len(self.names), np.nan), dict.fromkeys(self.names, too_small))
+        values: dict[str, float] = {}
+        warnings: list[str] = []
+        classes = dict(self.parameters.classes)
+        if "shape2D" in classes:
+            shape = shape2d(inside, film.spacing_mm or (1.0, 1.0))
+            values |= {f"original_shape2D_{name}": value for name, value in shape.items()}
+        for image, pixels in _derived(film, box, self.parameters):
+            patch = Patch(pixels, inside)
+            values |= self._of_patch(image, patch, film, warnings)
+        row = np.array([values.get(name, math.nan) for name in self.names])
+        undefined = {
+            name: _REASONS.get(name.split("_")[-2], "not defined for this region")
+            for name, value in zip(self.names, row, strict=True)
+            if not math.isfinite(value)
+        }
+        row[~np.isfinite(row)] = np.nan
+        return FeatureRow(row, undefined, tuple(warnings))
+
+    def _of_patch(self, image: str, patch: Patch, film: Film, warnings: list[str]) -> dict[str, float]:
+        p = self.parameters
+        classes = dict(p.classes)
+        greys = patch.pixels[patch.inside]
+        of_pixels = discretise(greys, bin_width=p.bin_width, bin_count=p.bin_count)
+        if image == "original" and p.bin_width is not None:
+            warnings += _bin_warning(greys, int(of_pixels.max()), p.bin_width)
+        found: dict[str, dict[str, float]] = {}
+        if "firstorder" in classes:
+            area = math.prod(film.spacing_mm) if film.spacing_mm else 1.0
+            found["firstorder"] = first_order(greys, of_pixels, pixel_area=area, shift=p.shift)
+        levels = np.zeros(patch.inside.shape, dtype=np.int32)
+        levels[patch.inside] = of_pixels
+        found |= texture_features(levels, classes, distances=p.distances, alpha=p.alpha)
+        return {
+            f"{image}_{group}_{name}": v for group, features in found.items() for name, v in features.items()
+        }
+
+    def _too_small(self, inside: np.ndarray) -> str:
+        pixels, dimensions = int(inside.sum()), sum(size > 1 for size in inside.shape)
+        if pixels < self.parameters.minimum_size:
+            return f"the region has {pixels} pixels, fewer than minimumROISize {self.parameters.minimum_size}"
+        if dimensions < self.parameters.minimum_dimensions and self.parameters.minimum_dimensions > 1:
+            return f"the region extends in {dimensions} dimensions, fewer than minimumROIDimensions"
+        return ""
+
+
+_REASONS = {
+    "glcm": "no two pixels of the region are neighbours",
+    "ngtdm": "no pixel of the region has a neighbour in it",
+    "shape2D": "a single pixel has no axes",
+}
+
+
+def _image_names(parameters: Parameters) -> Iterator[str]:
+    for image, options in parameters.images:
+        given = dict(options)
+        if image == "wavelet":
+            for level in range(1, given["level"] + 1):
+                suffix = "" if level == 1 else str(level)
+                yield from (f"wavelet{suffix}-{band}" for band in ("LH", "HL", "HH"))
+            yield "wavelet-LL" if given["level"] == 1 else f"wavelet{given['level']}-LL"
+        elif image == "log":
+            yield from (
+                _log_name(sigma, unit) for unit in ("px", "mm") for sigma in given.get(_SIGMA[unit], ())
+            )
+        else:
+            yield image
+
+
+def _derived(film: Film, box: Box, parameters: Parameters) -> Iterator[tuple[str, np.ndarray]]:
+    for image, options in parameters.images:
+        given = dict(options)
+        if image == "wavelet":
+            for level in range(1, given["level"] + 1):
+                suffix = "" if level == 1 else str(level)
+                bands = filters.wavelet_bands(film, box, wavelet=given["wavelet"], level=level)
+                wanted = ("LH", "HL", "HH") + (("LL",) if level == given["level"] else ())
+                yield from ((f"wavelet{suffix}-{band}", bands[band]) for band in wanted)
+        elif image == "log":
+            for unit in ("px", "mm"):
+                for sigma in given.get(_SIGMA[unit], ()):
+                    yield (
+                        _log_name(sigma, unit),
+                        filters.log(film, box, sigma=float(sigma), in_mm=unit == "mm"),
+                    )
+        elif image == "gradient":
+            yield image, filters.gradient(film, box, use_spacing=given.get("gradientUseSpacing", True))
+        else:
+            yield image, getattr(filters, image)(film, box)
+
+
+_SIGMA = {"px": "sigma_px", "mm": "sigma"}
+
+
+def _log_name(sigma: float, unit: str) -> str:
+    return f"log-sigma-{float(sigma)}-{unit}-2D".replace(".", "-")
+
+
+def _bin_warning(greys: np.ndarray, bins: int, width: float) -> list[str]:
+    if _BINS_FINE[0] <= bins <= _BINS_FINE[1]:
+        return []
+    proposal = float(f"{(float(greys.max()) - float(greys.min())) / 32:.2g}")
+    return [
+        f"binWidth {width:g} gives {bins} bins, outside 16-128; binWidth {proposal:g} would give about 32"
+    ]

@@ -1,0 +1,85 @@
+"""The table of the eight models: name -> estimator and what is searched. Adding a model is one line."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from lightgbm import LGBMClassifier
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.neural_network import MLPClassifier
+from sklearn.svm import SVC
+from sklearn.utils.validation import check_is_fitted, validate_data
+from xgboost import XGBClassifier
+
+from .split import grouped_folds, train_and_test
+
+Grid = Mapping[str, Sequence[Any]]
+
+
+@dataclass(frozen=True)
+class Learner:
+    """One model: its full name, an unfitted estimator for a seed, and the grid its tuning walks.
+
+    ``grouped`` estimators split their own rows (``cv``) and are given folds that keep patients together.
+    """
+
+    title: str
+    make: Callable[[int], BaseEstimator]
+    grid: Grid
+    grouped: bool = False
+
+
+# fmt: off
+LEARNERS: dict[str, Learner] = {
+    "lr": Learner("Logistic regression", lambda seed: LogisticRegression(max_iter=2000, random_state=seed), {"C": [0.01, 0.1, 1.0, 10.0]}),
+    "svm": Learner("Support vector machine", lambda _: CalibratedClassifierCV(SVC(), ensemble=False), {"estimator__C": [0.1, 1.0, 10.0]}, grouped=True),
+    "knn": Learner("K nearest neighbours", lambda _: KNeighborsClassifier(), {"n_neighbors": [5, 11, 21]}),
+    "rf": Learner("Random forest", lambda seed: RandomForestClassifier(200, random_state=seed), {"min_samples_leaf": [1, 5]}),
+    "et": Learner("Extra trees", lambda seed: ExtraTreesClassifier(200, random_state=seed), {"min_samples_leaf": [1, 5]}),
+    "xgb": Learner("XGBoost", lambda seed: XGBClassifier(n_estimators=100, learning_rate=0.1, nthread=1, random_state=seed), {"max_depth": [2, 4]}),
+    "lgbm": Learner("LightGBM", lambda seed: LGBMClassifier(n_estimators=100, learning_rate=0.05, n_jobs=1, random_state=seed, deterministic=True, force_row_wise=True, verbose=-1), {"num_leaves": [4, 15]}),
+    "mlp": Learner("Multilayer perceptron", lambda seed: MLPClassifier((32,), solver="lbfgs", max_iter=1000, random_state=seed), {"alpha": [0.01, 1.0]}),
+}
+# fmt: on
+
+
+class FrequenciesIfEmpty(ClassifierMixin, BaseEstimator):
+    """A classifier that, when the selection kept no column, answers with the class frequencies of training.
+
+    A ``grouped`` estimator's ``cv`` is set to folds of its rows that keep patients together.
+    """
+
+    def __init__(self, estimator: BaseEstimator, grouped: bool = False, seed: int = 0):
+        self.estimator = estimator
+        self.grouped = grouped
+        self.seed = seed
+
+    def fit(self, X: Any, y: Any, groups: Any = None) -> Self:
+        """Fit the classifier, or count the classes."""
+        X, y = validate_data(self, X, y, ensure_min_features=0)
+        self.classes_, counts = np.unique(y, return_counts=True)
+        self.frequencies_ = counts / counts.sum()
+        self.estimator_ = None
+        if X.shape[1] > 0:
+            self.estimator_ = clone(self.estimator)
+            if self.grouped and groups is not None:
+                self.estimator_.set_params(cv=train_and_test(grouped_folds(y, groups, 3, self.seed)))
+            self.estimator_.fit(X, y)
+        return self
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Rows x classes."""
+        check_is_fitted(self)
+        X = validate_data(self, X, reset=False, ensure_min_features=0)
+        if self.estimator_ is None:
+            return np.tile(self.frequencies_, (len(X), 1))
+        return np.asarray(self.estimator_.predict_proba(X), dtype=np.float64)
+
+    def predict(self, X: Any) -> np.ndarray:
+        """The class of largest probability."""
+        return self.classes_[self.predict_proba(X).argmax(axis=1)]

@@ -1,0 +1,98 @@
+"""Patient-grouped cohorts and folds; cohorts are frozen to a file, and what is shut stays shut."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from sklearn.model_selection import StratifiedGroupKFold
+
+from ..errors import Fault, InvalidInput
+from ..records import TRAINING, Split, Study
+from ..settings import Settings
+from ..storage import write_atomically
+
+
+def make_split(study: Study, settings: Settings, frozen: Path) -> Split:
+    """Cohorts as the table gives them or as drawn once and frozen; outer folds of the training cohort.
+
+    ``frozen`` is written at the first call and read at every later one, whatever the seed; it is refused
+    when the table of cases is no longer the one it was drawn for.
+    """
+    table = pd.DataFrame(
+        {
+            "case_id": [case.case_id for case in study.cases],
+            "patient_id": [case.patient_id for case in study.cases],
+            "cohort": [case.cohort for case in study.cases],
+            "truth": [case.label for case in study.cases],
+        }
+    ).set_index("case_id")
+    table["cohort"] = _frozen_cohorts(table, settings, frozen)
+    table["fold"] = _folds(table, settings)
+    return Split(table, study.classes, settings.seed)
+
+
+def grouped_folds(y: np.ndarray, groups: np.ndarray, folds: int, seed: int) -> list[np.ndarray]:
+    """Row numbers of each fold: stratified by class, no group in two folds, at most one fold a group."""
+    most = min(len(np.unique(groups[y == label])) for label in np.unique(y))
+    splitter = StratifiedGroupKFold(max(2, min(folds, most)), shuffle=True, random_state=seed)
+    return [test for _, test in splitter.split(np.zeros(len(y)), y, groups)]
+
+
+def train_and_test(folds: list[np.ndarray]) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Each fold's complement and the fold itself: scikit-learn's form of a fixed split."""
+    everything = np.sort(np.concatenate(folds))
+    return [(np.setdiff1d(everything, test), test) for test in folds]
+
+
+def _frozen_cohorts(table: pd.DataFrame, settings: Settings, frozen: Path) -> pd.Series:
+    digest = hashlib.sha256(table.to_csv(lineterminator="\n").encode()).hexdigest()
+    if frozen.exists():
+        known = json.loads(frozen.read_text(encoding="utf-8"))
+        same = known.get("table") == digest and known.get("internal") == settings.split.internal
+        if not same:
+            raise InvalidInput(
+                [
+                    Fault(
+                        frozen.name,
+                        "the cohorts were frozen for another table of cases or another split",
+                        "the table and the split that they were drawn for",
+                        f"Put the table back, or delete {frozen.name} to draw anew and say so in the paper.",
+                    )
+                ]
+            )
+        return pd.Series(known["cohorts"]).loc[table.index]
+    cohorts = _draw(table, settings)
+    content = {"table": digest, "internal": settings.split.internal, "seed": settings.seed}
+    write_atomically(frozen, json.dumps({**content, "cohorts": cohorts.to_dict()}, indent=1))
+    return cohorts
+
+
+def _draw(table: pd.DataFrame, settings: Settings) -> pd.Series:
+    """Take the wished part of the training patients into an internal cohort, stratified by class."""
+    cohorts = table["cohort"].copy()
+    training = table[table["cohort"] == TRAINING]
+    if settings.split.internal > 0 and not (cohorts == "internal").any():
+        y, groups = training["truth"].to_numpy(str), training["patient_id"].to_numpy(str)
+        drawn = grouped_folds(y, groups, round(1 / settings.split.internal), settings.seed)[0]
+        cohorts.loc[training.index[drawn]] = "internal"
+    return cohorts
+
+
+def _folds(table: pd.DataFrame, settings: Settings) -> np.ndarray:
+    training = (table["cohort"] == TRAINING).to_numpy()
+    y, groups = table["truth"].to_numpy(str)[training], table["patient_id"].to_numpy(str)[training]
+    faults = [
+        Fault(f"class {label!r}", f"{n} training patient{'s' * (n != 1)}", "at least 2, to train and to test")
+        for label in settings.classes
+        if (n := len(np.unique(groups[y == label]))) < 2
+    ]
+    if faults:
+        raise InvalidInput(faults)
+    numbers = np.zeros(len(y), dtype=np.int64)
+    for number, rows in enumerate(grouped_folds(y, groups, settings.tuning.folds, settings.seed), start=1):
+        numbers[rows] = number
+    folds = np.zeros(len(table), dtype=np.int64)
+    folds[training] = numbers
+    return folds

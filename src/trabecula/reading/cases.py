@@ -1,0 +1,237 @@
+"""The table of cases: columns, ids, classes, cohorts; one patient on one side. All faults of a table at once."""
+
+import csv
+import difflib
+import io
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from ..errors import Fault, InvalidInput
+from ..records import TRAINING, Case, Study
+from ..settings import Settings
+
+NEEDED = ("case_id", "patient_id", "image", "region", "label")
+KNOWN = (*NEEDED, "region_value", "cohort")
+_NUMERIC = ("region_value", "age", "t_score", "height_loss", "spacing_mm")
+_DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+")
+
+Row = Mapping[str, str]
+
+
+def read_study(folder: Path, settings: Settings) -> tuple[Study | None, tuple[Fault, ...]]:
+    """Join the table of cases with the settings; the study holds the rows that could be read."""
+    path = folder / settings.data.cases
+    try:
+        headings, rows = read_table(path)
+    except InvalidInput as error:
+        return None, error.faults
+    names = {heading: settings.data.columns.get(heading, heading) for heading in headings}
+    missing = _missing(path.name, list(names.values()), NEEDED)
+    if missing:
+        return None, missing
+    renamed = [{names[heading]: value for heading, value in row.items()} for row in rows]
+    cases, faults = _cases(path.name, folder, renamed)
+    faults += _about_classes(cases, settings.classes)
+    faults += _about_ids(path.name, cases)
+    return Study(folder, settings.name or folder.resolve().name, settings.classes, tuple(cases)), tuple(
+        faults
+    )
+
+
+def read_batch(path: Path) -> tuple[Study | None, tuple[Fault, ...]]:
+    """Read a table for feature extraction alone: image and region, or PyRadiomics' Image, Mask and Label.
+
+    Names that are absent are made from the row's number; there are no classes and one cohort.
+    """
+    try:
+        headings, rows = read_table(path)
+    except InvalidInput as error:
+        return None, error.faults
+    of_pyradiomics = {"Image": "image", "Mask": "region", "Label": "region_value"}
+    names = (
+        of_pyradiomics
+        if {"Image", "Mask"} <= set(headings)
+        else {"mask": "region", "mask_value": "region_value"}
+    )
+    renamed = [{names.get(heading, heading): value for heading, value in row.items()} for row in rows]
+    missing = _missing(path.name, [names.get(heading, heading) for heading in headings], ("image", "region"))
+    if missing:
+        return None, missing
+    for number, row in enumerate(renamed, start=1):
+        row.setdefault("case_id", f"row_{number:05d}")
+        row.setdefault("patient_id", row["case_id"])
+        row["label"] = ""
+        row["cohort"] = TRAINING
+    cases, faults = _cases(path.name, path.parent, renamed)
+    faults += _repeated(path.name, cases)
+    return Study(path.parent, path.stem, (), tuple(cases)), tuple(faults)
+
+
+def read_table(path: Path) -> tuple[list[str], list[dict[str, str]]]:
+    """Headings and rows of a CSV (UTF-8 or GB18030; comma, semicolon or tab) or .xlsx file, all cells as text."""
+    try:
+        grid = _xlsx(path) if path.suffix.lower() == ".xlsx" else _csv(path)
+    except FileNotFoundError:
+        found, expected = "no such file", "the table of cases that study.yaml names"
+        raise InvalidInput([Fault(path.name, found, expected, "Check data.cases.")]) from None
+    except Exception as error:  # noqa: BLE001 a spreadsheet reader may fail in any way on a damaged file
+        words = " ".join(str(error).split())[:120]
+        raise InvalidInput([Fault(path.name, f"cannot be read ({words})", "a CSV or .xlsx table")]) from None
+    grid = [row for row in grid if any(cell.strip() for cell in row)]
+    if len(grid) < 2:
+        raise InvalidInput([Fault(path.name, "no rows", "a heading and one row a case")])
+    headings = [cell.strip() for cell in grid[0]]
+    width = len(headings)
+    wrong = [number for number, row in enumerate(grid[1:], start=2) if len(row) > width and any(row[width:])]
+    if wrong:
+        action = "A comma inside a cell, as in 2,5, needs a point or quotes."
+        raise InvalidInput(
+            [
+                Fault(f"{path.name}, row {n}", f"{len(grid[n - 1])} cells", f"{width} cells", action)
+                for n in wrong
+            ]
+        )
+    return headings, [
+        dict(zip(headings, [cell.strip() for cell in row] + [""] * (width - len(row)), strict=False))
+        for row in grid[1:]
+    ]
+
+
+def _csv(path: Path) -> list[list[str]]:
+    content = path.read_bytes()
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = content.decode("gb18030")
+    first = text.partition("\n")[0]
+    delimiter = max(",;\t", key=first.count)
+    return list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True))
+
+
+def _xlsx(path: Path) -> list[list[str]]:
+    import openpyxl
+
+    book = openpyxl.load_workbook(path, read_only=True, data_only=True)
+    try:
+        return [[_text(cell) for cell in row] for row in book.worksheets[0].iter_rows(values_only=True)]
+    finally:
+        book.close()
+
+
+def _text(cell: object) -> str:
+    if isinstance(cell, float) and cell.is_integer():
+        return str(int(cell))
+    return "" if cell is None else str(cell)
+
+
+def _missing(file: str, headings: Sequence[str], needed: Sequence[str]) -> tuple[Fault, ...]:
+    faults = []
+    for name in needed:
+        if name not in headings:
+            near = difflib.get_close_matches(name, headings, n=1, cutoff=0.6)
+            advice = f"Rename {near[0]!r}, or map it" if near else "Add it, or map yours"
+            action = f"{advice} in study.yaml: data: {{columns: {{{near[0] if near else 'yours'}: {name}}}}}."
+            faults.append(
+                Fault(f"{file}, column {name}", "absent; found " + ", ".join(headings), "present", action)
+            )
+    return tuple(faults)
+
+
+def _cases(file: str, folder: Path, rows: Sequence[Row]) -> tuple[list[Case], list[Fault]]:
+    cases, faults = [], []
+    for number, row in enumerate(rows, start=2):
+        where = f"{file}, row {number}" + (f", case {row['case_id']}" if row["case_id"] else "")
+        wrong = [*_cell_faults(where, row), *_file_faults(where, folder, row)]
+        faults += wrong
+        if not wrong:
+            value = row.get("region_value", "")
+            cases.append(
+                Case(
+                    row["case_id"],
+                    row["patient_id"],
+                    folder / row["image"],
+                    folder / row["region"],
+                    int(float(value)) if value else None,
+                    row["label"],
+                    row.get("cohort") or TRAINING,
+                    {name: text for name, text in row.items() if name not in KNOWN},
+                )
+            )
+    return cases, faults
+
+
+def _cell_faults(where: str, row: Row) -> list[Fault]:
+    faults = [
+        Fault(f"{where}, {name}", "empty", "a value") for name in ("case_id", "patient_id") if not row[name]
+    ]
+    for name in _NUMERIC:
+        if _DECIMAL_COMMA.fullmatch(row.get(name, "")):
+            found = f"a decimal comma in {row[name]!r}"
+            faults.append(
+                Fault(f"{where}, {name}", found, "a decimal point", f"Write {row[name].replace(',', '.')}.")
+            )
+    value = row.get("region_value", "")
+    if value and not _DECIMAL_COMMA.fullmatch(value) and not re.fullmatch(r"\d+(\.0*)?", value):
+        faults.append(Fault(f"{where}, region_value", repr(value), "a whole number, or nothing"))
+    return faults
+
+
+def _file_faults(where: str, folder: Path, row: Row) -> list[Fault]:
+    faults = []
+    for name in ("image", "region"):
+        if not row[name]:
+            faults.append(Fault(f"{where}, {name}", "empty", "a file"))
+        elif not (folder / row[name]).is_file():
+            there = [path.name for path in (folder / row[name]).parent.glob("*")][:2000]
+            near = difflib.get_close_matches(Path(row[name]).name, there, n=1, cutoff=0.7)
+            action = f"Did you mean {near[0]}?" if near else ""
+            faults.append(Fault(f"{where}, {name}", f"no file {row[name]}", "a file that exists", action))
+    return faults
+
+
+def _about_ids(file: str, cases: Sequence[Case]) -> list[Fault]:
+    faults = _repeated(file, cases)
+    sides: dict[str, dict[str, str]] = {}
+    for case in cases:
+        sides.setdefault(case.patient_id, {}).setdefault(case.cohort, case.case_id)
+    for patient, cohorts in sides.items():
+        if len(cohorts) > 1:
+            found = "in " + " and ".join(f"{cohort} (case {case})" for cohort, case in cohorts.items())
+            action = "Put all vertebrae of a patient into one cohort."
+            faults.append(Fault(f"patient {patient}", found, "one cohort", action))
+    return faults
+
+
+def _repeated(file: str, cases: Sequence[Case]) -> list[Fault]:
+    counts: dict[str, int] = {}
+    for case in cases:
+        counts[case.case_id] = counts.get(case.case_id, 0) + 1
+    return [
+        Fault(f"{file}, case {name}", f"{n} rows", "one row a case") for name, n in counts.items() if n > 1
+    ]
+
+
+def _about_classes(cases: Sequence[Case], classes: tuple[str, ...]) -> list[Fault]:
+    expected = "one of " + ", ".join(classes)
+    faults = [
+        Fault(
+            f"case {case.case_id}, label",
+            f"unknown class {case.label!r}",
+            expected,
+            "Correct it, or add the class.",
+        )
+        for case in cases
+        if case.label not in classes
+    ]
+    present: dict[str, set[str]] = {}
+    for case in cases:
+        present.setdefault(case.cohort, set()).add(case.label)
+    for cohort, labels in present.items():
+        for label in classes:
+            if label not in labels:
+                action = "Its AUC cannot be computed there: add cases, or merge the cohort with another."
+                faults.append(Fault(f"cohort {cohort}", f"no case of class {label!r}", "every class", action))
+    if TRAINING not in present:
+        faults.append(Fault("cohort", "no row is in the cohort 'training'", "training cases"))
+    return faults

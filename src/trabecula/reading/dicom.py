@@ -1,0 +1,106 @@
+"""DICOM CR and DX -> grey pixels: grey direction, rescale, spacing and where it came from.
+
+Windowing (VOI) is for display and never touches what is measured.
+"""
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import InvalidInput
+from .images import LARGEST, Picture, refuse
+
+
+def read_dicom(path: Path) -> Picture:
+    """Stored values, inverted once if MONOCHROME1 or PresentationLUTShape INVERSE, then rescaled."""
+    import pydicom
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # clinical files break rules that do not matter here
+        try:
+            with path.open("rb") as file:
+                dataset = pydicom.dcmread(file)
+                _refuse_unusable(path, dataset)
+                stored = dataset.pixel_array
+        except OSError as error:
+            raise refuse(path, f"cannot be read ({error.strerror})", "a readable file") from None
+        except pydicom.errors.InvalidDicomError:
+            raise refuse(path, "no image that we know", "DICOM, PNG, TIFF, JPEG or NIfTI") from None
+        except InvalidInput:
+            raise
+        except Exception as error:  # noqa: BLE001 a decoder may fail in any way on a damaged file
+            words = " ".join(str(error).split())[:100] or type(error).__name__
+            raise refuse(path, f"cannot be decoded ({words})", "a whole DICOM image") from None
+        return _picture(dataset, stored)
+
+
+def _refuse_unusable(path: Path, dataset: Any) -> None:
+    if "PixelData" not in dataset and "FloatPixelData" not in dataset:
+        kind = dataset.get("Modality") or "DICOM"
+        raise refuse(path, f"a {kind} file without pixels", "a CR or DX image", "Export the image itself.")
+    rows, columns = int(dataset.get("Rows") or 0), int(dataset.get("Columns") or 0)
+    if not 0 < rows * columns <= LARGEST:
+        raise refuse(path, f"{rows} x {columns} pixels", f"between 1 and {LARGEST:,} pixels")
+    if int(dataset.get("NumberOfFrames") or 1) > 1:
+        raise refuse(path, f"{dataset.NumberOfFrames} frames", "one film a file", "Export one frame.")
+    interpretation = dataset.get("PhotometricInterpretation", "MONOCHROME2")
+    if int(dataset.get("SamplesPerPixel") or 1) != 1 or not interpretation.startswith("MONOCHROME"):
+        raise refuse(path, f"colours ({interpretation})", "MONOCHROME1 or MONOCHROME2")
+
+
+def _picture(dataset: Any, stored: np.ndarray) -> Picture:
+    bits = int(dataset.get("BitsStored") or stored.dtype.itemsize * 8)
+    signed = int(dataset.get("PixelRepresentation") or 0) == 1
+    values = stored.astype(np.float64)
+    history = []
+    reason = _why_inverted(dataset)
+    if reason:
+        values = (-1.0 if signed else 2.0**bits - 1) - values
+        history.append(f"greys inverted ({reason})")
+    values = values * _number(dataset, "RescaleSlope", 1.0) + _number(dataset, "RescaleIntercept", 0.0)
+    spacing, source = _spacing(dataset)
+    return Picture(values, float(2**bits - 1), spacing, source, tuple(history))
+
+
+def _why_inverted(dataset: Any) -> str:
+    """Both marks together invert once."""
+    if dataset.get("PhotometricInterpretation") == "MONOCHROME1":
+        return "MONOCHROME1"
+    return "PresentationLUTShape INVERSE" if dataset.get("PresentationLUTShape") == "INVERSE" else ""
+
+
+def _spacing(dataset: Any) -> tuple[tuple[float, float] | None, str]:
+    """Row and column spacing in mm and its source; the detector's own plane only where nothing better is known."""
+    calibrated = _pair(dataset, "PixelSpacing")
+    if calibrated:
+        known = dataset.get("PixelSpacingCalibrationType")
+        return calibrated, "pixel_spacing_calibrated" if known else "pixel_spacing"
+    detector = _pair(dataset, "ImagerPixelSpacing")
+    if not detector:
+        return None, "none"
+    magnification = _number(dataset, "EstimatedRadiographicMagnificationFactor", 0.0)
+    if magnification <= 0:
+        to_detector = _number(dataset, "DistanceSourceToDetector", 0.0)
+        to_patient = _number(dataset, "DistanceSourceToPatient", 0.0)
+        magnification = to_detector / to_patient if to_detector > 0 and to_patient > 0 else 0.0
+    if magnification > 0:
+        return (detector[0] / magnification, detector[1] / magnification), "imager_pixel_spacing_magnified"
+    return detector, "imager_pixel_spacing"
+
+
+def _pair(dataset: Any, keyword: str) -> tuple[float, float] | None:
+    value = dataset.get(keyword)
+    try:
+        row, column = float(value[0]), float(value[1])
+    except (TypeError, ValueError, IndexError):
+        return None
+    return (row, column) if row > 0 and column > 0 else None
+
+
+def _number(dataset: Any, keyword: str, default: float) -> float:
+    try:
+        return float(dataset.get(keyword))
+    except (TypeError, ValueError):
+        return default

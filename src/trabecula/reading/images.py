@@ -1,0 +1,185 @@
+"""PNG, TIFF, JPEG, NIfTI and DICOM files -> grey pixels with spacing; masks -> label maps."""
+
+import json
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float32, Int64, Shaped
+
+from ..errors import Fault, InvalidInput
+from ..settings import ImageSettings
+
+LARGEST = 10**8  # pixels; a larger picture is refused before memory is taken
+
+Grid = Shaped[np.ndarray, "rows cols"]
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """What a file holds: bright = dense if ``upright``; ``highest`` is the largest grey its depth can store."""
+
+    pixels: Grid
+    highest: float
+    spacing_mm: tuple[float, float] | None = None
+    spacing_source: str = "none"
+    history: tuple[str, ...] = ()
+
+
+def read_picture(path: Path, settings: ImageSettings) -> Picture:
+    """Read one film by its suffix, or as DICOM when it has none of ours; make it bright = dense once."""
+    reader = _READERS.get(_suffix(path))
+    if reader is None or reader is _dicom:
+        return _with_spacing(_dicom(path), settings)
+    picture = _with_spacing(_with_sidecar(reader(path), path), settings)
+    if settings.polarity == "inverted":
+        picture = inverted(picture, "image.polarity")
+    return picture
+
+
+def read_labels(path: Path, settings: ImageSettings) -> Int64[np.ndarray, "rows cols"]:
+    """Read a mask as whole numbers, 0 outside."""
+    reader = _READERS.get(_suffix(path), _dicom)
+    labels = np.rint(np.nan_to_num(reader(path).pixels.astype(np.float64))).astype(np.int64)
+    return labels.T if settings.mask_orientation == "transpose" else labels
+
+
+def inverted(picture: Picture, why: str) -> Picture:
+    """Turn the greys round within the range that the file's depth can store."""
+    pixels = picture.highest - picture.pixels.astype(np.float64)
+    return replace(picture, pixels=pixels, history=(*picture.history, f"greys inverted ({why})"))
+
+
+def sidecar_of(path: Path) -> Path:
+    """Where a film's own notes would lie: the same name with the suffix .json."""
+    return path.with_name(path.name.removesuffix(".gz")).with_suffix(".json")
+
+
+def as_float(picture: Picture) -> Float32[np.ndarray, "rows cols"]:
+    """The pixels as float32, contiguous."""
+    return np.ascontiguousarray(picture.pixels, dtype=np.float32)
+
+
+def refuse(path: Path, found: str, expected: str, action: str = "") -> InvalidInput:
+    """An error about one file."""
+    return InvalidInput([Fault(path.name, found, expected, action)])
+
+
+def _suffix(path: Path) -> str:
+    return ".nii.gz" if path.name.lower().endswith(".nii.gz") else path.suffix.lower()
+
+
+def _raster(path: Path) -> Picture:
+    from PIL import Image
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with Image.open(path) as image:
+                _check_size(path, image.size[1], image.size[0])
+                if getattr(image, "n_frames", 1) > 1:
+                    raise refuse(path, f"{image.n_frames} frames", "one film a file")
+                mode, lossy = image.mode, image.format == "JPEG"
+                array = np.asarray(
+                    image.convert("RGB") if mode in {"P", "RGBA", "LA", "CMYK", "YCbCr"} else image
+                )
+    except InvalidInput:
+        raise
+    except Exception as error:  # noqa: BLE001 a decoder may fail in any way on a damaged file
+        raise refuse(path, f"cannot be decoded ({_words(error)})", "a whole PNG, TIFF or JPEG file") from None
+    if array.ndim == 3:
+        if not (array == array[:, :, :1]).all():
+            raise refuse(
+                path, "colours", "greys, or three equal channels", "Export the film as a grey picture."
+            )
+        array = array[:, :, 0]
+    if array.dtype == bool:
+        array = array.astype(np.uint8)
+    highest = (
+        255.0 if array.dtype == np.uint8 else 65535.0 if array.dtype.itemsize == 2 else float(array.max())
+    )
+    history = ("JPEG: lossy compression",) if lossy else ()
+    return Picture(array, highest, history=history)
+
+
+def _nifti(path: Path) -> Picture:
+    import nibabel
+
+    try:
+        image: Any = nibabel.load(path)
+        shape = tuple(image.shape)
+        if len(shape) < 2 or any(size != 1 for size in shape[2:]):
+            raise refuse(path, f"shape {shape}", "one flat image, (columns, rows) or (columns, rows, 1)")
+        _check_size(path, shape[1], shape[0])
+        array = np.asanyarray(image.dataobj).reshape(shape[:2]).T
+        zooms = tuple(float(z) for z in image.header.get_zooms()[:2])
+    except InvalidInput:
+        raise
+    except Exception as error:  # noqa: BLE001 a decoder may fail in any way on a damaged file
+        raise refuse(path, f"cannot be decoded ({_words(error)})", "a whole NIfTI file") from None
+    if np.iscomplexobj(array) or array.dtype.kind not in "biuf":
+        raise refuse(path, f"pixels of type {array.dtype}", "grey numbers")
+    spacing = (zooms[1], zooms[0]) if min(zooms) > 0 else None
+    highest = float(array.max()) if array.size else 0.0
+    return Picture(array, highest, spacing, "nifti" if spacing else "none")
+
+
+def _dicom(path: Path) -> Picture:
+    from .dicom import read_dicom
+
+    return read_dicom(path)
+
+
+_READERS: dict[str, Callable[[Path], Picture]] = {
+    ".png": _raster,
+    ".tif": _raster,
+    ".tiff": _raster,
+    ".jpg": _raster,
+    ".jpeg": _raster,
+    ".bmp": _raster,
+    ".nii": _nifti,
+    ".nii.gz": _nifti,
+    ".dcm": _dicom,
+    ".dicom": _dicom,
+}
+SUFFIXES = tuple(_READERS)
+
+
+def _check_size(path: Path, rows: int, columns: int) -> None:
+    if rows * columns > LARGEST or rows * columns == 0:
+        raise refuse(path, f"{rows} x {columns} pixels", f"between 1 and {LARGEST:,} pixels")
+
+
+def _with_sidecar(picture: Picture, path: Path) -> Picture:
+    """Spacing and grey direction from ``<name>.json`` beside the film."""
+    sidecar = sidecar_of(path)
+    if not sidecar.is_file():
+        return picture
+    try:
+        content = json.loads(sidecar.read_text(encoding="utf-8"))
+        spacing = content.get("spacing_mm")
+        pair = (float(spacing[0]), float(spacing[1])) if isinstance(spacing, list) else spacing
+        pair = (float(pair), float(pair)) if isinstance(pair, int | float) else pair
+        polarity = content.get("polarity", "normal")
+        usable = pair is None or min(pair) > 0
+    except (OSError, ValueError, TypeError, IndexError, AttributeError) as error:
+        raise refuse(sidecar, f"cannot be read ({_words(error)})", '{"spacing_mm": [row, column]}') from None
+    if not usable or polarity not in {"normal", "inverted"}:
+        expected = "spacing_mm above 0 and polarity normal or inverted"
+        raise refuse(sidecar, f"spacing_mm {spacing!r}, polarity {polarity!r}", expected)
+    if pair is not None:
+        picture = replace(picture, spacing_mm=pair, spacing_source="sidecar")
+    return inverted(picture, "sidecar") if polarity == "inverted" else picture
+
+
+def _with_spacing(picture: Picture, settings: ImageSettings) -> Picture:
+    if settings.spacing_mm is None:
+        return picture
+    return replace(picture, spacing_mm=(settings.spacing_mm, settings.spacing_mm), spacing_source="setting")
+
+
+def _words(error: BaseException) -> str:
+    return " ".join(str(error).split())[:100] or type(error).__name__

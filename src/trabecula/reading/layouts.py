@@ -1,0 +1,116 @@
+"""A folder of films and masks -> the table of cases."""
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import Fault, InvalidInput
+from ..settings import ImageSettings
+from ..storage import write_atomically
+from .cases import read_table
+from .images import SUFFIXES, read_labels
+
+HEADINGS = ("case_id", "patient_id", "image", "region", "region_value", "label")
+_MASK_WORDS = ("_mask", "-mask", "_seg", "-seg", "_label", "_roi")
+
+
+@dataclass(frozen=True)
+class IngestResult:
+    """The rows written to ``table`` and what deserves a second look."""
+
+    table: Path
+    rows: tuple[dict[str, str], ...]
+    notes: tuple[str, ...]
+
+
+def ingest(folder: Path, sources: Sequence[Path], labels: Path | None) -> IngestResult:
+    """Match films to masks by name and write cases.csv; a mask of several values becomes several cases.
+
+    ``labels`` is a table with ``label`` and ``case_id`` (or the film's name without suffix), and ``patient_id``
+    where it is known. Nothing is overwritten.
+    """
+    table = folder / "cases.csv"
+    missing = [
+        Fault(str(source), "no such folder", "a folder of films") for source in sources if not source.is_dir()
+    ]
+    if table.exists():
+        missing.append(
+            Fault(str(table), "exists already", "no table yet", "Move it away to build a new one.")
+        )
+    if missing:
+        raise InvalidInput(missing)
+    found = sorted(p for source in sources for p in source.rglob("*") if p.name.lower().endswith(SUFFIXES))
+    masks = {_stem(path): path for path in found if _is_mask(path)}
+    known = _labels(labels)
+    rows: list[dict[str, str]] = []
+    notes = []
+    for image in (path for path in found if not _is_mask(path)):
+        mask = masks.get(_stem(image))
+        if mask is None:
+            notes.append(f"{image.name}: no mask of this name")
+            continue
+        values = np.unique(read_labels(mask, ImageSettings()))
+        values = values[values != 0]
+        if not values.size:
+            notes.append(f"{mask.name}: an empty mask")
+        for value in values:
+            case_id = _stem(image) + (f"_{value}" if values.size > 1 else "")
+            about = known.get(case_id, known.get(_stem(image), {}))
+            rows.append(
+                {
+                    "case_id": case_id,
+                    "patient_id": about.get("patient_id", _stem(image)),
+                    "image": _relative(image, folder),
+                    "region": _relative(mask, folder),
+                    "region_value": str(value) if values.size > 1 else "",
+                    "label": about.get("label", ""),
+                }
+            )
+    unlabelled = sum(not row["label"] for row in rows)
+    if unlabelled:
+        notes.append(f"{unlabelled} of {len(rows)} cases have no label yet: fill the column in")
+    if not known:
+        notes.append("patient_id is the film's name: correct it where a patient has several films")
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, fieldnames=HEADINGS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_atomically(table, text.getvalue())
+    return IngestResult(table, tuple(rows), tuple(notes))
+
+
+def _is_mask(path: Path) -> bool:
+    in_folder = any(
+        part.lower() in {"masks", "mask", "labels", "segmentations"} for part in path.parent.parts[-2:]
+    )
+    return in_folder or any(word in path.name.lower() for word in _MASK_WORDS)
+
+
+def _stem(path: Path) -> str:
+    stem = path.name.split(".")[0]
+    for word in _MASK_WORDS:
+        if stem.lower().endswith(word):
+            return stem[: -len(word)]
+    return stem
+
+
+def _labels(path: Path | None) -> dict[str, dict[str, str]]:
+    if path is None:
+        return {}
+    headings, rows = read_table(path)
+    key = next((name for name in ("case_id", "image", "patient_id") if name in headings), None)
+    if key is None or "label" not in headings:
+        expected = "the columns case_id (or image) and label"
+        raise InvalidInput([Fault(path.name, "columns " + ", ".join(headings), expected)])
+    return {row[key].split(".")[0].split("/")[-1]: row for row in rows}
+
+
+def _relative(path: Path, folder: Path) -> str:
+    try:
+        return path.resolve().relative_to(folder.resolve()).as_posix()
+    except ValueError:
+        return path.resolve().as_posix()

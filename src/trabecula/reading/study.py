@@ -1,0 +1,130 @@
+"""Cases -> films and regions in memory, each file decoded once; every fault of a film at once."""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import joblib
+import numpy as np
+
+from ..errors import Fault, InvalidInput
+from ..records import Case, Region, Study, Xray
+from ..settings import ImageSettings
+from .images import Picture, as_float, read_labels, read_picture, sidecar_of
+
+_READING = "2026.1"  # raise it when a film or region may come out otherwise than before
+
+
+@dataclass(frozen=True)
+class FilmCheck:
+    """What reading one film and its regions showed."""
+
+    image: str
+    cases: tuple[str, ...]
+    faults: tuple[Fault, ...]
+    notes: tuple[str, ...]
+    spacing_source: str
+
+
+def films(study: Study) -> list[tuple[Path, tuple[Case, ...]]]:
+    """The cases of each film, in the order of the table."""
+    grouped: dict[Path, list[Case]] = {}
+    for case in study.cases:
+        grouped.setdefault(case.image, []).append(case)
+    return [(image, tuple(cases)) for image, cases in grouped.items()]
+
+
+def load_film(cases: Sequence[Case], settings: ImageSettings) -> tuple[Xray, list[Region]]:
+    """One film and the regions of its cases, or InvalidInput with every fault of both."""
+    faults: list[Fault] = []
+    image = cases[0].image
+    names = ", ".join(case.case_id for case in cases[:3]) + (
+        "" if len(cases) < 4 else f" and {len(cases) - 3} more"
+    )
+    picture: Picture | None = None
+    try:
+        picture = read_picture(image, settings)
+    except InvalidInput as error:
+        faults += [Fault(f"case {names}, {f.where}", f.found, f.expected, f.action) for f in error.faults]
+    regions: list[Region] = []
+    labels: dict[Path, np.ndarray | None] = {}
+    for case in cases:
+        try:
+            if case.region not in labels:
+                labels[case.region] = None
+                labels[case.region] = read_labels(case.region, settings)
+            found = labels[case.region]
+            if found is not None:
+                regions.append(_region(case, found, None if picture is None else picture.pixels.shape))
+        except InvalidInput as error:
+            faults += [
+                Fault(f"case {case.case_id}, {f.where}", f.found, f.expected, f.action) for f in error.faults
+            ]
+    if faults or picture is None:
+        raise InvalidInput(faults)
+    xray = Xray(
+        as_float(picture),
+        picture.spacing_mm,
+        picture.spacing_source,
+        image.name,
+        _sha256(image),
+        picture.history,
+    )
+    return xray, regions
+
+
+def check_films(study: Study, settings: ImageSettings, jobs: int) -> Iterator[FilmCheck]:
+    """Read every film and region of a study, in order, and say what was found."""
+    work = (joblib.delayed(_check_film)(cases, settings) for _, cases in films(study))
+    yield from joblib.Parallel(n_jobs=jobs, return_as="generator")(work)
+
+
+def film_digests(cases: Sequence[Case], settings: ImageSettings) -> list[str]:
+    """For each case of one film: the SHA-256 of all that decides its film and region in memory."""
+    known: dict[Path, str] = {}
+    digests = []
+    for case in cases:
+        paths = (case.image, sidecar_of(case.image), case.region)
+        for path in paths:
+            if path not in known:
+                known[path] = _sha256(path) if path.is_file() else ""
+        words = [_READING, settings.model_dump_json(), case.region_value, *(known[path] for path in paths)]
+        digests.append(hashlib.sha256(repr(words).encode()).hexdigest())
+    return digests
+
+
+def _region(case: Case, labels: np.ndarray, shape: tuple[int, ...] | None) -> Region:
+    if shape is not None and labels.shape != shape:
+        found = f"the mask is {labels.shape[0]} x {labels.shape[1]}, the film {shape[0]} x {shape[1]} (rows x columns)"
+        action = "Save the mask on the film's own grid."
+        if labels.shape == shape[::-1]:
+            action = (
+                "It fits only after a transpose: look at it, then set image: {mask_orientation: transpose}."
+            )
+        raise InvalidInput([Fault(case.region.name, found, "the same shape", action)])
+    inside = labels != 0 if case.region_value is None else labels == case.region_value
+    if not inside.any():
+        if case.region_value is None:
+            raise InvalidInput([Fault(case.region.name, "an empty mask: every pixel is 0", "a drawn region")])
+        present = ", ".join(map(str, np.unique(labels[labels != 0])[:20])) or "none"
+        found = f"an empty region: no pixel has the value {case.region_value} (values there: {present})"
+        raise InvalidInput([Fault(case.region.name, found, "at least one pixel", "Check region_value.")])
+    return Region(np.ascontiguousarray(inside), case.case_id, case.region.name, _sha256(case.region))
+
+
+def _check_film(cases: Sequence[Case], settings: ImageSettings) -> FilmCheck:
+    ids = tuple(case.case_id for case in cases)
+    try:
+        xray, _ = load_film(cases, settings)
+    except InvalidInput as error:
+        return FilmCheck(cases[0].image.name, ids, error.faults, (), "")
+    notes = list(xray.history)
+    if xray.spacing_source == "imager_pixel_spacing":
+        notes.append("spacing is that of the detector plane")
+    return FilmCheck(xray.source, ids, (), tuple(notes), xray.spacing_source)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,207 @@
+"""The nouns that the stages share. Every record is frozen; rows are joined by case id, never by position."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol, TypeAlias
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Bool, Float, Float32
+
+Pixels: TypeAlias = Float32[np.ndarray, "rows cols"]
+Inside: TypeAlias = Bool[np.ndarray, "rows cols"]
+FeatureValues: TypeAlias = Float[np.ndarray, " features"]
+
+TRAINING = "training"
+PROBABILITY_PREFIX = "p_"
+
+
+@dataclass(frozen=True, eq=False)
+class Xray:
+    """One radiograph in memory, bright = dense, before any windowing.
+
+    ``spacing_mm`` is (row, column) or None when the film does not say; ``spacing_source`` names where it
+    came from. ``digest`` is the SHA-256 of the file's bytes; ``history`` says what was done to the greys.
+    """
+
+    pixels: Pixels
+    spacing_mm: tuple[float, float] | None
+    spacing_source: str
+    source: str
+    digest: str
+    history: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Region:
+    """The pixels of one vertebra, on the grid of its film. ``digest`` is the SHA-256 of the file's bytes."""
+
+    inside: Inside
+    name: str
+    source: str
+    digest: str
+
+
+@dataclass(frozen=True)
+class Case:
+    """One vertebra to classify: a row of the table of cases. ``columns`` holds the free columns as text."""
+
+    case_id: str
+    patient_id: str
+    image: Path
+    region: Path
+    region_value: int | None
+    label: str
+    cohort: str
+    columns: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Study:
+    """The cases of one study, in the order of its table, and its classes, in the order of its settings."""
+
+    folder: Path
+    name: str
+    classes: tuple[str, ...]
+    cases: tuple[Case, ...]
+
+    @property
+    def cohorts(self) -> tuple[str, ...]:
+        """The cohorts present: training, internal, external, prospective first, then as they appear."""
+        known = [TRAINING, "internal", "external", "prospective"]
+        present = dict.fromkeys(case.cohort for case in self.cases)
+        return tuple([name for name in known if name in present] + [n for n in present if n not in known])
+
+
+@dataclass(frozen=True, eq=False)
+class FeatureRow:
+    """The features of one region, in the order of its extractor's ``names``.
+
+    An undefined feature is NaN in ``values`` and has its reason in ``undefined``.
+    """
+
+    values: FeatureValues
+    undefined: Mapping[str, str] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+
+class Extractor(Protocol):
+    """What turns a film and its regions into rows; it can be sent to another process.
+
+    ``digest`` changes whenever a value could change: settings, weights, version of the definitions.
+    """
+
+    @property
+    def name(self) -> str:
+        """The name of its table: ``radiomics`` or ``deep-<weights>``."""
+        ...
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of all that its values depend on but the film and the region."""
+        ...
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The features, in the order of every row."""
+        ...
+
+    def rows(self, xray: Xray, regions: Sequence[Region]) -> list[FeatureRow]:
+        """One row a region, in order."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class FeatureTable:
+    """Features of every case: ``values`` is float64, indexed by case id, one column a feature.
+
+    ``undefined`` has the columns case_id, feature, reason: one row for each NaN.
+    """
+
+    name: str
+    values: pd.DataFrame
+    undefined: pd.DataFrame
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """Who may learn from whom: indexed by case id; columns patient_id, cohort, truth and fold.
+
+    ``fold`` is 1..K for training rows and 0 for held-out cohorts. All rows of a patient share both.
+    """
+
+    table: pd.DataFrame
+    classes: tuple[str, ...]
+    seed: int
+
+
+@dataclass(frozen=True, eq=False)
+class Selection:
+    """How features were chosen, for the ledger and the funnel; nothing here was made before the split.
+
+    ``funnel``: signature, fold, step, order, kept. ``fold`` is "1".."K" or "final" (all training rows).
+    ``ledger``: signature, feature, left_at, reason (of the final fit; ``left_at`` "" = kept).
+    ``coefficients``: signature, fold, feature, class, coefficient (of standardised features).
+    ``path``: signature, fold, penalty, deviance, deviance_se, features, chosen.
+    ``tuning``: signature, fold, model, parameters (JSON), score, note.
+    """
+
+    funnel: pd.DataFrame
+    ledger: pd.DataFrame
+    coefficients: pd.DataFrame
+    path: pd.DataFrame
+    tuning: pd.DataFrame
+
+
+@dataclass(frozen=True, eq=False)
+class Predictions:
+    """Every case scored exactly once per protocol, signature and model by a pipeline that never saw it.
+
+    ``rows``: case_id, patient_id, cohort, fold, protocol, signature, model, truth, predicted, then p_<class>
+    in the order of ``classes``; ``predicted`` is the class of largest probability.
+    """
+
+    rows: pd.DataFrame
+    classes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A number with its interval, the counts behind it, how it was made and the source of the method."""
+
+    name: str
+    value: float
+    low: float
+    high: float
+    n: int
+    how: str
+    source: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """Every estimate of a study, as tables at full precision.
+
+    ``auc``: cohort, protocol, signature, model, class (a class or "macro"), auc, low, high, n,
+    n_positive, method.
+    ``delong``: cohort, protocol, class, signature_a, model_a, signature_b, model_b, auc_a, auc_b, z, p,
+    p_adjusted, method.
+    ``performance``: cohort, protocol, signature, model, class ("all" or a class), metric, value, low,
+    high, n, method.
+    ``confusion``: cohort, protocol, signature, model, truth, predicted, n.
+    ``roc``: cohort, protocol, signature, model, class, fpr, tpr, threshold.
+    ``cutoffs``: protocol, signature, model, class, cutoff (Youden, from training out-of-fold scores).
+    ``chosen`` is the (signature, model) with the best training macro AUC, the mean over folds.
+    """
+
+    classes: tuple[str, ...]
+    cohorts: tuple[str, ...]
+    auc: pd.DataFrame
+    delong: pd.DataFrame
+    performance: pd.DataFrame
+    confusion: pd.DataFrame
+    roc: pd.DataFrame
+    cutoffs: pd.DataFrame
+    chosen: tuple[str, str]

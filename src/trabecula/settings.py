@@ -1,0 +1,188 @@
+"""study.yaml -> frozen Settings; every wrong or unknown key at once, with the nearest right one."""
+
+import difflib
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from .errors import Fault, InvalidInput
+
+FILE_NAME = "study.yaml"
+
+ModelName = Literal["lr", "svm", "knn", "rf", "et", "xgb", "lgbm", "mlp"]
+SignatureKind = Literal["radiomics", "deep", "fusion"]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class DataSettings(_Section):
+    """Where the cases are; ``columns`` maps a heading of the table to ours (``mask: region``)."""
+
+    cases: str
+    columns: dict[str, str] = {}
+
+
+class SplitSettings(_Section):
+    """Cohorts to draw, by patient and seed, when the table has no column ``cohort``."""
+
+    internal: float = Field(0.0, ge=0.0, le=0.5)
+
+
+class ImageSettings(_Section):
+    """What the files do not say: grey direction, spacing and the orientation of masks."""
+
+    polarity: Literal["auto", "inverted"] = "auto"
+    spacing_mm: float | None = Field(None, gt=0)
+    mask_orientation: Literal["as_is", "transpose"] = "as_is"
+
+
+class RadiomicsSettings(_Section):
+    """Grey policy and filters, or a PyRadiomics parameter file (``params``), which replaces all the rest."""
+
+    params: str | None = None
+    normalise: Literal["film", "none"] = "film"
+    bins: int = Field(32, ge=2, le=1024)
+    filters: tuple[Literal["original", "wavelet", "log"], ...] = ("original", "wavelet", "log")
+    wavelet: str = "coif1"
+    log_sigma_px: tuple[float, ...] = (1.0, 2.0, 3.0, 4.0, 5.0)
+
+
+class DeepSettings(_Section):
+    """ResNet-50 weights (files, or ``untrained``: a stated, seeded initialisation) and the input policy."""
+
+    weights: tuple[str, ...] = ()
+    margin: float = Field(0.1, ge=0.0, le=2.0)
+    size: int = Field(224, ge=32, le=1024)
+
+
+class LassoSettings(_Section):
+    """The rule that picks the penalty, and the largest signature it may pick."""
+
+    rule: Literal["min", "1se"] = "min"
+    folds: int = Field(5, ge=2, le=20)
+    max_features: int = Field(24, ge=1)
+
+
+class SelectionSettings(_Section):
+    """Thresholds of the steps that come before the LASSO."""
+
+    univariate_p: float = Field(0.05, gt=0, le=1)
+    correlation: float = Field(0.9, gt=0, le=1)
+    lasso: LassoSettings = LassoSettings()
+
+
+class TuningSettings(_Section):
+    """Patient-grouped folds: outer ones score the training cohort, inner ones tune."""
+
+    folds: int = Field(5, ge=2, le=20)
+    inner_folds: int = Field(3, ge=2, le=20)
+
+
+class Settings(_Section):
+    """Everything a study can say about itself. Only ``classes`` and ``data.cases`` have no default."""
+
+    schema_number: Literal[1] = Field(1, alias="schema")
+    name: str = ""
+    classes: tuple[str, ...] = Field(min_length=2)
+    data: DataSettings
+    split: SplitSettings = SplitSettings()
+    image: ImageSettings = ImageSettings()
+    radiomics: RadiomicsSettings = RadiomicsSettings()
+    deep: DeepSettings = DeepSettings()
+    signatures: tuple[SignatureKind, ...] = get_args(SignatureKind)
+    selection: SelectionSettings = SelectionSettings()
+    models: tuple[ModelName, ...] = get_args(ModelName)
+    tuning: TuningSettings = TuningSettings()
+    seed: int = Field(2024, ge=0, le=2**32 - 1)
+
+    @field_validator("classes", mode="before")
+    @classmethod
+    def _classes_are_text(cls, value: Any) -> Any:
+        return [str(item) for item in value] if isinstance(value, list) else value
+
+    @field_validator("classes", "models", "signatures")
+    @classmethod
+    def _said_once(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(value)) != len(value) or not value:
+            raise ValueError("each name once, and at least one")
+        return value
+
+
+def read_settings(path: Path) -> tuple[Settings | None, tuple[Fault, ...]]:
+    """Read a study.yaml as far as it can be read.
+
+    The settings are what remains when every faulty key falls back to its default, so that one run can go on
+    to find the faults of the table and the films; None when ``classes`` or ``data.cases`` cannot be had.
+    """
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
+    except FileNotFoundError:
+        return None, (
+            Fault(
+                str(path), "no such file", "a study folder with a study.yaml", "Make one: trabecula init DIR."
+            ),
+        )
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        return None, (Fault(path.name, f"cannot be read ({_first_line(error)})", "a YAML file in UTF-8"),)
+    if not isinstance(content, dict):
+        return None, (Fault(path.name, f"holds {type(content).__name__}", "keys such as classes: and data:"),)
+    faults: list[Fault] = []
+    while True:
+        try:
+            return Settings.model_validate(content), tuple(faults)
+        except ValidationError as error:
+            found = error.errors()
+        faults += [_fault(path.name, item) for item in found]
+        if not all(_drop(content, item["loc"]) for item in found):
+            return None, tuple(faults)
+
+
+def load_settings(path: Path) -> Settings:
+    """Read a study.yaml, or raise InvalidInput with every fault in it."""
+    settings, faults = read_settings(path)
+    if faults or settings is None:
+        raise InvalidInput(faults)
+    return settings
+
+
+def _first_line(error: BaseException) -> str:
+    return " ".join(str(error).split())[:160]
+
+
+def _fault(file: str, item: Any) -> Fault:
+    key = ".".join(str(part) for part in item["loc"])
+    where = f"{file}, {key}"
+    if item["type"] == "extra_forbidden":
+        right = _names_at(item["loc"][:-1])
+        near = difflib.get_close_matches(str(item["loc"][-1]), right, n=1, cutoff=0.5)
+        action = f"Did you mean {near[0]!r}?" if near else "Remove it."
+        return Fault(where, "unknown key", "one of " + ", ".join(right), action)
+    if item["type"] == "missing":
+        return Fault(where, "missing", "a value: this key has no default")
+    words = item["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
+    return Fault(where, f"the value {item['input']!r}", words)
+
+
+def _names_at(loc: tuple[int | str, ...]) -> list[str]:
+    model: type[BaseModel] = Settings
+    for part in loc:
+        inner = model.model_fields[str(part)].annotation if str(part) in model.model_fields else None
+        if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
+            return []
+        model = inner
+    return [field.alias or name for name, field in model.model_fields.items()]
+
+
+def _drop(content: dict[str, Any], loc: tuple[int | str, ...]) -> bool:
+    """Take the faulty key out, so that its default stands in; False when nothing is left to take out."""
+    holder: Any = content
+    for part in loc[:-1]:
+        inside = holder.get(part) if isinstance(holder, dict) else None
+        if not isinstance(inside, dict):
+            return holder.pop(part, None) is not None if isinstance(holder, dict) else False
+        holder = inside
+    return isinstance(holder, dict) and holder.pop(loc[-1], None) is not None

@@ -1,0 +1,64 @@
+import pytest
+
+from trabecula.errors import InvalidInput
+from trabecula.settings import Settings, load_settings, read_settings
+
+LEAST = "classes: [0, 1, 2]\ndata: {cases: cases.csv}\n"
+
+
+def write(tmp_path, text):
+    path = tmp_path / "study.yaml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_everything_but_classes_and_cases_has_a_default(tmp_path):
+    settings = load_settings(write(tmp_path, LEAST))
+    assert settings.classes == ("0", "1", "2")
+    assert settings.models == ("lr", "svm", "knn", "rf", "et", "xgb", "lgbm", "mlp")
+    assert settings.radiomics.bins == 32
+
+
+def test_a_misspelt_key_is_named_with_the_nearest_right_one(tmp_path):
+    _, faults = read_settings(write(tmp_path, LEAST + "radiomic: {bins: 16}\n"))
+    assert [fault.where for fault in faults] == ["study.yaml, radiomic"]
+    assert faults[0].found == "unknown key"
+    assert faults[0].action == "Did you mean 'radiomics'?"
+
+
+def test_all_faults_are_found_at_once_and_the_rest_is_kept(tmp_path):
+    text = LEAST + "seed: 7\nmodels: [lr, forest]\nradiomics: {bins: many, wavelets: db1}\ntuning: 5\n"
+    settings, faults = read_settings(write(tmp_path, text))
+    places = {fault.where.removeprefix("study.yaml, ") for fault in faults}
+    assert places == {"models.1", "radiomics.bins", "radiomics.wavelets", "tuning"}
+    assert settings is not None
+    assert settings.seed == 7
+    assert settings.radiomics.bins == 32
+
+
+def test_without_classes_there_are_no_settings_to_go_on_with(tmp_path):
+    settings, faults = read_settings(write(tmp_path, "data: {cases: cases.csv}\n"))
+    assert settings is None
+    assert [fault.where for fault in faults] == ["study.yaml, classes"]
+
+
+@pytest.mark.parametrize("text", ["", "- a\n- b\n", "classes: [1, 2\n", "\x00\x01"])
+def test_what_is_not_a_mapping_is_a_fault_and_not_a_crash(tmp_path, text):
+    settings, faults = read_settings(write(tmp_path, text))
+    assert settings is None
+    assert len(faults) == 1
+
+
+def test_a_missing_file_says_how_to_make_one(tmp_path):
+    with pytest.raises(InvalidInput, match="trabecula init"):
+        load_settings(tmp_path / "study.yaml")
+
+
+def test_a_class_said_twice_is_refused(tmp_path):
+    _, faults = read_settings(write(tmp_path, "classes: [a, b, a]\ndata: {cases: c.csv}\n"))
+    assert "each name once" in faults[0].expected
+
+
+def test_settings_come_back_from_their_own_words(tmp_path):
+    settings = load_settings(write(tmp_path, LEAST))
+    assert Settings.model_validate(settings.model_dump(by_alias=True)) == settings
