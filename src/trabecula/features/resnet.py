@@ -1,0 +1,174 @@
+"""ResNet-50's average-pool vector, computed on ONNX Runtime from the weights themselves.
+
+The network is that of He et al. 2016, doi:10.1109/CVPR.2016.90.
+"""
+
+import functools
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+import onnx
+import onnxruntime
+from jaxtyping import Float, Float32
+from onnx import helper, numpy_helper
+
+from ..errors import Fault, InvalidInput
+from ..records import FeatureRow, Region, Xray
+from ..settings import DeepSettings
+from .crop import InputPolicy, Picture, crop_region, grey_window
+from .weights import BLOCKS, CONVOLUTIONS, EXPANSION, Block, InputConvention, Weights, load_weights
+
+NetworkInput: TypeAlias = Float32[np.ndarray, "1 3 size size"]
+
+_FEATURES = EXPANSION * BLOCKS[-1].width
+_DEFINITION = 1  # raise it when a value could change for the same weights and policy
+_OPSET, _IR_VERSION = 17, 8  # read by every ONNX Runtime since 1.14
+
+
+@dataclass(frozen=True)
+class ResNetFeatures:
+    """Extracts the 2048 average-pool features of a region; small enough to be sent to another process.
+
+    The network is loaded at the first row in each process and shared there. ``sha256`` is that of the weights.
+    """
+
+    weights: str
+    folder: Path
+    sha256: str
+    policy: InputPolicy
+    name: str
+    names: tuple[str, ...] = field(
+        default=tuple(f"resnet50_avgpool_{i:04d}" for i in range(_FEATURES)), repr=False
+    )
+
+    @classmethod
+    def from_settings(cls, settings: DeepSettings, folder: Path) -> list["ResNetFeatures"]:
+        """One extractor for each set of weights, each read and checked; raises with the faults of all."""
+        policy = InputPolicy(settings.margin, settings.size)
+        made: list[ResNetFeatures] = []
+        faults: list[Fault] = []
+        for source in settings.weights:
+            try:
+                weights = load_weights(source, folder)
+            except InvalidInput as error:
+                faults += error.faults
+                continue
+            made.append(cls(source, folder, weights.sha256, policy, f"deep-{weights.name}"))
+        faults += _said_twice([extractor.name for extractor in made])
+        if faults:
+            raise InvalidInput(faults)
+        return made
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the weights, the input policy and the version of this definition."""
+        parts = {"weights": self.sha256, "policy": asdict(self.policy), "definition": _DEFINITION}
+        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+    def rows(self, xray: Xray, regions: Sequence[Region]) -> list[FeatureRow]:
+        """One row a region, each computed alone, so that it never depends on the others."""
+        network = _loaded(self.weights, self.folder, self.sha256, self.policy.size)
+        window = grey_window(xray.pixels, self.policy)
+        flat = ("the film has one grey only: its deep features mean nothing",)
+        warnings = flat if window[0] == window[1] else ()
+        pictures = (crop_region(xray.pixels, region.inside, window, self.policy) for region in regions)
+        return [FeatureRow(network(picture), warnings=warnings) for picture in pictures]
+
+
+class Network:
+    """A ResNet-50 without its last layer: one picture in, 2048 numbers out, on one thread in float32."""
+
+    def __init__(self, weights: Weights, size: int):
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
+        graph = onnx_graph(weights, size).SerializeToString()
+        self._session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+        self._weights = weights.name
+        self._convention = weights.convention
+
+    def __call__(self, picture: Picture) -> Float[np.ndarray, "2048"]:
+        """Run one picture with greys in 0..1."""
+        (features,) = self._session.run(None, {"picture": network_input(picture, self._convention)})
+        if not np.isfinite(features).all():
+            found, wanted = "features that are not finite numbers", "weights whose activations stay in range"
+            raise InvalidInput(
+                [Fault(f"weights {self._weights}", found, wanted, "Use another weights file.")]
+            )
+        return np.asarray(features[0], dtype=np.float64)
+
+
+def network_input(picture: Picture, convention: InputConvention) -> NetworkInput:
+    """Put greys in 0..1 on the scale of the weights, three equal channels before mean and SD."""
+    mean, sd = (np.array(part, np.float32)[:, None, None] for part in (convention.mean, convention.sd))
+    return ((picture[None] * np.float32(convention.scale) - mean) / sd)[None]
+
+
+def onnx_graph(weights: Weights, size: int) -> onnx.ModelProto:
+    """Write the network with each batch normalisation folded into the convolution before it."""
+    shape, kind = [1, 3, size, size], onnx.TensorProto.FLOAT
+    graph = helper.make_graph(
+        _stem() + [node for block in BLOCKS for node in _bottleneck(block, weights.convention)] + _pool(),
+        "resnet50",
+        [helper.make_tensor_value_info("picture", kind, shape)],
+        [helper.make_tensor_value_info("features", kind, [1, _FEATURES])],
+        [tensor for convolution, norm, _ in CONVOLUTIONS for tensor in _folded(weights, convolution, norm)],
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", _OPSET)], ir_version=_IR_VERSION)
+
+
+@functools.lru_cache(maxsize=8)
+def _loaded(source: str, folder: Path, sha256: str, size: int) -> Network:
+    weights = load_weights(source, folder)
+    if weights.sha256 != sha256:
+        action = "Leave the weights file alone while a study runs, and run again."
+        raise InvalidInput(
+            [Fault(source, "changed since the study was checked", f"SHA-256 {sha256}", action)]
+        )
+    return Network(weights, size)
+
+
+def _said_twice(names: list[str]) -> list[Fault]:
+    twice = sorted({name for name in names if names.count(name) > 1})
+    expected, action = "one name for each set of weights", "Rename one file: features are named after it."
+    return [Fault("study.yaml, deep.weights", f"two are named {name}", expected, action) for name in twice]
+
+
+def _folded(weights: Weights, convolution: str, norm: str) -> list[onnx.TensorProto]:
+    kernel, gain, shift, mean, variance = (
+        weights.state[key].astype(np.float64)
+        for key in (
+            f"{convolution}.weight",
+            *(f"{norm}.{part}" for part in ("weight", "bias", "running_mean", "running_var")),
+        )
+    )
+    factor = gain / np.sqrt(variance + weights.convention.epsilon)
+    arrays = {
+        f"{convolution}.kernel": kernel * factor[:, None, None, None],
+        f"{convolution}.shift": shift - mean * factor,
+    }
+    return [numpy_helper.from_array(array.astype(np.float32), name) for name, array in arrays.items()]
+
+
+def _convolve(name: str, source: str, target: str, stride: int = 1, padding: int = 0) -> onnx.NodeProto:
+    inputs = [source, f"{name}.kernel", f"{name}.shift"]
+    return helper.make_node("Conv", inputs, [target], strides=[stride] * 2, pads=[padding] * 4)
+
+
+def _relu(source: str, target: str) -> onnx.NodeProto:
+    return helper.make_node("Relu", [source], [target])
+
+
+def _stem() -> list[onnx.NodeProto]:
+    return [
+        _convolve("conv1", "picture", "stem.sum", stride=2, padding=3),
+        _relu("stem.sum", "stem.relu"),
+        helper.make_node(
+            "MaxPool", ["stem.relu"], [_entry(0)], kernel_shape=[3, 3], strides=[2, 2], pads=[1] * 4
+        ),
+    ]
