@@ -19,7 +19,7 @@ from . import __version__
 from .errors import Fault, InvalidInput
 from .evaluation import evaluate
 from .features import Radiomics, ResNetFeatures, extract_features
-from .modelling import FitTask, TaskResult, fit_task, gather, make_split, plan_tasks
+from .modelling import FitTask, ModelFit, SelectionTrace, fit_task, gather, make_split, plan_tasks
 from .phantom import write_study
 from .reading import (
     FilmCheck,
@@ -106,8 +106,8 @@ def run_study(folder: Path, *, jobs: int = 1, seed: int | None = None, tell: Tel
     settings = checked.settings if seed is None else checked.settings.model_copy(update={"seed": seed})
     study = checked.study
     tables = _features(folder, study, settings, checked.extractors, jobs, tell)
-    split = make_split(study, settings, folder / "cohorts.csv")
-    run = _run_folder(folder, _run_key(study, settings, checked.extractors, tables, split))
+    split = make_split(study, settings, folder / "cohorts.json")
+    run = _run_folder(folder, _run_key(study, settings, checked.extractors, split))
     report = run / "report.html"
     if (run / ALONE_IS_DONE).exists():
         return report
@@ -115,12 +115,11 @@ def run_study(folder: Path, *, jobs: int = 1, seed: int | None = None, tell: Tel
         _write_frame(run / "features" / f"{table.name}.parquet", table.values)
         _write_frame(run / "features" / f"{table.name}-undefined.csv", table.undefined)
     _write_frame(run / "splits.csv", split.table)
-    predictions, selection = gather(
-        _fit(run, signatures(settings, tables), split, settings, jobs, tell), split
-    )
+    fits, traces = _fit(run / "fits", signatures(settings, tables), split, settings, jobs, tell)
+    predictions, selection = gather(fits, traces, split)
     write_atomically(run / "predictions.csv", predictions.rows.to_csv(index=False, lineterminator="\n"))
     tell("report", 0, 1)
-    facts = _facts(run, checked, settings, tables, split)
+    facts = _facts(run, checked, settings, tables)
     write_report(run, facts, evaluate(predictions), selection, predictions)
     _write_manifest(run)
     tell("report", 1, 1)
@@ -251,3 +250,172 @@ def _features(
 
 def _in_order(table: FeatureTable, order: list[str]) -> FeatureTable:
     return FeatureTable(table.name, table.values.loc[order], table.undefined, table.warnings)
+
+
+def _cases_to_extract(cases: Path) -> tuple[Settings, Study]:
+    if cases.is_dir():
+        settings, faults = read_settings(cases / FILE_NAME)
+        if settings is None:
+            raise InvalidInput(faults)
+        study, more = read_study(cases, settings)
+        faults = (*faults, *more)
+    else:
+        settings = Settings(
+            classes=("a", "b"), data=DataSettings(cases=cases.name)
+        )  # classes play no part here
+        study, faults = read_batch(cases)
+    if faults or study is None:
+        raise InvalidInput(faults)
+    return settings, study
+
+
+def _run_key(study: Study, settings: Settings, extractors: Sequence[Extractor], split: Split) -> str:
+    """What a run is: the same key gives the same predictions."""
+    parts = {
+        "version": __version__,
+        "settings": settings.model_dump(mode="json", by_alias=True),
+        "extractors": [(extractor.name, extractor.digest) for extractor in extractors],
+        "cases": [digest for _, cases in films(study) for digest in film_digests(cases, settings.image)],
+        "split": split.table.to_csv(),
+    }
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def _run_folder(folder: Path, key: str) -> Path:
+    """The folder of the run with this key, or a new one named by today's date."""
+    runs = folder / "runs"
+    for known in sorted(runs.glob("*/run.json")):
+        if json.loads(known.read_text(encoding="utf-8")).get("key") == key:
+            return known.parent
+    today = datetime.date.today().isoformat()
+    number = 1 + max((int(path.name[-2:]) for path in runs.glob(f"{today}_[0-9][0-9]")), default=0)
+    run = runs / f"{today}_{number:02d}"
+    write_atomically(run / "run.json", json.dumps({"key": key, "created": today, "version": __version__}))
+    return run
+
+
+def _fit(
+    store: Path, columns: dict[str, pd.DataFrame], split: Split, settings: Settings, jobs: int, tell: Tell
+) -> tuple[list[ModelFit], list[SelectionTrace]]:
+    """Fit what is not stored yet; every model's result is stored as soon as it exists."""
+    tasks = plan_tasks(columns, split)
+    wanted = len(tasks) * (len(settings.models) + 1)
+    work = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered", batch_size=1)(
+        joblib.delayed(_fit_and_store)(store, task, columns[task.signature], split, settings)
+        for task in tasks
+    )
+    tell("models", len(list(store.glob("*/*/*.json"))), wanted)
+    for _ in work:
+        tell("models", len(list(store.glob("*/*/*.json"))), wanted)
+    folders = [store / task.signature / task.label for task in tasks]
+    return (
+        [
+            ModelFit.from_json((folder / f"{model}.json").read_text(encoding="utf-8"))
+            for folder in folders
+            for model in settings.models
+        ],
+        [SelectionTrace.from_json((folder / _TRACE).read_text(encoding="utf-8")) for folder in folders],
+    )
+
+
+_TRACE = "selection.json"
+
+
+def _fit_and_store(
+    store: Path, task: FitTask, features: pd.DataFrame, split: Split, settings: Settings
+) -> None:
+    folder = store / task.signature / task.label
+    done = [model for model in settings.models if (folder / f"{model}.json").exists()]
+    if len(done) == len(settings.models) and (folder / _TRACE).exists():
+        return
+    for result in fit_task(task, features, split, settings, done):
+        name = f"{result.model}.json" if isinstance(result, ModelFit) else _TRACE
+        write_atomically(folder / name, result.to_json())
+
+
+def _facts(run: Path, checked: Check, settings: Settings, tables: dict[str, FeatureTable]) -> RunFacts:
+    statements = [
+        extractor.statement for extractor in checked.extractors if isinstance(extractor, ResNetFeatures)
+    ]
+    undefined = sum(len(table.undefined) for table in tables.values())
+    notes = [*checked.notes, *(text for table in tables.values() for text in table.warnings[:5])]
+    if undefined:
+        notes.append(f"{undefined:,} feature values are undefined; reasons are in features/*-undefined.csv")
+    resolved = yaml.safe_dump(
+        settings.model_dump(mode="json", by_alias=True), sort_keys=False, allow_unicode=True
+    )
+    write_atomically(run / "config.resolved.yaml", resolved)
+    return RunFacts(
+        study=checked.study.name if checked.study else "",
+        run=run.name,
+        created=json.loads((run / "run.json").read_text(encoding="utf-8"))["created"],
+        seed=settings.seed,
+        settings=resolved,
+        versions=_versions(),
+        features={name: table.values.shape[1] for name, table in tables.items()},
+        notes=tuple(notes),
+        warnings=tuple(text for text in statements if "NOT" in text),
+    )
+
+
+def _versions() -> dict[str, str]:
+    packages = (
+        "numpy",
+        "scipy",
+        "pandas",
+        "scikit-learn",
+        "lightgbm",
+        "numba",
+        "onnxruntime",
+        "pydicom",
+        "pillow",
+    )
+    found = {name: importlib.metadata.version(name) for name in packages}
+    return {"trabecula": __version__, "python": platform.python_version(), **found}
+
+
+def _write_manifest(run: Path) -> None:
+    """The SHA-256 of everything in the run folder; written last."""
+    digests = {
+        path.relative_to(run).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(run.rglob("*"))
+        if path.is_file() and path.name != ALONE_IS_DONE
+    }
+    write_atomically(run / ALONE_IS_DONE, json.dumps(digests, indent=1))
+
+
+def _parquet(frame: pd.DataFrame) -> bytes:
+    return frame.to_parquet()
+
+
+def _csv(frame: pd.DataFrame) -> bytes:
+    return frame.to_csv(index=frame.index.name is not None, lineterminator="\n").encode()
+
+
+_WRITERS: dict[str, Callable[[pd.DataFrame], bytes]] = {".parquet": _parquet, ".csv": _csv}
+
+
+def _write_frame(path: Path, frame: pd.DataFrame) -> None:
+    write_atomically(path, _WRITERS[path.suffix](frame))
+
+
+_STUDY_TEMPLATE = """\
+# A Trabecula study. Only classes and data.cases are needed; what is commented out shows the default.
+# Research use only; not a medical device.
+schema: 1
+name: {name}
+classes: ["0", "1", "2"]        # in order: columns, colours, the positive class of each One-vs-Rest curve
+data:
+  cases: cases.csv
+  # columns: {{mask: region}}     # your heading: ours
+# split: {{internal: 0.2}}        # draw an internal cohort by patient, where the table has no column cohort
+# image: {{polarity: auto, spacing_mm: null, mask_orientation: as_is}}
+# radiomics: {{normalise: film, bins: 32, filters: [original, wavelet, log]}}   # or params: a PyRadiomics file
+# deep: {{weights: [resnet50.safetensors], margin: 0.1, size: 224}}
+# signatures: [radiomics, deep, fusion]
+# selection: {{univariate_p: 0.05, correlation: 0.9, lasso: {{rule: min, folds: 5, max_features: 24}}}}
+# models: [lr, svm, knn, rf, et, xgb, lgbm, mlp]
+# tuning: {{folds: 5, inner_folds: 3}}
+# seed: 2024
+"""
+_CASES_TEMPLATE = "case_id,patient_id,image,region,region_value,label,cohort\n"

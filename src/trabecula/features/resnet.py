@@ -6,7 +6,7 @@ The network is that of He et al. 2016, doi:10.1109/CVPR.2016.90.
 import functools
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TypeAlias
@@ -21,7 +21,7 @@ from ..errors import Fault, InvalidInput
 from ..records import FeatureRow, Region, Xray
 from ..settings import DeepSettings
 from .crop import InputPolicy, Picture, crop_region, grey_window
-from .weights import BLOCKS, CONVOLUTIONS, EXPANSION, Block, InputConvention, Weights, load_weights
+from .weights import BLOCKS, CONVOLUTIONS, EXPANSION, NORM_PARTS, Block, InputConvention, Weights, load_weights
 
 NetworkInput: TypeAlias = Float32[np.ndarray, "1 3 size size"]
 
@@ -34,7 +34,8 @@ _OPSET, _IR_VERSION = 17, 8  # read by every ONNX Runtime since 1.14
 class ResNetFeatures:
     """Extracts the 2048 average-pool features of a region; small enough to be sent to another process.
 
-    The network is loaded at the first row in each process and shared there. ``sha256`` is that of the weights.
+    The network is loaded at the first row in each process and shared there. ``sha256`` is that of the weights,
+    ``statement`` says in a sentence what they are.
     """
 
     weights: str
@@ -42,6 +43,7 @@ class ResNetFeatures:
     sha256: str
     policy: InputPolicy
     name: str
+    statement: str
     names: tuple[str, ...] = field(
         default=tuple(f"resnet50_avgpool_{i:04d}" for i in range(_FEATURES)), repr=False
     )
@@ -58,7 +60,9 @@ class ResNetFeatures:
             except InvalidInput as error:
                 faults += error.faults
                 continue
-            made.append(cls(source, folder, weights.sha256, policy, f"deep-{weights.name}"))
+            made.append(
+                cls(source, folder, weights.sha256, policy, f"deep-{weights.name}", weights.statement)
+            )
         faults += _said_twice([extractor.name for extractor in made])
         if faults:
             raise InvalidInput(faults)
@@ -113,7 +117,7 @@ def onnx_graph(weights: Weights, size: int) -> onnx.ModelProto:
     """Write the network with each batch normalisation folded into the convolution before it."""
     shape, kind = [1, 3, size, size], onnx.TensorProto.FLOAT
     graph = helper.make_graph(
-        _stem() + [node for block in BLOCKS for node in _bottleneck(block, weights.convention)] + _pool(),
+        list(_nodes(weights.convention.stride_in)),
         "resnet50",
         [helper.make_tensor_value_info("picture", kind, shape)],
         [helper.make_tensor_value_info("features", kind, [1, _FEATURES])],
@@ -139,20 +143,32 @@ def _said_twice(names: list[str]) -> list[Fault]:
     return [Fault("study.yaml, deep.weights", f"two are named {name}", expected, action) for name in twice]
 
 
-def _folded(weights: Weights, convolution: str, norm: str) -> list[onnx.TensorProto]:
-    kernel, gain, shift, mean, variance = (
-        weights.state[key].astype(np.float64)
-        for key in (
-            f"{convolution}.weight",
-            *(f"{norm}.{part}" for part in ("weight", "bias", "running_mean", "running_var")),
-        )
-    )
-    factor = gain / np.sqrt(variance + weights.convention.epsilon)
-    arrays = {
-        f"{convolution}.kernel": kernel * factor[:, None, None, None],
-        f"{convolution}.shift": shift - mean * factor,
-    }
-    return [numpy_helper.from_array(array.astype(np.float32), name) for name, array in arrays.items()]
+def _nodes(stride_in: str) -> Iterator[onnx.NodeProto]:
+    yield _convolve("conv1", "picture", "stem.sum", stride=2, padding=3)
+    yield _relu("stem.sum", "stem")
+    yield helper.make_node("MaxPool", ["stem"], ["pooled"], kernel_shape=[3] * 2, strides=[2] * 2, pads=[1] * 4)
+    source = "pooled"
+    for block in BLOCKS:
+        yield from _bottleneck(block, source, stride_in)
+        source = block.name
+    yield helper.make_node("GlobalAveragePool", [source], ["average"])
+    yield helper.make_node("Flatten", ["average"], ["features"])
+
+
+def _bottleneck(block: Block, source: str, stride_in: str) -> Iterator[onnx.NodeProto]:
+    name = block.name
+    first, second = (block.stride, 1) if stride_in == "1x1" else (1, block.stride)
+    yield _convolve(f"{name}.conv1", source, f"{name}.sum1", stride=first)
+    yield _relu(f"{name}.sum1", f"{name}.relu1")
+    yield _convolve(f"{name}.conv2", f"{name}.relu1", f"{name}.sum2", stride=second, padding=1)
+    yield _relu(f"{name}.sum2", f"{name}.relu2")
+    yield _convolve(f"{name}.conv3", f"{name}.relu2", f"{name}.sum3")
+    shortcut = source
+    if block.has_downsample:
+        shortcut = f"{name}.shortcut"
+        yield _convolve(f"{name}.downsample.0", source, shortcut, stride=block.stride)
+    yield helper.make_node("Add", [f"{name}.sum3", shortcut], [f"{name}.sum"])
+    yield _relu(f"{name}.sum", name)
 
 
 def _convolve(name: str, source: str, target: str, stride: int = 1, padding: int = 0) -> onnx.NodeProto:
@@ -164,11 +180,10 @@ def _relu(source: str, target: str) -> onnx.NodeProto:
     return helper.make_node("Relu", [source], [target])
 
 
-def _stem() -> list[onnx.NodeProto]:
-    return [
-        _convolve("conv1", "picture", "stem.sum", stride=2, padding=3),
-        _relu("stem.sum", "stem.relu"),
-        helper.make_node(
-            "MaxPool", ["stem.relu"], [_entry(0)], kernel_shape=[3, 3], strides=[2, 2], pads=[1] * 4
-        ),
-    ]
+def _folded(weights: Weights, convolution: str, norm: str) -> Iterator[onnx.TensorProto]:
+    keys = [f"{convolution}.weight", *(f"{norm}.{part}" for part in NORM_PARTS)]
+    kernel, gain, shift, mean, variance = (weights.state[key].astype(np.float64) for key in keys)
+    factor = gain / np.sqrt(variance + weights.convention.epsilon)
+    folded = {"kernel": kernel * factor[:, None, None, None], "shift": shift - mean * factor}
+    for part, array in folded.items():
+        yield numpy_helper.from_array(array.astype(np.float32), f"{convolution}.{part}")

@@ -1,0 +1,164 @@
+"""Cut-offs, ROC curves and the measures that come from counts, each with its interval."""
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from .proportions import proportion
+from .resampling import percentile_interval, resample_patients, sum_by_patient
+
+Measures = Mapping[str, Float[np.ndarray, "*shape"]]
+Row = tuple[str, float, float, float, str]
+
+RESAMPLES = 1000
+_SEED = 20240101
+
+
+def roc_points(
+    scores: Float[np.ndarray, " cases"], positive: Bool[np.ndarray, " cases"]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """False-positive rate, true-positive rate and threshold at every corner of the empirical curve.
+
+    Predicted positive is a score of at least the threshold; the first threshold is infinite. Empty where a
+    side is missing.
+    """
+    if positive.all() or not positive.any():
+        return np.zeros(0), np.zeros(0), np.zeros(0)
+    order = np.argsort(-scores, kind="stable")
+    ends = np.append(np.flatnonzero(np.diff(scores[order])), len(scores) - 1)
+    tpr = np.append(0.0, np.cumsum(positive[order])[ends] / positive.sum())
+    fpr = np.append(0.0, np.cumsum(~positive[order])[ends] / (~positive).sum())
+    thresholds = np.append(np.inf, scores[order][ends])
+    corner = np.ones(len(tpr), dtype=bool)
+    turns = np.diff(tpr)[:-1] * np.diff(fpr)[1:] != np.diff(tpr)[1:] * np.diff(fpr)[:-1]
+    corner[1:-1] = turns
+    return fpr[corner], tpr[corner], thresholds[corner]
+
+
+def youden_cutoff(scores: Float[np.ndarray, " cases"], positive: Bool[np.ndarray, " cases"]) -> float:
+    """The cut-off of largest sensitivity + specificity - 1, midway between neighbouring scores.
+
+    Youden 1950, doi:10.1002/1097-0142(1950)3:1<32::AID-CNCR2820030106>3.0.CO;2-3. The higher of equal ones;
+    NaN where a side is missing.
+    """
+    if positive.all() or not positive.any():
+        return float("nan")
+    levels = np.unique(scores)
+    cutoffs = np.concatenate([[-np.inf], (levels[1:] + levels[:-1]) / 2, [np.inf]])
+    hits = positive.sum() - np.searchsorted(np.sort(scores[positive]), cutoffs)
+    false = (~positive).sum() - np.searchsorted(np.sort(scores[~positive]), cutoffs)
+    gain = hits / positive.sum() - false / (~positive).sum()
+    return float(cutoffs[len(gain) - 1 - int(np.argmax(gain[::-1]))])
+
+
+def class_measures(
+    called: Bool[np.ndarray, " cases"],
+    positive: Bool[np.ndarray, " cases"],
+    patients: Int[np.ndarray, " cases"],
+) -> Iterator[Row]:
+    """Name, value, low, high and method of the One-vs-Rest measures at a cut-off."""
+    count = int(patients.max()) + 1
+    tp, fp = called & positive, called & ~positive
+    fn, tn = ~called & positive, ~called & ~positive
+    shares = {
+        "accuracy": (tp | tn, np.ones_like(tp)),
+        "sensitivity": (tp, positive),
+        "specificity": (tn, ~positive),
+        "ppv": (tp, called),
+        "npv": (tn, ~called),
+    }
+    hits = sum_by_patient(np.stack([h for h, _ in shares.values()], 1).astype(np.float64), patients, count)
+    trials = sum_by_patient(np.stack([t for _, t in shares.values()], 1).astype(np.float64), patients, count)
+    method = _proportion_method(patients)
+    for name, value, low, high in zip(shares, *proportion(hits, trials), strict=True):
+        yield name, float(value), float(low), float(high), method
+    cells = sum_by_patient(np.stack([tp, fp, fn], 1).astype(np.float64), patients, count)
+    yield from _resampled({"f1": _f1}, cells)
+
+
+def overall_measures(
+    truth: Int[np.ndarray, " cases"],
+    predicted: Int[np.ndarray, " cases"],
+    patients: Int[np.ndarray, " cases"],
+    classes: int,
+) -> Iterator[Row]:
+    """Name, value, low, high and method of the measures of the class of largest probability."""
+    count = int(patients.max()) + 1
+    right = sum_by_patient((truth == predicted).astype(np.float64), patients, count)
+    ones = sum_by_patient(np.ones(len(truth)), patients, count)
+    value, low, high = proportion(right, ones)
+    yield "accuracy", float(value), float(low), float(high), _proportion_method(patients)
+    cells = np.zeros((len(truth), classes, classes))
+    cells[np.arange(len(truth)), truth, predicted] = 1
+    yield from _resampled(_OF_CONFUSION, sum_by_patient(cells, patients, count))
+
+
+def balanced_accuracy(
+    confusion: Float[np.ndarray, "*samples classes classes"],
+) -> Float[np.ndarray, "*samples"]:
+    """Mean sensitivity over the classes; NaN where one is absent."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray((_diagonal(confusion) / confusion.sum(axis=-1)).mean(axis=-1))
+
+
+def macro_f1(confusion: Float[np.ndarray, "*samples classes classes"]) -> Float[np.ndarray, "*samples"]:
+    """Mean over classes of 2 TP / (2 TP + FP + FN); 0 for a class neither present nor predicted."""
+    both = confusion.sum(axis=-1) + confusion.sum(axis=-2)
+    return np.asarray((2 * _diagonal(confusion) / np.maximum(both, 1)).mean(axis=-1))
+
+
+def kappa(
+    confusion: Float[np.ndarray, "*samples classes classes"], *, quadratic: bool = False
+) -> Float[np.ndarray, "*samples"]:
+    """Cohen's kappa (1960, doi:10.1177/001316446002000104), or with quadratic weights (1968, doi:10.1037/h0026256)."""
+    place = np.arange(confusion.shape[-1])
+    gap = place[:, None] - place[None, :]
+    weight = gap.astype(np.float64) ** 2 if quadratic else (gap != 0).astype(np.float64)
+    total = confusion.sum(axis=(-1, -2))
+    chance = confusion.sum(axis=-1)[..., :, None] * confusion.sum(axis=-2)[..., None, :]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        expected = (chance * weight).sum(axis=(-1, -2)) / total
+        return np.asarray(1 - (confusion * weight).sum(axis=(-1, -2)) / expected)
+
+
+def _f1(cells: Float[np.ndarray, "*samples 3"]) -> Float[np.ndarray, "*samples"]:
+    tp, fp, fn = np.moveaxis(cells, -1, 0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray(2 * tp / (2 * tp + fp + fn))
+
+
+def _weighted_kappa(
+    confusion: Float[np.ndarray, "*samples classes classes"],
+) -> Float[np.ndarray, "*samples"]:
+    return kappa(confusion, quadratic=True)
+
+
+_OF_CONFUSION = {
+    "balanced_accuracy": balanced_accuracy,
+    "macro_f1": macro_f1,
+    "kappa": kappa,
+    "quadratic_weighted_kappa": _weighted_kappa,
+}
+
+
+def _diagonal(
+    confusion: Float[np.ndarray, "*samples classes classes"],
+) -> Float[np.ndarray, "*samples classes"]:
+    return np.diagonal(confusion, axis1=-2, axis2=-1)
+
+
+def _resampled(measures: Mapping[str, object], counts: Float[np.ndarray, "patients *shape"]) -> Iterator[Row]:
+    totals, samples = counts.sum(axis=0), resample_patients(counts, RESAMPLES, _SEED)
+    for name, measure in measures.items():
+        assert callable(measure)
+        low, high, defined = percentile_interval(measure(samples)[:, None])
+        method = f"percentile bootstrap of patients, {int(defined[0])} of {RESAMPLES} resamples defined"
+        yield name, float(measure(totals)), float(low[0]), float(high[0]), method
+
+
+def _proportion_method(patients: Int[np.ndarray, " cases"]) -> str:
+    alone = np.bincount(patients).max() == 1
+    return (
+        "Clopper-Pearson" if alone else "Clopper-Pearson at the effective sample size (patients as clusters)"
+    )

@@ -1,0 +1,260 @@
+"""One drawing code for the page (SVG) and the journal (PDF, SVG); the same input gives the same bytes."""
+
+import io
+import re
+from collections.abc import Sequence
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_pdf import FigureCanvasPdf
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure
+
+MM = 1 / 25.4
+COLUMN, PAGE = 85 * MM, 175 * MM  # journal widths in inches
+
+# Okabe and Ito's colours, told apart by line style as well
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000", "#7F7F7F")
+STYLES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1)), (0, (1, 1)), (0, (7, 2)), (0, (3, 1, 1, 1, 1, 1)))
+FAMILY_COLOURS = {"radiomics": "#0072B2", "deep": "#D55E00"}
+
+_STYLE = {
+    "font.family": "sans-serif",
+    "font.sans-serif": ["Arial", "Helvetica", "Liberation Sans", "DejaVu Sans"],
+    "font.size": 7,
+    "axes.titlesize": 7.5,
+    "axes.linewidth": 0.6,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "lines.linewidth": 1.1,
+    "legend.frameon": False,
+    "legend.fontsize": 6.5,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "trabecula",
+    "pdf.fonttype": 42,
+    "path.simplify": False,
+}
+
+
+def styled(width: float, height: float) -> Figure:
+    """An empty figure; sizes in inches."""
+    with mpl.rc_context(_STYLE):
+        return Figure(figsize=(width, height), layout="constrained")
+
+
+def as_svg(figure: Figure, name: str, title: str) -> str:
+    """The figure as one <svg> element whose ids are its own and which a screen reader can name."""
+    buffer = io.StringIO()
+    with mpl.rc_context(_STYLE):
+        FigureCanvasSVG(figure).print_svg(buffer, metadata={"Date": None})
+    text = buffer.getvalue()
+    text = text[text.index("<svg") :]
+    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
+    text = re.sub(r'(\bid=")', rf"\1{name}-", text)
+    text = re.sub(r"(url\(#|href=\"#)", rf"\1{name}-", text)
+    text = re.sub(r"(\d+\.\d{2})\d+", r"\1", text)
+    text = re.sub(r'width="[\d.]+pt" height="[\d.]+pt"', 'width="100%" role="img"', text, count=1)
+    escaped = title.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return re.sub(r"(<svg[^>]*>)", lambda m: f"{m.group(1)}<title>{escaped}</title>", text, count=1)
+
+
+def as_pdf(figure: Figure) -> bytes:
+    """The figure as a PDF with embedded fonts and no date."""
+    buffer = io.BytesIO()
+    with mpl.rc_context(_STYLE):
+        FigureCanvasPdf(figure).print_pdf(buffer, metadata={"CreationDate": None})
+    return buffer.getvalue()
+
+
+def roc_grid(roc: pd.DataFrame, auc: pd.DataFrame, classes: Sequence[str], cohorts: Sequence[str]) -> Figure:
+    """ROC of every model: a row a class (One-vs-Rest), a column a cohort; ``roc`` and ``auc`` of one signature."""
+    with mpl.rc_context(_STYLE):
+        models = list(dict.fromkeys(auc["model"]))
+        figure = styled(PAGE, 0.35 + 1.62 * len(classes) * 4 / max(len(cohorts), 3))
+        grid = figure.subplots(len(classes), len(cohorts), squeeze=False, sharex=True, sharey=True)
+        for row, label in enumerate(classes):
+            for column, cohort in enumerate(cohorts):
+                axes = grid[row, column]
+                _diagonal(axes)
+                here = roc[(roc["class"] == label) & (roc["cohort"] == cohort)]
+                for number, model in enumerate(models):
+                    curve = here[here["model"] == model]
+                    axes.plot(
+                        curve["fpr"], curve["tpr"], color=COLOURS[number % 8], linestyle=STYLES[number % 8],
+                        label=model,
+                    )  # fmt: skip
+                if row == 0:
+                    axes.set_title(cohort)
+                if column == 0:
+                    axes.set_ylabel(f"class {label}\nsensitivity")
+                if row == len(classes) - 1:
+                    axes.set_xlabel("1 − specificity")
+        handles, labels = grid[0, 0].get_legend_handles_labels()
+        figure.legend(
+            handles, labels, loc="outside lower center", ncols=8, handlelength=2.6, columnspacing=1.2
+        )
+        return figure
+
+
+def auc_forest(auc: pd.DataFrame, cohorts: Sequence[str]) -> Figure:
+    """Macro AUC with intervals of every signature, for one model, cohort by cohort."""
+    with mpl.rc_context(_STYLE):
+        signatures = list(dict.fromkeys(auc["signature"]))
+        figure = styled(COLUMN, 0.7 + 0.2 * len(signatures) * len(cohorts))
+        axes = figure.subplots()
+        for row, cohort in enumerate(cohorts):
+            for number, signature in enumerate(signatures):
+                here = auc[(auc["cohort"] == cohort) & (auc["signature"] == signature)]
+                if here.empty or not np.isfinite(here["auc"].iloc[0]):
+                    continue
+                value, low, high = here[["auc", "low", "high"]].iloc[0]
+                y = row + (number - (len(signatures) - 1) / 2) * 0.22
+                axes.plot([low, high], [y, y], color=COLOURS[number % 8])
+                axes.plot(
+                    value, y, "osD^v"[number % 5], color=COLOURS[number % 8], markersize=3.5,
+                    label=signature if row == 0 else None,
+                )  # fmt: skip
+        axes.axvline(0.5, color="#999999", linewidth=0.6, linestyle=":")
+        axes.set_yticks(range(len(cohorts)), cohorts)
+        axes.invert_yaxis()
+        axes.set_xlabel("macro AUC (95 % interval)")
+        figure.legend(loc="outside lower center", ncols=min(3, len(signatures)))
+        return figure
+
+
+def funnel(funnel_rows: pd.DataFrame) -> Figure:
+    """How many features each step kept, a panel a signature, on a log scale; numbers at the bars."""
+    with mpl.rc_context(_STYLE):
+        signatures = list(dict.fromkeys(funnel_rows["signature"]))
+        figure = styled(PAGE, 1.35)
+        for axes, signature in zip(
+            figure.subplots(1, len(signatures), squeeze=False)[0], signatures, strict=True
+        ):
+            rows = funnel_rows[(funnel_rows["signature"] == signature) & (funnel_rows["fold"] == "final")]
+            rows = rows.sort_values("order")
+            kept = rows["kept"].to_numpy(float)
+            axes.barh(range(len(rows)), np.maximum(kept, 0.9), color="#8FB4CF", height=0.62)
+            for y, count in enumerate(kept):
+                axes.text(max(count, 1) * 1.15, y, f"{count:,.0f}", va="center")
+            axes.set_xscale("log")
+            axes.set_xlim(0.9, max(kept.max(), 1) * 4)
+            axes.set_yticks(
+                range(len(rows)), list(rows["step"]) if axes is figure.axes[0] else [""] * len(rows)
+            )
+            axes.invert_yaxis()
+            axes.set_xticks([])
+            axes.spines["bottom"].set_visible(False)
+            axes.set_title(signature, loc="left")
+        return figure
+
+
+def lasso_paths(path: pd.DataFrame) -> Figure:
+    """Cross-validated deviance along the penalties of the final fit, the chosen one marked."""
+    with mpl.rc_context(_STYLE):
+        signatures = list(dict.fromkeys(path["signature"]))
+        figure = styled(PAGE, 1.75)
+        for axes, signature in zip(
+            figure.subplots(1, len(signatures), squeeze=False)[0], signatures, strict=True
+        ):
+            rows = path[(path["signature"] == signature) & (path["fold"] == "final")]
+            axes.set_title(signature, loc="left")
+            axes.set_xlabel("penalty")
+            if rows.empty:
+                continue
+            axes.errorbar(
+                rows["penalty"], rows["deviance"], rows["deviance_se"], color="#0072B2", ecolor="#B9D3E6",
+                elinewidth=0.6, linewidth=1.0,
+            )  # fmt: skip
+            chosen = rows[rows["chosen"]].iloc[0]
+            axes.axvline(chosen["penalty"], color="#D55E00", linewidth=0.8, linestyle="--")
+            axes.text(
+                chosen["penalty"], 0.97, f" {chosen['features']:.0f} features", color="#A34700",
+                transform=axes.get_xaxis_transform(), va="top",
+            )  # fmt: skip
+            axes.set_xscale("log")
+            axes.invert_xaxis()
+        figure.axes[0].set_ylabel("deviance a case (CV)")
+        return figure
+
+
+def coefficients(rows: pd.DataFrame, classes: Sequence[str]) -> Figure:
+    """Coefficients of one signature's final LASSO, a panel a class; radiomics blue, deep orange."""
+    with mpl.rc_context(_STYLE):
+        size = rows.groupby("feature")["coefficient"].apply(lambda values: float(values.abs().max()))
+        features = list(size.sort_values(ascending=False).index)
+        figure = styled(PAGE, 0.6 + 0.155 * max(len(features), 2))
+        for axes, label in zip(
+            figure.subplots(1, len(classes), squeeze=False, sharey=True)[0], classes, strict=True
+        ):
+            values = (
+                rows[rows["class"] == label].set_index("feature")["coefficient"].reindex(features).fillna(0)
+            )
+            colours = [
+                FAMILY_COLOURS["deep" if name.startswith("resnet") else "radiomics"] for name in features
+            ]
+            axes.barh(range(len(features)), values, color=colours, height=0.66)
+            axes.axvline(0, color="#444444", linewidth=0.6)
+            axes.set_title(f"class {label}", loc="left")
+            axes.set_xlabel("coefficient (per SD)")
+        figure.axes[0].set_yticks(range(len(features)), features)
+        figure.axes[0].invert_yaxis()
+        return figure
+
+
+def confusions(confusion: pd.DataFrame, classes: Sequence[str], cohorts: Sequence[str]) -> Figure:
+    """Truth in rows, predicted class in columns, counts; a panel a cohort."""
+    with mpl.rc_context(_STYLE):
+        figure = styled(PAGE, 0.35 + PAGE / max(len(cohorts), 4))
+        for axes, cohort in zip(figure.subplots(1, len(cohorts), squeeze=False)[0], cohorts, strict=True):
+            here = confusion[confusion["cohort"] == cohort]
+            counts = here.pivot_table(index="truth", columns="predicted", values="n", aggfunc="sum").reindex(
+                index=list(classes), columns=list(classes)
+            )
+            grid = counts.fillna(0).to_numpy(float)
+            shares = grid / np.maximum(grid.sum(axis=1, keepdims=True), 1)
+            axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+            for (row, column), count in np.ndenumerate(grid):
+                colour = "white" if shares[row, column] > 0.55 else "black"
+                axes.text(column, row, f"{count:.0f}", ha="center", va="center", color=colour, fontsize=8)
+            axes.set_xticks(range(len(classes)), classes)
+            axes.set_yticks(range(len(classes)), classes)
+            axes.tick_params(length=0)
+            axes.spines[:].set_visible(False)
+            axes.set_title(f"{cohort} (n = {grid.sum():.0f})")
+            axes.set_xlabel("predicted")
+        figure.axes[0].set_ylabel("truth")
+        return figure
+
+
+def flow(cases: pd.DataFrame, classes: Sequence[str], cohorts: Sequence[str]) -> Figure:
+    """Patients and vertebrae of the study and of each cohort, with the classes."""
+    with mpl.rc_context(_STYLE):
+        figure = styled(PAGE, 1.75)
+        axes = figure.subplots()
+        axes.set_xlim(0, 1)
+        axes.set_ylim(0, 1)
+        axes.set_axis_off()
+        box = {"boxstyle": "round,pad=0.5", "facecolor": "#F3F6F9", "edgecolor": "#5B6B7A", "linewidth": 0.7}
+        total = f"{cases['patient_id'].nunique():,} patients · {len(cases):,} vertebrae"
+        axes.text(0.5, 0.9, total, ha="center", va="center", bbox=box, fontsize=8)
+        places = (np.arange(len(cohorts)) + 0.5) / len(cohorts)
+        for x, cohort in zip(places, cohorts, strict=True):
+            here = cases[cases["cohort"] == cohort]
+            counts = "\n".join(f"class {c}: {(here['truth'] == c).sum():,}" for c in classes)
+            text = f"{cohort}\n{here['patient_id'].nunique():,} patients\n{len(here):,} vertebrae\n{counts}"
+            axes.text(x, 0.24, text, ha="center", va="center", bbox=box, linespacing=1.35)
+            axes.plot([0.5, 0.5, x, x], [0.82, 0.69, 0.69, 0.56], color="#5B6B7A", linewidth=0.7)
+        return figure
+
+
+def _diagonal(axes: Axes) -> None:
+    axes.plot([0, 1], [0, 1], color="#BBBBBB", linewidth=0.6)
+    axes.set_xlim(-0.01, 1.01)
+    axes.set_ylim(-0.01, 1.01)
+    axes.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
+    axes.set_yticks([0, 0.5, 1], ["0", "0.5", "1"])
+    axes.set_aspect("equal")

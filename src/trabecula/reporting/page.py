@@ -1,0 +1,217 @@
+"""The report: one offline page that works without JavaScript, and its files beside it. It computes nothing."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import pandas as pd
+from markupsafe import Markup
+
+from ..records import Evaluation, Predictions, Selection
+from ..storage import write_atomically
+from . import figures
+from .tables import auc_matrix, counts_line, csv_files, interval, p_value
+
+METRIC_WORDS = {
+    "accuracy": "accuracy",
+    "sensitivity": "sensitivity",
+    "specificity": "specificity",
+    "ppv": "PPV",
+    "npv": "NPV",
+    "f1": "F1",
+}
+
+
+@dataclass(frozen=True)
+class RunFacts:
+    """What the page says of a run beyond its results; texts are shown as they are.
+
+    ``features``: table name -> number of features. ``warnings`` stand at the top of the page.
+    """
+
+    study: str
+    run: str
+    created: str
+    seed: int
+    settings: str
+    versions: Mapping[str, str]
+    features: Mapping[str, int]
+    notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+def write_report(
+    folder: Path, facts: RunFacts, evaluation: Evaluation, selection: Selection, predictions: Predictions
+) -> Path:
+    """Write report.html, figures/ (SVG and PDF), metrics/ and selection/ (CSV); return the page's path."""
+    for path, text in csv_files(evaluation, selection).items():
+        write_atomically(folder / path, text)
+    drawings: dict[str, Markup] = {}
+    for name, (title, figure) in _drawings(evaluation, selection, predictions).items():
+        svg = figures.as_svg(figure, name, title)
+        write_atomically(folder / "figures" / f"{name}.svg", svg)
+        write_atomically(folder / "figures" / f"{name}.pdf", figures.as_pdf(figure))
+        drawings[name] = Markup(svg)  # noqa: S704 our own drawing, its title escaped
+    write_atomically(folder / "report.html", _render(facts, evaluation, selection, predictions, drawings))
+    return folder / "report.html"
+
+
+def _drawings(
+    evaluation: Evaluation, selection: Selection, predictions: Predictions
+) -> dict[str, tuple[str, Any]]:
+    """Name -> (title, figure)."""
+    signature, model = evaluation.chosen
+    classes, cohorts = evaluation.classes, evaluation.cohorts
+    auc, roc = evaluation.auc, evaluation.roc
+    made: dict[str, tuple[str, Any]] = {
+        "flow": ("Flow of patients and vertebrae", figures.flow(_cases(predictions), classes, cohorts)),
+        "forest": (
+            f"Macro AUC of every signature, {model}",
+            figures.auc_forest(auc[(auc["class"] == "macro") & (auc["model"] == model)], cohorts),
+        ),
+        "funnel": ("Features kept by each step, final fit", figures.funnel(selection.funnel)),
+        "lasso": ("Deviance along the LASSO path, final fit", figures.lasso_paths(selection.path)),
+    }
+    final = selection.coefficients[selection.coefficients["fold"] == "final"]
+    for name in dict.fromkeys(auc["signature"]):
+        one = roc[roc["signature"] == name]
+        grid = figures.roc_grid(one, auc[auc["signature"] == name], classes, cohorts)
+        made[f"roc-{name}"] = (f"ROC curves of {name}, One-vs-Rest", grid)
+        rows = final[final["signature"] == name]
+        if not rows.empty:
+            made[f"coefficients-{name}"] = (
+                f"LASSO coefficients of {name}",
+                figures.coefficients(rows, classes),
+            )
+    chosen = (evaluation.confusion["signature"] == signature) & (evaluation.confusion["model"] == model)
+    drawing = figures.confusions(evaluation.confusion[chosen], classes, cohorts)
+    made["confusion"] = (f"Confusion matrices of {signature}, {model}", drawing)
+    return made
+
+
+def _cases(predictions: Predictions) -> pd.DataFrame:
+    return predictions.rows.drop_duplicates("case_id")[["case_id", "patient_id", "cohort", "truth"]]
+
+
+def _render(
+    facts: RunFacts,
+    evaluation: Evaluation,
+    selection: Selection,
+    predictions: Predictions,
+    drawings: Mapping[str, Markup],
+) -> str:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("trabecula.reporting", "templates"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    signature, model = evaluation.chosen
+    signatures = list(dict.fromkeys(evaluation.auc["signature"]))
+    style = Path(__file__).with_name("templates").joinpath("style.css").read_text(encoding="utf-8")
+    return environment.get_template("report.html").render(
+        facts=facts,
+        style=Markup(style),  # noqa: S704 our own style sheet
+        drawings=drawings,
+        classes=evaluation.classes,
+        cohorts=evaluation.cohorts,
+        signature=signature,
+        model=model,
+        signatures=signatures,
+        size=_size(predictions),
+        card=_card(evaluation),
+        auc={name: {c: auc_matrix(evaluation.auc, name, c, evaluation.classes) for c in evaluation.cohorts}
+             for name in signatures},
+        counts={cohort: counts_line(evaluation.auc, cohort, evaluation.classes) for cohort in evaluation.cohorts},
+        delong=_delong(evaluation),
+        performance=_performance(evaluation),
+        empty=_empty(selection),
+    )  # fmt: skip
+
+
+def _size(predictions: Predictions) -> str:
+    cases = _cases(predictions)
+    return f"{cases['patient_id'].nunique():,} patients, {len(cases):,} vertebrae"
+
+
+def _card(evaluation: Evaluation) -> list[dict[str, str]]:
+    """The chosen signature and model on every cohort."""
+    signature, model = evaluation.chosen
+    rows = []
+    for cohort in evaluation.cohorts:
+        auc = _one(evaluation.auc, signature, model, cohort)
+        macro = auc[auc["class"] == "macro"].iloc[0]
+        performance = _one(evaluation.performance, signature, model, cohort)
+        accuracy = performance[(performance["class"] == "all") & (performance["metric"] == "accuracy")].iloc[
+            0
+        ]
+        rows.append(
+            {
+                "cohort": cohort,
+                "n": f"{macro['n']:.0f}",
+                "auc": "n/a" if pd.isna(macro["auc"]) else f"{macro['auc']:.3f}",
+                "interval": interval(macro["auc"], macro["low"], macro["high"]).partition(" ")[2],
+                "accuracy": interval(accuracy["value"], accuracy["low"], accuracy["high"]),
+                "method": str(macro["method"]),
+            }
+        )
+    return rows
+
+
+def _one(table: pd.DataFrame, signature: str, model: str, cohort: str) -> pd.DataFrame:
+    return table[(table["signature"] == signature) & (table["model"] == model) & (table["cohort"] == cohort)]
+
+
+def _delong(evaluation: Evaluation) -> dict[str, list[dict[str, str]]]:
+    """For the chosen model: every pair of signatures, a table a cohort."""
+    _, model = evaluation.chosen
+    table = evaluation.delong[
+        (evaluation.delong["model_a"] == model) & (evaluation.delong["model_b"] == model)
+    ]
+    return {
+        cohort: [
+            {
+                "class": row["class"],
+                "pair": f"{row['signature_a']} v {row['signature_b']}",
+                "auc_a": interval(row["auc_a"], float("nan"), float("nan")),
+                "auc_b": interval(row["auc_b"], float("nan"), float("nan")),
+                "z": "n/a" if pd.isna(row["z"]) else f"{row['z']:.2f}",
+                "p": p_value(row["p"]),
+                "adjusted": p_value(row["p_adjusted"]),
+            }
+            for _, row in table[table["cohort"] == cohort].iterrows()
+        ]
+        for cohort in evaluation.cohorts
+    }
+
+
+def _performance(evaluation: Evaluation) -> dict[str, list[dict[str, Any]]]:
+    """For the chosen signature and model: a row a class and one for all, a table a cohort."""
+    signature, model = evaluation.chosen
+    tables = {}
+    for cohort in evaluation.cohorts:
+        here = _one(evaluation.performance, signature, model, cohort)
+        rows = []
+        for label in evaluation.classes:
+            of_class = here[here["class"] == label].set_index("metric")
+            cells = [
+                interval(*of_class.loc[metric, ["value", "low", "high"]])
+                if metric in of_class.index
+                else "n/a"
+                for metric in METRIC_WORDS
+            ]
+            rows.append({"class": label, "cells": cells})
+        tables[cohort] = rows
+    return tables
+
+
+def _empty(selection: Selection) -> list[str]:
+    """Where the LASSO kept nothing, in words."""
+    notes = selection.tuning[selection.tuning["note"].str.startswith("the LASSO kept no feature")]
+    return [
+        f"{row['signature']}, fold {row['fold']}"
+        for _, row in notes.drop_duplicates(["signature", "fold"]).iterrows()
+    ]
