@@ -120,23 +120,17 @@ def run(folder: StudyFolder, jobs: Jobs = CORES, seed: Seed = None) -> None:
 
 @app.command()
 def extract(
-    cases: Annotated[
-        Path, typer.Argument(metavar="CASES", help="A study folder, or a table with image and region.")
-    ],
+    cases: Annotated[Path, typer.Argument(metavar="CASES", help="A study folder, or a table with image and region.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="features.parquet or features.csv.")],
     params: Annotated[Path | None, typer.Option(help="A PyRadiomics parameter file.")] = None,
-    weights: Annotated[
-        list[str] | None, typer.Option(help="ResNet-50 weights: a file, or `untrained`.")
-    ] = None,
+    weights: Annotated[list[str] | None, typer.Option(help="ResNet-50 weights: a file, or `untrained`.")] = None,
     jobs: Jobs = CORES,
 ) -> None:
     """Write the features of every case to one table."""
     from .workflow import extract_table
 
     with _progress() as tell:
-        rows, columns = extract_table(
-            cases, output, params=params, weights=weights or (), jobs=jobs, tell=tell
-        )
+        rows, columns = extract_table(cases, output, params=params, weights=weights or (), jobs=jobs, tell=tell)
     out.print(f"{rows} cases x {columns} features -> {output}", markup=False)
 
 

@@ -122,9 +122,7 @@ def read_settings(path: Path) -> tuple[Settings | None, tuple[Fault, ...]]:
         content = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         return None, (
-            Fault(
-                str(path), "no such file", "a study folder with a study.yaml", "Make one: trabecula init DIR."
-            ),
+            Fault(str(path), "no such file", "a study folder with a study.yaml", "Make one: trabecula init DIR."),
         )
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         return None, (Fault(path.name, f"cannot be read ({_first_line(error)})", "a YAML file in UTF-8"),)

@@ -6,10 +6,9 @@ import hashlib
 import importlib.metadata
 import json
 import platform
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import joblib
 import pandas as pd
@@ -133,9 +132,7 @@ def make_demo(folder: Path, *, cases: int, seed: int, jobs: int = 1, tell: Tell 
     if not (made.exists() and json.loads(made.read_text(encoding="utf-8")) == wanted):
         if (folder / FILE_NAME).exists() and not made.exists():
             found = "a study that is not a demo"
-            raise InvalidInput(
-                [Fault(str(folder), found, "an empty or absent folder", "Name another folder.")]
-            )
+            raise InvalidInput([Fault(str(folder), found, "an empty or absent folder", "Name another folder.")])
         write_study(folder, cases, seed, jobs=jobs, progress=functools.partial(tell, "films"))
         write_atomically(made, json.dumps(wanted))
     return run_study(folder, jobs=jobs, tell=tell)
@@ -147,10 +144,7 @@ def init_study(folder: Path) -> list[Path]:
     there = [name for name in files if (folder / name).exists()]
     if there:
         raise InvalidInput(
-            [
-                Fault(str(folder / name), "exists already", "a new study", "Name another folder.")
-                for name in there
-            ]
+            [Fault(str(folder / name), "exists already", "a new study", "Name another folder.") for name in there]
         )
     for name, text in files.items():
         write_atomically(folder / name, text)
@@ -186,9 +180,7 @@ def extract_table(
         faults = (*faults, Fault(str(output), f"suffix {output.suffix!r}", "one of " + ", ".join(_WRITERS)))
     if faults:
         raise InvalidInput(faults)
-    tables = _features(
-        study.folder, study, settings, extractors, jobs, tell, cache=output.parent / ".trabecula-cache"
-    )
+    tables = _features(study.folder, study, settings, extractors, jobs, tell, cache=output.parent / ".trabecula-cache")
     joined = pd.concat([table.values for table in tables.values()], axis=1)
     _write_frame(output, joined.reset_index() if output.suffix == ".csv" else joined)
     return joined.shape
@@ -260,9 +252,7 @@ def _cases_to_extract(cases: Path) -> tuple[Settings, Study]:
         study, more = read_study(cases, settings)
         faults = (*faults, *more)
     else:
-        settings = Settings(
-            classes=("a", "b"), data=DataSettings(cases=cases.name)
-        )  # classes play no part here
+        settings = Settings(classes=("a", "b"), data=DataSettings(cases=cases.name))  # classes play no part here
         study, faults = read_batch(cases)
     if faults or study is None:
         raise InvalidInput(faults)
@@ -301,8 +291,7 @@ def _fit(
     tasks = plan_tasks(columns, split)
     wanted = len(tasks) * (len(settings.models) + 1)
     work = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered", batch_size=1)(
-        joblib.delayed(_fit_and_store)(store, task, columns[task.signature], split, settings)
-        for task in tasks
+        joblib.delayed(_fit_and_store)(store, task, columns[task.signature], split, settings) for task in tasks
     )
     tell("models", len(list(store.glob("*/*/*.json"))), wanted)
     for _ in work:
@@ -321,9 +310,7 @@ def _fit(
 _TRACE = "selection.json"
 
 
-def _fit_and_store(
-    store: Path, task: FitTask, features: pd.DataFrame, split: Split, settings: Settings
-) -> None:
+def _fit_and_store(store: Path, task: FitTask, features: pd.DataFrame, split: Split, settings: Settings) -> None:
     folder = store / task.signature / task.label
     done = [model for model in settings.models if (folder / f"{model}.json").exists()]
     if len(done) == len(settings.models) and (folder / _TRACE).exists():
@@ -334,16 +321,12 @@ def _fit_and_store(
 
 
 def _facts(run: Path, checked: Check, settings: Settings, tables: dict[str, FeatureTable]) -> RunFacts:
-    statements = [
-        extractor.statement for extractor in checked.extractors if isinstance(extractor, ResNetFeatures)
-    ]
+    statements = [extractor.statement for extractor in checked.extractors if isinstance(extractor, ResNetFeatures)]
     undefined = sum(len(table.undefined) for table in tables.values())
     notes = [*checked.notes, *(text for table in tables.values() for text in table.warnings[:5])]
     if undefined:
         notes.append(f"{undefined:,} feature values are undefined; reasons are in features/*-undefined.csv")
-    resolved = yaml.safe_dump(
-        settings.model_dump(mode="json", by_alias=True), sort_keys=False, allow_unicode=True
-    )
+    resolved = yaml.safe_dump(settings.model_dump(mode="json", by_alias=True), sort_keys=False, allow_unicode=True)
     write_atomically(run / "config.resolved.yaml", resolved)
     return RunFacts(
         study=checked.study.name if checked.study else "",

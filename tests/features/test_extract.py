@@ -62,9 +62,9 @@ def films():
 def extract(tmp_path):
     def run(films, jobs=1):
         extractor = Counting(tmp_path / "log")
-        return extract_features(
-            films, [extractor], load=load, digests=digests, cache=tmp_path / "cache", jobs=jobs
-        )["counting"]
+        return extract_features(films, [extractor], load=load, digests=digests, cache=tmp_path / "cache", jobs=jobs)[
+            "counting"
+        ]
 
     return run
 

@@ -96,7 +96,7 @@ def interval(
 def z_test(
     difference: Float[np.ndarray, "*shape"], variance: Float[np.ndarray, "*shape"]
 ) -> tuple[Float[np.ndarray, "*shape"], Float[np.ndarray, "*shape"]]:
-    """z and two-sided p of a difference; equal AUCs give 0 and 1, also without variance."""
+    """Z and two-sided p of a difference; equal AUCs give 0 and 1, also without variance."""
     z = _ratio(difference, np.sqrt(variance))
     return z, np.asarray(2 * stats.norm.sf(np.abs(z)))
 
@@ -120,9 +120,7 @@ def unpaired_test(
     return t, freedom, p
 
 
-def _ratio(
-    difference: Float[np.ndarray, "*shape"], error: Float[np.ndarray, "*shape"]
-) -> Float[np.ndarray, "*shape"]:
+def _ratio(difference: Float[np.ndarray, "*shape"], error: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(difference == 0, 0.0, difference / error)
 
@@ -171,10 +169,7 @@ def _mean_over_folds(samples: list[Components]) -> Components:
     weight = np.where(count > 0, 1 / np.maximum(count, 1), np.nan)
 
     def weighted(name: str) -> list[np.ndarray]:
-        return [
-            np.where(kept, getattr(sample, name), 0.0) * weight
-            for sample, kept in zip(samples, used, strict=True)
-        ]
+        return [np.where(kept, getattr(sample, name), 0.0) * weight for sample, kept in zip(samples, used, strict=True)]
 
     return Components(
         auc=np.sum(weighted("auc"), axis=0),

@@ -159,6 +159,4 @@ def _resampled(measures: Mapping[str, object], counts: Float[np.ndarray, "patien
 
 def _proportion_method(patients: Int[np.ndarray, " cases"]) -> str:
     alone = np.bincount(patients).max() == 1
-    return (
-        "Clopper-Pearson" if alone else "Clopper-Pearson at the effective sample size (patients as clusters)"
-    )
+    return "Clopper-Pearson" if alone else "Clopper-Pearson at the effective sample size (patients as clusters)"

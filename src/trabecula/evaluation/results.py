@@ -33,19 +33,11 @@ def evaluate(predictions: Predictions) -> Evaluation:
         auc=auc,
         delong=_delong_table(cohorts, parts, classes, chosen[1]),
         performance=pd.DataFrame(
-            [
-                row
-                for scores in cohorts
-                for row in _performance_rows(scores, cutoffs[scores.protocol], classes)
-            ]
+            [row for scores in cohorts for row in _performance_rows(scores, cutoffs[scores.protocol], classes)]
         ),
         confusion=pd.DataFrame([row for scores in cohorts for row in _confusion_rows(scores, classes)]),
-        roc=pd.concat(
-            [frame for scores in cohorts for frame in _roc_frames(scores, classes)], ignore_index=True
-        ),
-        cutoffs=pd.DataFrame(
-            [row for s in cohorts if s.cohort == TRAINING for row in _cutoff_rows(s, classes)]
-        ),
+        roc=pd.concat([frame for scores in cohorts for frame in _roc_frames(scores, classes)], ignore_index=True),
+        cutoffs=pd.DataFrame([row for s in cohorts if s.cohort == TRAINING for row in _cutoff_rows(s, classes)]),
         chosen=chosen,
     )
 
@@ -114,13 +106,9 @@ def _delong_table(
     return table
 
 
-def _delong_rows(
-    scores: CohortScores, parts: Components, classes: tuple[str, ...], chosen: str
-) -> Iterator[Record]:
+def _delong_rows(scores: CohortScores, parts: Components, classes: tuple[str, ...], chosen: str) -> Iterator[Record]:
     pairs = [
-        (a, b)
-        for a, b in combinations(range(len(scores.models)), 2)
-        if scores.models[a][1] == scores.models[b][1]
+        (a, b) for a, b in combinations(range(len(scores.models)), 2) if scores.models[a][1] == scores.models[b][1]
     ]
     if not pairs:
         return
@@ -170,13 +158,10 @@ def _cutoff_rows(scores: CohortScores, classes: tuple[str, ...]) -> Iterator[Rec
             yield {**key, "class": name, "cutoff": cutoff}
 
 
-def _performance_rows(
-    scores: CohortScores, cutoffs: np.ndarray, classes: tuple[str, ...]
-) -> Iterator[Record]:
+def _performance_rows(scores: CohortScores, cutoffs: np.ndarray, classes: tuple[str, ...]) -> Iterator[Record]:
     for m, model in enumerate(scores.models):
         found = [
-            (ALL, row)
-            for row in overall_measures(scores.truth, scores.predicted[:, m], scores.patients, len(classes))
+            (ALL, row) for row in overall_measures(scores.truth, scores.predicted[:, m], scores.patients, len(classes))
         ]
         for k, name in enumerate(classes):
             if np.isnan(cutoffs[m, k]):
@@ -215,5 +200,5 @@ def _roc_frames(scores: CohortScores, classes: tuple[str, ...]) -> Iterator[pd.D
 def _chosen(auc: pd.DataFrame) -> Signed:
     """The best training macro AUC; the earlier row where equal."""
     training = auc[(auc["cohort"] == TRAINING) & (auc["class"] == MACRO)]
-    best = training.loc[training["auc"].fillna(-1.0).idxmax()]
+    best = training.iloc[int(training["auc"].fillna(-1.0).argmax())]
     return str(best["signature"]), str(best["model"])

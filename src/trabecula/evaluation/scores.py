@@ -41,9 +41,7 @@ class CohortScores:
     @property
     def positive(self) -> Bool[np.ndarray, "cases classes"]:
         """Whether the case is of the class."""
-        is_class: Bool[np.ndarray, "cases classes"] = self.truth[:, None] == np.arange(
-            self.probabilities.shape[2]
-        )
+        is_class: Bool[np.ndarray, "cases classes"] = self.truth[:, None] == np.arange(self.probabilities.shape[2])
         return is_class
 
     @property
@@ -60,9 +58,7 @@ def align(predictions: Predictions) -> list[CohortScores]:
     rows = predictions.rows.sort_values("case_id", kind="stable")
     protocols = in_order(predictions.rows["protocol"], _PROTOCOLS)
     return [
-        _cohort(
-            rows[(rows["protocol"] == protocol) & (rows["cohort"] == cohort)], models, predictions.classes
-        )
+        _cohort(rows[(rows["protocol"] == protocol) & (rows["cohort"] == cohort)], models, predictions.classes)
         for protocol in protocols
         for models in [_models(predictions.rows, protocol)]
         for cohort in in_order(rows.loc[rows["protocol"] == protocol, "cohort"])
@@ -81,7 +77,7 @@ def _models(rows: pd.DataFrame, protocol: str) -> tuple[Signed, ...]:
 
 
 def _cohort(rows: pd.DataFrame, models: tuple[Signed, ...], classes: tuple[str, ...]) -> CohortScores:
-    by_model = {key: frame for key, frame in rows.groupby(["signature", "model"], sort=False)}
+    by_model = dict(iter(rows.groupby(["signature", "model"], sort=False)))
     frames = [by_model[key] for key in models]
     columns = [PROBABILITY_PREFIX + name for name in classes]
     first = frames[0]
@@ -111,9 +107,7 @@ def _faults_of_table(predictions: Predictions) -> Iterator[Fault]:
         yield Fault("predictions", "no rows", "one row a case, signature and model")
     reserved = [name for name in classes if name in (ALL, MACRO)]
     if reserved:
-        yield Fault(
-            f"class {reserved[0]!r}", "a word that the tables of results use", "another name", "Rename it."
-        )
+        yield Fault(f"class {reserved[0]!r}", "a word that the tables of results use", "another name", "Rename it.")
 
 
 def _faults_of_rows(predictions: Predictions) -> Iterator[Fault]:
@@ -138,7 +132,8 @@ def _faults_of_protocol(protocol: str, rows: pd.DataFrame) -> Iterator[Fault]:
     for case, _ in _first_of_case(rows, rows.duplicated(["case_id", *keys]), "case_id"):
         yield Fault(f"case {case}", f"scored twice by a model ({protocol})", "each case once for each model")
     cases = rows["case_id"].nunique()
-    for (signature, model), count in rows.groupby(keys, sort=False)["case_id"].nunique().items():
+    counts = rows.groupby(keys, sort=False)["case_id"].nunique().reset_index()
+    for signature, model, count in counts.itertuples(index=False):
         if count != cases:
             yield Fault(
                 f"{signature}, {model} ({protocol})",
@@ -161,8 +156,6 @@ def _faults_of_protocol(protocol: str, rows: pd.DataFrame) -> Iterator[Fault]:
         )
 
 
-def _first_of_case(
-    rows: pd.DataFrame, wrong: pd.Series | np.ndarray, column: str
-) -> list[tuple[str, object]]:
+def _first_of_case(rows: pd.DataFrame, wrong: pd.Series | np.ndarray, column: str) -> list[tuple[str, object]]:
     found = rows.loc[np.asarray(wrong), ["case_id", column]].to_numpy(object)
     return list({str(case): value for case, value in found[::-1]}.items())[::-1]

@@ -47,9 +47,7 @@ def extract_features(
         progress(done, len(films))
     if faults:
         raise InvalidInput(faults)
-    named = [
-        (case, key) for number, film in enumerate(films) for case, key in zip(film, keys[number], strict=True)
-    ]
+    named = [(case, key) for number, film in enumerate(films) for case, key in zip(film, keys[number], strict=True)]
     return {extractor.name: _table(extractor, named, cache) for extractor in extractors}
 
 

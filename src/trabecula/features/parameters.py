@@ -17,6 +17,7 @@ from .shape import NAMES as SHAPE
 from .texture import TEXTURE_CLASSES
 
 CLASSES: dict[str, tuple[str, ...]] = {"shape2D": SHAPE, "firstorder": FIRST_ORDER, **TEXTURE_CLASSES}
+Image = tuple[str, tuple[tuple[str, Any], ...]]  # an image type and its options as sorted pairs
 POINT_FILTERS = ("square", "squareroot", "logarithm", "exponential", "gradient")
 
 
@@ -28,7 +29,7 @@ class Parameters:
     features). ``outliers`` in SD; ``minimum_size`` in pixels.
     """
 
-    images: tuple[tuple[str, tuple[tuple[str, Any], ...]], ...]
+    images: tuple[Image, ...]
     classes: tuple[tuple[str, tuple[str, ...]], ...]
     normalise: bool = False
     scale: float = 1.0
@@ -44,16 +45,14 @@ class Parameters:
 
 def default_parameters(settings: RadiomicsSettings) -> Parameters:
     """Our own grey policy: film z-scored over the film, a fixed number of bins over the region, all classes."""
-    images = {
+    images: dict[str, list[Image]] = {
         "original": [("original", ())],
         "wavelet": [("wavelet", (("level", 1), ("start_level", 0), ("wavelet", settings.wavelet)))],
         "log": [("log", (("sigma_px", settings.log_sigma_px),))],
     }
     if settings.wavelet not in pywt.wavelist(kind="discrete"):
         found = f"wavelet {settings.wavelet!r}"
-        raise InvalidInput(
-            [Fault("study.yaml, radiomics.wavelet", found, "a discrete wavelet such as coif1")]
-        )
+        raise InvalidInput([Fault("study.yaml, radiomics.wavelet", found, "a discrete wavelet such as coif1")])
     return Parameters(
         images=tuple(image for name in settings.filters for image in images[name]),
         classes=tuple(CLASSES.items()),
@@ -70,9 +69,7 @@ def read_parameters(path: Path) -> Parameters:
         content = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
     except (OSError, UnicodeDecodeError, ValueError, yaml.YAMLError) as error:
         found = f"cannot be read ({' '.join(str(error).split())[:120]})"
-        raise InvalidInput(
-            [Fault(path.name, found, "a PyRadiomics parameter file in YAML or JSON")]
-        ) from None
+        raise InvalidInput([Fault(path.name, found, "a PyRadiomics parameter file in YAML or JSON")]) from None
     if not isinstance(content, dict):
         raise InvalidInput([Fault(path.name, "no keys", "setting:, imageType: and featureClass:")])
     reader = _Reader(path.name)
@@ -135,18 +132,14 @@ class _Reader:
             if key not in names:
                 near = difflib.get_close_matches(str(key), names, n=1)
                 advice = f"Did you mean {near[0]!r}?" if near else "Remove the key."
-                self._refuse(
-                    f"{place}{key}", "a key that is not supported", "one of " + ", ".join(names), advice
-                )
+                self._refuse(f"{place}{key}", "a key that is not supported", "one of " + ", ".join(names), advice)
 
     def settings(self, content: Mapping[str, Any]) -> dict[str, Any]:
         self.known(content, (*_SETTINGS, *_ONLY, *_WITHOUT_EFFECT), "setting.")
         for key, allowed in _ONLY.items():
             if key in content and content[key] not in allowed:
                 words = " or ".join(map(str, allowed))
-                self._refuse(
-                    f"setting.{key}", f"{content[key]!r}", words, "Nothing else is supported on films."
-                )
+                self._refuse(f"setting.{key}", f"{content[key]!r}", words, "Nothing else is supported on films.")
         made: dict[str, Any] = {}
         for key, (ours, kind) in _SETTINGS.items():
             value = content.get(key)

@@ -48,9 +48,7 @@ class Radiomics:
     @cached_property
     def names(self) -> tuple[str, ...]:
         """``<image>_<class>_<feature>``, shape once and of the original image."""
-        listed = [
-            f"original_shape2D_{feature}" for feature in dict(self.parameters.classes).get("shape2D", ())
-        ]
+        listed = [f"original_shape2D_{feature}" for feature in dict(self.parameters.classes).get("shape2D", ())]
         for image in _image_names(self.parameters):
             for group, features in self.parameters.classes:
                 if group != "shape2D":
@@ -101,9 +99,7 @@ class Radiomics:
         levels = np.zeros(patch.inside.shape, dtype=np.int32)
         levels[patch.inside] = of_pixels
         found |= texture_features(levels, classes, distances=p.distances, alpha=p.alpha)
-        return {
-            f"{image}_{group}_{name}": v for group, features in found.items() for name, v in features.items()
-        }
+        return {f"{image}_{group}_{name}": v for group, features in found.items() for name, v in features.items()}
 
     def _too_small(self, inside: np.ndarray) -> str:
         pixels, dimensions = int(inside.sum()), sum(size > 1 for size in inside.shape)
@@ -130,9 +126,7 @@ def _image_names(parameters: Parameters) -> Iterator[str]:
                 yield from (f"wavelet{suffix}-{band}" for band in ("LH", "HL", "HH"))
             yield "wavelet-LL" if given["level"] == 1 else f"wavelet{given['level']}-LL"
         elif image == "log":
-            yield from (
-                _log_name(sigma, unit) for unit in ("px", "mm") for sigma in given.get(_SIGMA[unit], ())
-            )
+            yield from (_log_name(sigma, unit) for unit in ("px", "mm") for sigma in given.get(_SIGMA[unit], ()))
         else:
             yield image
 
@@ -170,6 +164,4 @@ def _bin_warning(greys: np.ndarray, bins: int, width: float) -> list[str]:
     if _BINS_FINE[0] <= bins <= _BINS_FINE[1]:
         return []
     proposal = float(f"{(float(greys.max()) - float(greys.min())) / 32:.2g}")
-    return [
-        f"binWidth {width:g} gives {bins} bins, outside 16-128; binWidth {proposal:g} would give about 32"
-    ]
+    return [f"binWidth {width:g} gives {bins} bins, outside 16-128; binWidth {proposal:g} would give about 32"]

@@ -21,7 +21,16 @@ from ..errors import Fault, InvalidInput
 from ..records import FeatureRow, Region, Xray
 from ..settings import DeepSettings
 from .crop import InputPolicy, Picture, crop_region, grey_window
-from .weights import BLOCKS, CONVOLUTIONS, EXPANSION, NORM_PARTS, Block, InputConvention, Weights, load_weights
+from .weights import (
+    BLOCKS,
+    CONVOLUTIONS,
+    EXPANSION,
+    NORM_PARTS,
+    Block,
+    InputConvention,
+    Weights,
+    load_weights,
+)
 
 NetworkInput: TypeAlias = Float32[np.ndarray, "1 3 size size"]
 
@@ -44,9 +53,7 @@ class ResNetFeatures:
     policy: InputPolicy
     name: str
     statement: str
-    names: tuple[str, ...] = field(
-        default=tuple(f"resnet50_avgpool_{i:04d}" for i in range(_FEATURES)), repr=False
-    )
+    names: tuple[str, ...] = field(default=tuple(f"resnet50_avgpool_{i:04d}" for i in range(_FEATURES)), repr=False)
 
     @classmethod
     def from_settings(cls, settings: DeepSettings, folder: Path) -> list["ResNetFeatures"]:
@@ -60,9 +67,7 @@ class ResNetFeatures:
             except InvalidInput as error:
                 faults += error.faults
                 continue
-            made.append(
-                cls(source, folder, weights.sha256, policy, f"deep-{weights.name}", weights.statement)
-            )
+            made.append(cls(source, folder, weights.sha256, policy, f"deep-{weights.name}", weights.statement))
         faults += _said_twice([extractor.name for extractor in made])
         if faults:
             raise InvalidInput(faults)
@@ -101,9 +106,7 @@ class Network:
         (features,) = self._session.run(None, {"picture": network_input(picture, self._convention)})
         if not np.isfinite(features).all():
             found, wanted = "features that are not finite numbers", "weights whose activations stay in range"
-            raise InvalidInput(
-                [Fault(f"weights {self._weights}", found, wanted, "Use another weights file.")]
-            )
+            raise InvalidInput([Fault(f"weights {self._weights}", found, wanted, "Use another weights file.")])
         return np.asarray(features[0], dtype=np.float64)
 
 
@@ -131,9 +134,7 @@ def _loaded(source: str, folder: Path, sha256: str, size: int) -> Network:
     weights = load_weights(source, folder)
     if weights.sha256 != sha256:
         action = "Leave the weights file alone while a study runs, and run again."
-        raise InvalidInput(
-            [Fault(source, "changed since the study was checked", f"SHA-256 {sha256}", action)]
-        )
+        raise InvalidInput([Fault(source, "changed since the study was checked", f"SHA-256 {sha256}", action)])
     return Network(weights, size)
 
 

@@ -1,16 +1,14 @@
 """Weights of a ResNet-50: read from a file or drawn from a seed, checked, with the input they want."""
 
 import hashlib
-import re
-from collections.abc import Callable, Iterator, Mapping
+import io
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 import numpy as np
-import safetensors
 from jaxtyping import Float32
-from safetensors.numpy import load as read_safetensors
 
 from ..errors import Fault, InvalidInput, MissingExtra
 
@@ -104,45 +102,146 @@ PLUS_MINUS_ONE = InputConvention("RGB", (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
 def load_weights(name_or_path: str, folder: Path) -> Weights:
     """Read a weights file (its path is taken from ``folder``), or draw those named ``untrained``.
 
-    The file's format and layout are told by its content. Raises InvalidInput when it does not hold exactly one
-    ResNet-50, and MissingExtra when only torch can read it and torch is not installed.
+    The file's format and layout are told by its content: safetensors, or a PyTorch state dict. Raises
+    InvalidInput when it does not hold exactly one ResNet-50, and MissingExtra when only torch can read it and
+    torch is not installed.
     """
     if name_or_path == UNTRAINED:
         return draw_untrained()
     path = folder / name_or_path
-    content = _bytes_of(path)
-    tensors: dict = {} #_read(path.name, content)
-    layout = next(layout for layout in _LAYOUTS if layout.recognises(tensors))
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        found = f"cannot be read ({error.strerror})"
+        raise InvalidInput([Fault(f"weights {name_or_path}", found, "a readable file", _HELP)]) from None
+    tensors = _without_prefix(_tensors(path.name, content))
+    layout = next((known for known in _LAYOUTS if known.mark in tensors), _LAYOUTS[0])
     state = {layout.rename(key): array for key, array in tensors.items()}
     _check(path.name, state)
     return Weights(
         name=path.stem,
         sha256=hashlib.sha256(content).hexdigest(),
-        state={key: state[key].astype(np.float32) for key in SHAPES},
+        state={key: np.ascontiguousarray(state[key], dtype=np.float32) for key in SHAPES},
         convention=layout.convention,
         pretrained=True,
-        statement=f"ResNet-50 weights from the file {path.name}, {layout.statement}",
+        statement=f"ResNet-50 weights from the file {path.name}, {layout.title}.",
     )
 
 
-def draw_untrained(seed: int = 20241370838) -> Weights:
-    """x."""
+def draw_untrained(seed: int = 1370838) -> Weights:
+    """Draw kernels by He et al. 2015 (doi:10.1109/ICCV.2015.123); every batch normalisation does nothing."""
     generator = np.random.Generator(np.random.PCG64(seed))
-    import os
-    ws = os.environ.get("WS")=="1"; last=float(os.environ.get("LAST","1"))
-    state = {}
-    for convolution, norm, shape in CONVOLUTIONS:
-        kernel = generator.standard_normal(shape, dtype=np.float32)
-        if ws:
-            kernel -= kernel.mean(axis=(1,2,3), keepdims=True)
-            kernel /= np.sqrt((kernel**2).sum(axis=(1,2,3), keepdims=True))
-            kernel *= np.float32(np.sqrt(2/(1-1/np.pi)))
-        else:
-            kernel *= np.float32(np.sqrt(2/np.prod(shape[1:])))
-        state[f"{convolution}.weight"]=kernel
-        g = last if convolution.endswith(("conv3",)) else 1.0
-        for p, v in zip(NORM_PARTS, (g,0,0,1)):
-            state[f"{norm}.{p}"]=np.full(shape[:1], v, np.float32)
+    state: dict[str, Tensor] = {}
     digest = hashlib.sha256()
-    for a in state.values(): digest.update(a)
-    return Weights("untrained", digest.hexdigest(), state, PLUS_MINUS_ONE, False, "")
+    for convolution, norm, shape in CONVOLUTIONS:
+        gain = np.float32(np.sqrt(2 / np.prod(shape[1:])))
+        state[f"{convolution}.weight"] = generator.standard_normal(shape, dtype=np.float32) * gain
+        for part, value in zip(NORM_PARTS, (1, 0, 0, 1), strict=True):
+            state[f"{norm}.{part}"] = np.full(shape[:1], value, np.float32)
+        digest.update(state[f"{convolution}.weight"].tobytes())
+    statement = (
+        f"The ResNet-50 was NOT pre-trained: its weights are random numbers (He initialisation, seed {seed}). "
+        "Its features show that the study runs, not what deep transfer learning can do."
+    )
+    return Weights(UNTRAINED, digest.hexdigest(), state, PLUS_MINUS_ONE, pretrained=False, statement=statement)
+
+
+_HELP = "Give the path of a ResNet-50 state dict (.pth) or .safetensors file, or `untrained`."
+_PREFIXES = ("module.", "state_dict.", "model.", "encoder.", "resnet.")
+_CHILDREN = ("conv1", "bn1", "relu", "maxpool", "layer1", "layer2", "layer3", "layer4")
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """How a family of files names its tensors: ``mark`` is a key that only this family has."""
+
+    title: str
+    mark: str
+    convention: InputConvention
+    numbered: bool = False
+
+    def rename(self, key: str) -> str:
+        """The key as torchvision writes it."""
+        first, _, rest = key.removeprefix("backbone.").partition(".")
+        if self.numbered and first.isdigit() and int(first) < len(_CHILDREN):
+            return f"{_CHILDREN[int(first)]}.{rest}"
+        return key
+
+
+_LAYOUTS = (
+    _Layout("keys as in torchvision, taken to want ImageNet's mean and SD", "conv1.weight", IMAGENET),
+    _Layout("RadImageNet's numbered keys, greys from -1 to 1", "backbone.0.weight", PLUS_MINUS_ONE, numbered=True),
+)
+
+
+def _tensors(name: str, content: bytes) -> dict[str, np.ndarray]:
+    if content[8:9] == b"{":
+        return _read_safetensors(name, content)
+    if content[:2] in {b"PK", b"\x80\x02"} or content[1:2] in {b"\x02", b"\x03", b"\x04"}:
+        return _read_torch(name, content)
+    raise InvalidInput([Fault(f"weights {name}", "a format that we do not know", "safetensors or .pth", _HELP)])
+
+
+def _read_safetensors(name: str, content: bytes) -> dict[str, np.ndarray]:
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
+
+    try:
+        return dict(load(content))
+    except (SafetensorError, ValueError, KeyError) as error:
+        raise _damaged(name, error) from None
+
+
+def _read_torch(name: str, content: bytes) -> dict[str, np.ndarray]:
+    """Read a state dict without unpickling anything but tensors and plain containers."""
+    try:
+        import torch
+    except ImportError:
+        words = f"Weights {name} are a PyTorch file; reading it needs torch: pip install 'trabecula[train]'."
+        raise MissingExtra(words) from None
+    try:
+        found = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    except Exception as error:  # noqa: BLE001 a damaged archive may fail in any way
+        raise _damaged(name, error) from None
+    found = found.get("state_dict", found) if isinstance(found, dict) else {}
+    return {str(key): value.numpy() for key, value in found.items() if isinstance(value, torch.Tensor)}
+
+
+def _damaged(name: str, error: Exception) -> InvalidInput:
+    words = str(error).strip().splitlines()[0][:120] if str(error).strip() else type(error).__name__
+    action = "Download or copy it again and compare its size and checksum with the source."
+    return InvalidInput([Fault(f"weights {name}", f"cannot be read ({words})", "a whole file", action)])
+
+
+def _without_prefix(tensors: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
+    """Take off the prefixes that a wrapper put before every key, e.g. ``module.`` of DataParallel."""
+    for prefix in _PREFIXES:
+        if tensors and all(key.startswith(prefix) for key in tensors):
+            return _without_prefix({key.removeprefix(prefix): array for key, array in tensors.items()})
+    return tensors
+
+
+def _check(name: str, state: Mapping[str, np.ndarray]) -> None:
+    """Refuse what is not exactly one ResNet-50; the last, fully connected layer may be there or not."""
+    extra = [key for key in state if key not in SHAPES and not key.endswith("num_batches_tracked")]
+    extra = [key for key in extra if not key.startswith("fc.")]
+    missing = [key for key in SHAPES if key not in state]
+    changed = [key for key, shape in SHAPES.items() if key in state and state[key].shape != shape]
+    where = f"weights {name}"
+    faults = []
+    if missing:
+        found = f"not a ResNet-50: {len(missing)} of {len(SHAPES)} tensors are missing, e.g. {missing[0]}"
+        faults.append(Fault(where, found, "every tensor of a ResNet-50", _HELP))
+    if extra:
+        found = f"{len(extra)} tensors that a ResNet-50 does not have, e.g. {extra[0]}"
+        faults.append(Fault(where, found, "a ResNet-50 and nothing else", _HELP))
+    if changed:
+        key = changed[0]
+        found = f"{len(changed)} tensors of another shape, e.g. {key} {state[key].shape}"
+        faults.append(Fault(where, found, f"{SHAPES[key]}", _HELP))
+    known = [key for key in SHAPES if key in state and key not in changed]
+    wrong = [key for key in known if state[key].dtype.kind != "f" or not np.isfinite(state[key]).all()]
+    if wrong:
+        faults.append(Fault(where, f"numbers that are not finite floats in {wrong[0]}", "finite numbers", _HELP))
+    if faults:
+        raise InvalidInput(faults)

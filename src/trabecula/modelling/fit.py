@@ -183,7 +183,7 @@ class _Once:
     def __deepcopy__(self, memo: dict[int, Any]) -> "_Once":
         return self
 
-    def cache(self, function: Callable[..., Any], ignore: Collection[str] = ()) -> Callable[..., Any]:
+    def cache(self, function: Callable[..., Any], **_ignored: Any) -> Callable[..., Any]:
         """Give a function that remembers what it returned for the same step, rows and groups."""
 
         def remembered(transformer: Any, X: np.ndarray, y: np.ndarray, *args: Any, **kwargs: Any) -> Any:
@@ -253,9 +253,7 @@ def _rows(fit: ModelFit, split: Split) -> pd.DataFrame:
     table = split.table.loc[fit.case_ids]
     scores = np.array(fit.probabilities).reshape(len(table), len(split.classes))
     rows = table.reset_index()[["case_id", "patient_id", "cohort", "fold"]]
-    rows = rows.assign(
-        protocol=PROTOCOL, signature=fit.signature, model=fit.model, truth=table["truth"].to_numpy()
-    )
+    rows = rows.assign(protocol=PROTOCOL, signature=fit.signature, model=fit.model, truth=table["truth"].to_numpy())
     rows["predicted"] = np.array(split.classes, dtype=object)[scores.argmax(axis=1)]
     return rows.assign(**{PROBABILITY_PREFIX + name: scores[:, k] for k, name in enumerate(split.classes)})
 

@@ -30,9 +30,7 @@ class Path:
         return (self.coefficients != 0).any(axis=1).sum(axis=1)
 
 
-def penalty_grid(
-    x: X, y: Int64[np.ndarray, " rows"], classes: int, *, count: int, ratio: float
-) -> np.ndarray:
+def penalty_grid(x: X, y: Int64[np.ndarray, " rows"], classes: int, *, count: int, ratio: float) -> np.ndarray:
     """From the smallest penalty that keeps nothing down to ``ratio`` of it, evenly on the log scale."""
     indicator = np.eye(classes)[y]
     largest = np.abs(x.T @ (indicator - indicator.mean(axis=0))).max() / len(y)
@@ -67,9 +65,7 @@ def deviances(path: Path, x: X, y: Int64[np.ndarray, " rows"]) -> Float64[np.nda
     return -2 * logs[:, np.arange(len(y)), y]
 
 
-def objective(
-    x: X, y: np.ndarray, coefficients: Coefficients, intercepts: np.ndarray, penalty: float
-) -> float:
+def objective(x: X, y: np.ndarray, coefficients: Coefficients, intercepts: np.ndarray, penalty: float) -> float:
     """The value that is minimised."""
     one = Path(np.array([penalty]), coefficients[None], intercepts[None])
     return float(deviances(one, x, y).mean() / 2 + penalty * np.abs(coefficients).sum())

@@ -34,18 +34,49 @@ class Learner:
     grouped: bool = False
 
 
-# fmt: off
-LEARNERS: dict[str, Learner] = {
-    "lr": Learner("Logistic regression", lambda seed: LogisticRegression(max_iter=2000, random_state=seed), {"C": [0.01, 0.1, 1.0, 10.0]}),
-    "svm": Learner("Support vector machine", lambda _: CalibratedClassifierCV(SVC(), ensemble=False), {"estimator__C": [0.1, 1.0, 10.0]}, grouped=True),
-    "knn": Learner("K nearest neighbours", lambda _: KNeighborsClassifier(), {"n_neighbors": [5, 11, 21]}),
-    "rf": Learner("Random forest", lambda seed: RandomForestClassifier(200, random_state=seed), {"min_samples_leaf": [1, 5]}),
-    "et": Learner("Extra trees", lambda seed: ExtraTreesClassifier(200, random_state=seed), {"min_samples_leaf": [1, 5]}),
-    "xgb": Learner("XGBoost", lambda seed: XGBClassifier(n_estimators=100, learning_rate=0.1, nthread=1, random_state=seed), {"max_depth": [2, 4]}),
-    "lgbm": Learner("LightGBM", lambda seed: LGBMClassifier(n_estimators=100, learning_rate=0.05, n_jobs=1, random_state=seed, deterministic=True, force_row_wise=True, verbose=-1), {"num_leaves": [4, 15]}),
-    "mlp": Learner("Multilayer perceptron", lambda seed: MLPClassifier((32,), solver="lbfgs", max_iter=1000, random_state=seed), {"alpha": [0.01, 1.0]}),
+_LIGHTGBM: dict[str, Any] = {
+    "n_estimators": 100,
+    "learning_rate": 0.05,
+    "n_jobs": 1,
+    "deterministic": True,
+    "force_row_wise": True,
+    "verbose": -1,
 }
-# fmt: on
+LEARNERS: dict[str, Learner] = {
+    "lr": Learner(
+        "Logistic regression",
+        lambda seed: LogisticRegression(max_iter=2000, random_state=seed),
+        {"C": [0.01, 0.1, 1.0, 10.0]},
+    ),
+    "svm": Learner(
+        "Support vector machine",
+        lambda _: CalibratedClassifierCV(SVC(), ensemble=False),
+        {"estimator__C": [0.1, 1.0, 10.0]},
+        grouped=True,
+    ),
+    "knn": Learner("K nearest neighbours", lambda _: KNeighborsClassifier(), {"n_neighbors": [5, 11, 21]}),
+    "rf": Learner(
+        "Random forest",
+        lambda seed: RandomForestClassifier(200, random_state=seed),
+        {"min_samples_leaf": [1, 5]},
+    ),
+    "et": Learner(
+        "Extra trees",
+        lambda seed: ExtraTreesClassifier(200, random_state=seed),
+        {"min_samples_leaf": [1, 5]},
+    ),
+    "xgb": Learner(
+        "XGBoost",
+        lambda seed: XGBClassifier(n_estimators=100, learning_rate=0.1, nthread=1, random_state=seed),
+        {"max_depth": [2, 4]},
+    ),
+    "lgbm": Learner("LightGBM", lambda seed: LGBMClassifier(**_LIGHTGBM, random_state=seed), {"num_leaves": [4, 15]}),
+    "mlp": Learner(
+        "Multilayer perceptron",
+        lambda seed: MLPClassifier((32,), solver="lbfgs", max_iter=1000, random_state=seed),
+        {"alpha": [0.01, 1.0]},
+    ),
+}
 
 
 class FrequenciesIfEmpty(ClassifierMixin, BaseEstimator):

@@ -37,9 +37,7 @@ class Body:
         """Depth below the surface in mm: positive inside, negative outside (a bound, exact near the rims)."""
         u, v = self.local(x, y)
         front, middle, back = self.heights
-        half = np.clip(
-            (middle + (back - front) / 2 * u + ((front + back) / 2 - middle) * u**2) / 2, 1.0, 40.0
-        )
+        half = np.clip((middle + (back - front) / 2 * u + ((front + back) / 2 - middle) * u**2) / 2, 1.0, 40.0)
         waist = 0.06 * (1 - np.clip(v / half, -1, 1) ** 2)
         side = np.where(u > 0, 1 - waist + self.bulge * (1 - np.clip(v / half, -1, 1) ** 2), 1 - waist)
         return np.minimum(half - np.abs(v), (side - np.abs(u)) * self.depth / 2)
@@ -148,9 +146,7 @@ def _ribs(x: Grid, y: Grid, rng: np.random.Generator) -> Grid:
         line = start + rng.uniform(0.25, 0.5) * (ROOM[1] - x) + 8 * np.sin(x / 45)
         offset = np.abs(y - line)
         fading = np.clip(1.2 - y / (ROOM[0] * 0.5), 0, 1)
-        total += fading * (
-            0.10 * np.exp(-((offset / 3.6) ** 4)) + 0.05 * np.exp(-(((offset - 3.4) / 0.8) ** 2))
-        )
+        total += fading * (0.10 * np.exp(-((offset / 3.6) ** 4)) + 0.05 * np.exp(-(((offset - 3.4) / 0.8) ** 2)))
     return total
 
 
@@ -159,7 +155,5 @@ def _gas(x: Grid, y: Grid, rng: np.random.Generator) -> Grid:
     for _ in range(int(rng.integers(2, 6))):
         centre_x, centre_y = rng.uniform(2, ROOM[1] * 0.42), rng.uniform(40, ROOM[0])
         wide, high = rng.uniform(6, 16), rng.uniform(4, 11)
-        total += rng.uniform(0.06, 0.16) * np.exp(
-            -((((x - centre_x) / wide) ** 2 + ((y - centre_y) / high) ** 2) ** 2)
-        )
+        total += rng.uniform(0.06, 0.16) * np.exp(-((((x - centre_x) / wide) ** 2 + ((y - centre_y) / high) ** 2) ** 2))
     return total

@@ -67,34 +67,25 @@ def plan_study(cases: int, seed: int) -> tuple[Patient, ...]:
 def _cohort_sizes(cases: int) -> dict[str, int]:
     fewest = _FEWEST_PER_COHORT * len(PAPER)
     if cases < fewest:
-        raise InvalidInput(
-            [Fault("--cases", str(cases), f"at least {fewest}, so that every cohort has every class")]
-        )
+        raise InvalidInput([Fault("--cases", str(cases), f"at least {fewest}, so that every cohort has every class")])
     total = sum(PAPER.values())
     held_out = {
-        name: max(_FEWEST_PER_COHORT, round(cases * size / total))
-        for name, size in PAPER.items()
-        if name != "training"
+        name: max(_FEWEST_PER_COHORT, round(cases * size / total)) for name, size in PAPER.items() if name != "training"
     }
     return {"training": cases - sum(held_out.values()), **held_out}
 
 
-def _draw_cohort(
-    cohort: str, vertebrae: int, people: int, first: int, seed: tuple[int, ...]
-) -> list[Patient]:
+def _draw_cohort(cohort: str, vertebrae: int, people: int, first: int, seed: tuple[int, ...]) -> list[Patient]:
     rng = np.random.default_rng(seed)
     several = np.ones(people, dtype=int)
     for chosen in rng.permutation(people)[: vertebrae - people]:
         several[chosen] += 1
     return [
-        _draw_patient(cohort, first + number, int(several[number]), rng, (*seed, number))
-        for number in range(people)
+        _draw_patient(cohort, first + number, int(several[number]), rng, (*seed, number)) for number in range(people)
     ]
 
 
-def _draw_patient(
-    cohort: str, number: int, vertebrae: int, rng: np.random.Generator, seed: tuple[int, ...]
-) -> Patient:
+def _draw_patient(cohort: str, number: int, vertebrae: int, rng: np.random.Generator, seed: tuple[int, ...]) -> Patient:
     t_score = float(np.clip(rng.normal(-2.9, 0.8), -4.9, -0.8).round(1))
     seen = rng.normal(size=vertebrae)  # the latent morphology of each vertebra
     rest = np.sqrt(1 - VISIBILITY**2)
@@ -108,9 +99,7 @@ def _draw_patient(
         shape = "burst" if morphology == 2 else str(rng.choice(SHAPES))
         items = Items(morphology, mri, t_score, pain)
         drawn.append(Vertebra(LEVELS[level], shape, float(rng.uniform(low, high)), items))
-    hospital = {"external": "C", "prospective": "A"}.get(cohort) or str(
-        rng.choice(["A", "B"], p=[0.65, 0.35])
-    )
+    hospital = {"external": "C", "prospective": "A"}.get(cohort) or str(rng.choice(["A", "B"], p=[0.65, 0.35]))
     year = 2024 if cohort == "prospective" else int(rng.integers(2018, 2023))
     date = f"{year}-{rng.integers(1, 13):02d}-{rng.integers(1, 29):02d}"
     sex = "F" if rng.random() < 0.75 else "M"

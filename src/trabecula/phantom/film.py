@@ -11,8 +11,10 @@ Grid = Float64[np.ndarray, "rows cols"]
 
 @dataclass(frozen=True)
 class Hospital:
-    """One hospital's equipment: pixel spacing in mm, bits stored, photons a pixel through one unit of tissue,
-    scatter as a part of all photons, contrast and centre of its look-up table, and whether dense is dark.
+    """One hospital's equipment.
+
+    ``spacing`` of a pixel in mm; ``bits`` stored; ``photons`` a pixel through one unit of tissue; ``scatter`` as a
+    part of all photons; ``contrast`` and ``centre`` of its look-up table.
     """
 
     spacing: float
@@ -41,9 +43,7 @@ HOSPITALS = {
 }
 
 
-def expose(
-    attenuation: Grid, hospital: Hospital, rng: np.random.Generator
-) -> UInt16[np.ndarray, "rows cols"]:
+def expose(attenuation: Grid, hospital: Hospital, rng: np.random.Generator) -> UInt16[np.ndarray, "rows cols"]:
     """Stored values of one film."""
     primary = hospital.photons * np.exp(-attenuation)
     spread = ndimage.gaussian_filter(primary, 18 / hospital.spacing / 4)

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from ..storage import write_atomically
-from .anatomy import ROOM, attenuation, bodies
+from .anatomy import attenuation, bodies
 from .design import LEVELS, Patient, plan_study
 from .film import HOSPITALS, Hospital, expose
 
@@ -62,12 +62,13 @@ def render(patient: Patient) -> tuple[np.ndarray, np.ndarray]:
     hospital = HOSPITALS[patient.hospital]
     spine = bodies(patient, rng)
     film = expose(attenuation(patient, spine, hospital.spacing, rng), hospital, rng)
-    y, x = np.mgrid[: film.shape[0], : film.shape[1]] * hospital.spacing
-    mask = np.zeros(film.shape, dtype=np.uint8)
+    size = (film.shape[0], film.shape[1])
+    y, x = np.mgrid[: size[0], : size[1]] * hospital.spacing
+    mask = np.zeros(size, dtype=np.uint8)
     wanted = {vertebra.level for vertebra in patient.vertebrae}
     for body in spine:
         if body.level in wanted:
-            window = body.window(hospital.spacing, mask.shape)
+            window = body.window(hospital.spacing, size)
             mask[window][body.inside(x[window], y[window])] = _mask_value(body.level)
     return film, mask
 
@@ -126,7 +127,7 @@ def _dicom(film: np.ndarray, name: str, hospital: Hospital) -> bytes:
     meta.MediaStorageSOPClassUID = DigitalXRayImageStorageForPresentation
     meta.MediaStorageSOPInstanceUID = generate_uid(entropy_srcs=["trabecula phantom", name, str(film.sum())])
     meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    dataset = FileDataset(None, {}, file_meta=meta, preamble=b"\0" * 128)
+    dataset = FileDataset("", {}, file_meta=meta, preamble=b"\0" * 128)
     dataset.SOPClassUID = meta.MediaStorageSOPClassUID
     dataset.SOPInstanceUID = meta.MediaStorageSOPInstanceUID
     dataset.StudyInstanceUID = generate_uid(entropy_srcs=["trabecula phantom study", name])

@@ -34,9 +34,7 @@ def read_study(folder: Path, settings: Settings) -> tuple[Study | None, tuple[Fa
     cases, faults = _cases(path.name, folder, renamed)
     faults += _about_classes(cases, settings.classes)
     faults += _about_ids(path.name, cases)
-    return Study(folder, settings.name or folder.resolve().name, settings.classes, tuple(cases)), tuple(
-        faults
-    )
+    return Study(folder, settings.name or folder.resolve().name, settings.classes, tuple(cases)), tuple(faults)
 
 
 def read_batch(path: Path) -> tuple[Study | None, tuple[Fault, ...]]:
@@ -49,11 +47,7 @@ def read_batch(path: Path) -> tuple[Study | None, tuple[Fault, ...]]:
     except InvalidInput as error:
         return None, error.faults
     of_pyradiomics = {"Image": "image", "Mask": "region", "Label": "region_value"}
-    names = (
-        of_pyradiomics
-        if {"Image", "Mask"} <= set(headings)
-        else {"mask": "region", "mask_value": "region_value"}
-    )
+    names = of_pyradiomics if {"Image", "Mask"} <= set(headings) else {"mask": "region", "mask_value": "region_value"}
     renamed = [{names.get(heading, heading): value for heading, value in row.items()} for row in rows]
     missing = _missing(path.name, [names.get(heading, heading) for heading in headings], ("image", "region"))
     if missing:
@@ -87,10 +81,7 @@ def read_table(path: Path) -> tuple[list[str], list[dict[str, str]]]:
     if wrong:
         action = "A comma inside a cell, as in 2,5, needs a point or quotes."
         raise InvalidInput(
-            [
-                Fault(f"{path.name}, row {n}", f"{len(grid[n - 1])} cells", f"{width} cells", action)
-                for n in wrong
-            ]
+            [Fault(f"{path.name}, row {n}", f"{len(grid[n - 1])} cells", f"{width} cells", action) for n in wrong]
         )
     return headings, [
         dict(zip(headings, [cell.strip() for cell in row] + [""] * (width - len(row)), strict=False))
@@ -132,9 +123,7 @@ def _missing(file: str, headings: Sequence[str], needed: Sequence[str]) -> tuple
             near = difflib.get_close_matches(name, headings, n=1, cutoff=0.6)
             advice = f"Rename {near[0]!r}, or map it" if near else "Add it, or map yours"
             action = f"{advice} in study.yaml: data: {{columns: {{{near[0] if near else 'yours'}: {name}}}}}."
-            faults.append(
-                Fault(f"{file}, column {name}", "absent; found " + ", ".join(headings), "present", action)
-            )
+            faults.append(Fault(f"{file}, column {name}", "absent; found " + ", ".join(headings), "present", action))
     return tuple(faults)
 
 
@@ -162,15 +151,11 @@ def _cases(file: str, folder: Path, rows: Sequence[Row]) -> tuple[list[Case], li
 
 
 def _cell_faults(where: str, row: Row) -> list[Fault]:
-    faults = [
-        Fault(f"{where}, {name}", "empty", "a value") for name in ("case_id", "patient_id") if not row[name]
-    ]
+    faults = [Fault(f"{where}, {name}", "empty", "a value") for name in ("case_id", "patient_id") if not row[name]]
     for name in _NUMERIC:
         if _DECIMAL_COMMA.fullmatch(row.get(name, "")):
             found = f"a decimal comma in {row[name]!r}"
-            faults.append(
-                Fault(f"{where}, {name}", found, "a decimal point", f"Write {row[name].replace(',', '.')}.")
-            )
+            faults.append(Fault(f"{where}, {name}", found, "a decimal point", f"Write {row[name].replace(',', '.')}."))
     value = row.get("region_value", "")
     if value and not _DECIMAL_COMMA.fullmatch(value) and not re.fullmatch(r"\d+(\.0*)?", value):
         faults.append(Fault(f"{where}, region_value", repr(value), "a whole number, or nothing"))
@@ -207,9 +192,7 @@ def _repeated(file: str, cases: Sequence[Case]) -> list[Fault]:
     counts: dict[str, int] = {}
     for case in cases:
         counts[case.case_id] = counts.get(case.case_id, 0) + 1
-    return [
-        Fault(f"{file}, case {name}", f"{n} rows", "one row a case") for name, n in counts.items() if n > 1
-    ]
+    return [Fault(f"{file}, case {name}", f"{n} rows", "one row a case") for name, n in counts.items() if n > 1]
 
 
 def _about_classes(cases: Sequence[Case], classes: tuple[str, ...]) -> list[Fault]:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import InvalidInput
-from .images import LARGEST, Picture, refuse
+from .picture import LARGEST, Picture, refuse, words
 
 
 def read_dicom(path: Path) -> Picture:
@@ -31,8 +31,7 @@ def read_dicom(path: Path) -> Picture:
         except InvalidInput:
             raise
         except Exception as error:  # noqa: BLE001 a decoder may fail in any way on a damaged file
-            words = " ".join(str(error).split())[:100] or type(error).__name__
-            raise refuse(path, f"cannot be decoded ({words})", "a whole DICOM image") from None
+            raise refuse(path, f"cannot be decoded ({words(error)})", "a whole DICOM image") from None
         return _picture(dataset, stored)
 
 

@@ -3,30 +3,16 @@
 import json
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float32, Int64, Shaped
+from jaxtyping import Int64
 
-from ..errors import Fault, InvalidInput
+from ..errors import InvalidInput
 from ..settings import ImageSettings
-
-LARGEST = 10**8  # pixels; a larger picture is refused before memory is taken
-
-Grid = Shaped[np.ndarray, "rows cols"]
-
-
-@dataclass(frozen=True, eq=False)
-class Picture:
-    """What a file holds: bright = dense if ``upright``; ``highest`` is the largest grey its depth can store."""
-
-    pixels: Grid
-    highest: float
-    spacing_mm: tuple[float, float] | None = None
-    spacing_source: str = "none"
-    history: tuple[str, ...] = ()
+from .picture import LARGEST, Picture, inverted, refuse, words
 
 
 def read_picture(path: Path, settings: ImageSettings) -> Picture:
@@ -47,25 +33,9 @@ def read_labels(path: Path, settings: ImageSettings) -> Int64[np.ndarray, "rows 
     return labels.T if settings.mask_orientation == "transpose" else labels
 
 
-def inverted(picture: Picture, why: str) -> Picture:
-    """Turn the greys round within the range that the file's depth can store."""
-    pixels = picture.highest - picture.pixels.astype(np.float64)
-    return replace(picture, pixels=pixels, history=(*picture.history, f"greys inverted ({why})"))
-
-
 def sidecar_of(path: Path) -> Path:
     """Where a film's own notes would lie: the same name with the suffix .json."""
     return path.with_name(path.name.removesuffix(".gz")).with_suffix(".json")
-
-
-def as_float(picture: Picture) -> Float32[np.ndarray, "rows cols"]:
-    """The pixels as float32, contiguous."""
-    return np.ascontiguousarray(picture.pixels, dtype=np.float32)
-
-
-def refuse(path: Path, found: str, expected: str, action: str = "") -> InvalidInput:
-    """An error about one file."""
-    return InvalidInput([Fault(path.name, found, expected, action)])
 
 
 def _suffix(path: Path) -> str:
@@ -80,27 +50,21 @@ def _raster(path: Path) -> Picture:
             warnings.simplefilter("ignore")
             with Image.open(path) as image:
                 _check_size(path, image.size[1], image.size[0])
-                if getattr(image, "n_frames", 1) > 1:
-                    raise refuse(path, f"{image.n_frames} frames", "one film a file")
+                if (frames := getattr(image, "n_frames", 1)) > 1:
+                    raise refuse(path, f"{frames} frames", "one film a file")
                 mode, lossy = image.mode, image.format == "JPEG"
-                array = np.asarray(
-                    image.convert("RGB") if mode in {"P", "RGBA", "LA", "CMYK", "YCbCr"} else image
-                )
+                array = np.asarray(image.convert("RGB") if mode in {"P", "RGBA", "LA", "CMYK", "YCbCr"} else image)
     except InvalidInput:
         raise
     except Exception as error:  # noqa: BLE001 a decoder may fail in any way on a damaged file
-        raise refuse(path, f"cannot be decoded ({_words(error)})", "a whole PNG, TIFF or JPEG file") from None
+        raise refuse(path, f"cannot be decoded ({words(error)})", "a whole PNG, TIFF or JPEG file") from None
     if array.ndim == 3:
         if not (array == array[:, :, :1]).all():
-            raise refuse(
-                path, "colours", "greys, or three equal channels", "Export the film as a grey picture."
-            )
+            raise refuse(path, "colours", "greys, or three equal channels", "Export the film as a grey picture.")
         array = array[:, :, 0]
     if array.dtype == bool:
         array = array.astype(np.uint8)
-    highest = (
-        255.0 if array.dtype == np.uint8 else 65535.0 if array.dtype.itemsize == 2 else float(array.max())
-    )
+    highest = 255.0 if array.dtype == np.uint8 else 65535.0 if array.dtype.itemsize == 2 else float(array.max())
     history = ("JPEG: lossy compression",) if lossy else ()
     return Picture(array, highest, history=history)
 
@@ -119,7 +83,7 @@ def _nifti(path: Path) -> Picture:
     except InvalidInput:
         raise
     except Exception as error:  # noqa: BLE001 a decoder may fail in any way on a damaged file
-        raise refuse(path, f"cannot be decoded ({_words(error)})", "a whole NIfTI file") from None
+        raise refuse(path, f"cannot be decoded ({words(error)})", "a whole NIfTI file") from None
     if np.iscomplexobj(array) or array.dtype.kind not in "biuf":
         raise refuse(path, f"pixels of type {array.dtype}", "grey numbers")
     spacing = (zooms[1], zooms[0]) if min(zooms) > 0 else None
@@ -166,7 +130,7 @@ def _with_sidecar(picture: Picture, path: Path) -> Picture:
         polarity = content.get("polarity", "normal")
         usable = pair is None or min(pair) > 0
     except (OSError, ValueError, TypeError, IndexError, AttributeError) as error:
-        raise refuse(sidecar, f"cannot be read ({_words(error)})", '{"spacing_mm": [row, column]}') from None
+        raise refuse(sidecar, f"cannot be read ({words(error)})", '{"spacing_mm": [row, column]}') from None
     if not usable or polarity not in {"normal", "inverted"}:
         expected = "spacing_mm above 0 and polarity normal or inverted"
         raise refuse(sidecar, f"spacing_mm {spacing!r}, polarity {polarity!r}", expected)
@@ -179,7 +143,3 @@ def _with_spacing(picture: Picture, settings: ImageSettings) -> Picture:
     if settings.spacing_mm is None:
         return picture
     return replace(picture, spacing_mm=(settings.spacing_mm, settings.spacing_mm), spacing_source="setting")
-
-
-def _words(error: BaseException) -> str:
-    return " ".join(str(error).split())[:100] or type(error).__name__

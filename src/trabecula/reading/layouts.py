@@ -34,13 +34,9 @@ def ingest(folder: Path, sources: Sequence[Path], labels: Path | None) -> Ingest
     where it is known. Nothing is overwritten.
     """
     table = folder / "cases.csv"
-    missing = [
-        Fault(str(source), "no such folder", "a folder of films") for source in sources if not source.is_dir()
-    ]
+    missing = [Fault(str(source), "no such folder", "a folder of films") for source in sources if not source.is_dir()]
     if table.exists():
-        missing.append(
-            Fault(str(table), "exists already", "no table yet", "Move it away to build a new one.")
-        )
+        missing.append(Fault(str(table), "exists already", "no table yet", "Move it away to build a new one."))
     if missing:
         raise InvalidInput(missing)
     found = sorted(p for source in sources for p in source.rglob("*") if p.name.lower().endswith(SUFFIXES))
@@ -84,9 +80,7 @@ def ingest(folder: Path, sources: Sequence[Path], labels: Path | None) -> Ingest
 
 
 def _is_mask(path: Path) -> bool:
-    in_folder = any(
-        part.lower() in {"masks", "mask", "labels", "segmentations"} for part in path.parent.parts[-2:]
-    )
+    in_folder = any(part.lower() in {"masks", "mask", "labels", "segmentations"} for part in path.parent.parts[-2:])
     return in_folder or any(word in path.name.lower() for word in _MASK_WORDS)
 
 

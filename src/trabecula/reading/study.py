@@ -11,7 +11,8 @@ import numpy as np
 from ..errors import Fault, InvalidInput
 from ..records import Case, Region, Study, Xray
 from ..settings import ImageSettings
-from .images import Picture, as_float, read_labels, read_picture, sidecar_of
+from .images import read_labels, read_picture, sidecar_of
+from .picture import Picture, as_float
 
 _READING = "2026.1"  # raise it when a film or region may come out otherwise than before
 
@@ -39,9 +40,7 @@ def load_film(cases: Sequence[Case], settings: ImageSettings) -> tuple[Xray, lis
     """One film and the regions of its cases, or InvalidInput with every fault of both."""
     faults: list[Fault] = []
     image = cases[0].image
-    names = ", ".join(case.case_id for case in cases[:3]) + (
-        "" if len(cases) < 4 else f" and {len(cases) - 3} more"
-    )
+    names = ", ".join(case.case_id for case in cases[:3]) + ("" if len(cases) < 4 else f" and {len(cases) - 3} more")
     picture: Picture | None = None
     try:
         picture = read_picture(image, settings)
@@ -58,9 +57,7 @@ def load_film(cases: Sequence[Case], settings: ImageSettings) -> tuple[Xray, lis
             if found is not None:
                 regions.append(_region(case, found, None if picture is None else picture.pixels.shape))
         except InvalidInput as error:
-            faults += [
-                Fault(f"case {case.case_id}, {f.where}", f.found, f.expected, f.action) for f in error.faults
-            ]
+            faults += [Fault(f"case {case.case_id}, {f.where}", f.found, f.expected, f.action) for f in error.faults]
     if faults or picture is None:
         raise InvalidInput(faults)
     xray = Xray(
@@ -99,9 +96,7 @@ def _region(case: Case, labels: np.ndarray, shape: tuple[int, ...] | None) -> Re
         found = f"the mask is {labels.shape[0]} x {labels.shape[1]}, the film {shape[0]} x {shape[1]} (rows x columns)"
         action = "Save the mask on the film's own grid."
         if labels.shape == shape[::-1]:
-            action = (
-                "It fits only after a transpose: look at it, then set image: {mask_orientation: transpose}."
-            )
+            action = "It fits only after a transpose: look at it, then set image: {mask_orientation: transpose}."
         raise InvalidInput([Fault(case.region.name, found, "the same shape", action)])
     inside = labels != 0 if case.region_value is None else labels == case.region_value
     if not inside.any():

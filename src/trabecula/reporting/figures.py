@@ -3,13 +3,12 @@
 import io
 import re
 from collections.abc import Sequence
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_pdf import FigureCanvasPdf
-from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
 MM = 1 / 25.4
@@ -20,7 +19,7 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#0
 STYLES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1)), (0, (1, 1)), (0, (7, 2)), (0, (3, 1, 1, 1, 1, 1)))
 FAMILY_COLOURS = {"radiomics": "#0072B2", "deep": "#D55E00"}
 
-_STYLE = {
+_STYLE: dict[Any, Any] = {
     "font.family": "sans-serif",
     "font.sans-serif": ["Arial", "Helvetica", "Liberation Sans", "DejaVu Sans"],
     "font.size": 7,
@@ -50,7 +49,7 @@ def as_svg(figure: Figure, name: str, title: str) -> str:
     """The figure as one <svg> element whose ids are its own and which a screen reader can name."""
     buffer = io.StringIO()
     with mpl.rc_context(_STYLE):
-        FigureCanvasSVG(figure).print_svg(buffer, metadata={"Date": None})
+        figure.savefig(buffer, format="svg", metadata={"Date": None})
     text = buffer.getvalue()
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
@@ -66,7 +65,7 @@ def as_pdf(figure: Figure) -> bytes:
     """The figure as a PDF with embedded fonts and no date."""
     buffer = io.BytesIO()
     with mpl.rc_context(_STYLE):
-        FigureCanvasPdf(figure).print_pdf(buffer, metadata={"CreationDate": None})
+        figure.savefig(buffer, format="pdf", metadata={"CreationDate": None})
     return buffer.getvalue()
 
 
@@ -94,9 +93,7 @@ def roc_grid(roc: pd.DataFrame, auc: pd.DataFrame, classes: Sequence[str], cohor
                 if row == len(classes) - 1:
                     axes.set_xlabel("1 − specificity")
         handles, labels = grid[0, 0].get_legend_handles_labels()
-        figure.legend(
-            handles, labels, loc="outside lower center", ncols=8, handlelength=2.6, columnspacing=1.2
-        )
+        figure.legend(handles, labels, loc="outside lower center", ncols=8, handlelength=2.6, columnspacing=1.2)
         return figure
 
 
@@ -131,9 +128,7 @@ def funnel(funnel_rows: pd.DataFrame) -> Figure:
     with mpl.rc_context(_STYLE):
         signatures = list(dict.fromkeys(funnel_rows["signature"]))
         figure = styled(PAGE, 1.35)
-        for axes, signature in zip(
-            figure.subplots(1, len(signatures), squeeze=False)[0], signatures, strict=True
-        ):
+        for axes, signature in zip(figure.subplots(1, len(signatures), squeeze=False)[0], signatures, strict=True):
             rows = funnel_rows[(funnel_rows["signature"] == signature) & (funnel_rows["fold"] == "final")]
             rows = rows.sort_values("order")
             kept = rows["kept"].to_numpy(float)
@@ -142,9 +137,7 @@ def funnel(funnel_rows: pd.DataFrame) -> Figure:
                 axes.text(max(count, 1) * 1.15, y, f"{count:,.0f}", va="center")
             axes.set_xscale("log")
             axes.set_xlim(0.9, max(kept.max(), 1) * 4)
-            axes.set_yticks(
-                range(len(rows)), list(rows["step"]) if axes is figure.axes[0] else [""] * len(rows)
-            )
+            axes.set_yticks(range(len(rows)), list(rows["step"]) if axes is figure.axes[0] else [""] * len(rows))
             axes.invert_yaxis()
             axes.set_xticks([])
             axes.spines["bottom"].set_visible(False)
@@ -157,9 +150,7 @@ def lasso_paths(path: pd.DataFrame) -> Figure:
     with mpl.rc_context(_STYLE):
         signatures = list(dict.fromkeys(path["signature"]))
         figure = styled(PAGE, 1.75)
-        for axes, signature in zip(
-            figure.subplots(1, len(signatures), squeeze=False)[0], signatures, strict=True
-        ):
+        for axes, signature in zip(figure.subplots(1, len(signatures), squeeze=False)[0], signatures, strict=True):
             rows = path[(path["signature"] == signature) & (path["fold"] == "final")]
             axes.set_title(signature, loc="left")
             axes.set_xlabel("penalty")
@@ -187,15 +178,9 @@ def coefficients(rows: pd.DataFrame, classes: Sequence[str]) -> Figure:
         size = rows.groupby("feature")["coefficient"].apply(lambda values: float(values.abs().max()))
         features = list(size.sort_values(ascending=False).index)
         figure = styled(PAGE, 0.6 + 0.155 * max(len(features), 2))
-        for axes, label in zip(
-            figure.subplots(1, len(classes), squeeze=False, sharey=True)[0], classes, strict=True
-        ):
-            values = (
-                rows[rows["class"] == label].set_index("feature")["coefficient"].reindex(features).fillna(0)
-            )
-            colours = [
-                FAMILY_COLOURS["deep" if name.startswith("resnet") else "radiomics"] for name in features
-            ]
+        for axes, label in zip(figure.subplots(1, len(classes), squeeze=False, sharey=True)[0], classes, strict=True):
+            values = rows[rows["class"] == label].set_index("feature")["coefficient"].reindex(features).fillna(0)
+            colours = [FAMILY_COLOURS["deep" if name.startswith("resnet") else "radiomics"] for name in features]
             axes.barh(range(len(features)), values, color=colours, height=0.66)
             axes.axvline(0, color="#444444", linewidth=0.6)
             axes.set_title(f"class {label}", loc="left")

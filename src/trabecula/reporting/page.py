@@ -58,9 +58,7 @@ def write_report(
     return folder / "report.html"
 
 
-def _drawings(
-    evaluation: Evaluation, selection: Selection, predictions: Predictions
-) -> dict[str, tuple[str, Any]]:
+def _drawings(evaluation: Evaluation, selection: Selection, predictions: Predictions) -> dict[str, tuple[str, Any]]:
     """Name -> (title, figure)."""
     signature, model = evaluation.chosen
     classes, cohorts = evaluation.classes, evaluation.cohorts
@@ -145,9 +143,7 @@ def _card(evaluation: Evaluation) -> list[dict[str, str]]:
         auc = _one(evaluation.auc, signature, model, cohort)
         macro = auc[auc["class"] == "macro"].iloc[0]
         performance = _one(evaluation.performance, signature, model, cohort)
-        accuracy = performance[(performance["class"] == "all") & (performance["metric"] == "accuracy")].iloc[
-            0
-        ]
+        accuracy = performance[(performance["class"] == "all") & (performance["metric"] == "accuracy")].iloc[0]
         rows.append(
             {
                 "cohort": cohort,
@@ -168,9 +164,7 @@ def _one(table: pd.DataFrame, signature: str, model: str, cohort: str) -> pd.Dat
 def _delong(evaluation: Evaluation) -> dict[str, list[dict[str, str]]]:
     """For the chosen model: every pair of signatures, a table a cohort."""
     _, model = evaluation.chosen
-    table = evaluation.delong[
-        (evaluation.delong["model_a"] == model) & (evaluation.delong["model_b"] == model)
-    ]
+    table = evaluation.delong[(evaluation.delong["model_a"] == model) & (evaluation.delong["model_b"] == model)]
     return {
         cohort: [
             {
@@ -198,9 +192,7 @@ def _performance(evaluation: Evaluation) -> dict[str, list[dict[str, Any]]]:
         for label in evaluation.classes:
             of_class = here[here["class"] == label].set_index("metric")
             cells = [
-                interval(*of_class.loc[metric, ["value", "low", "high"]])
-                if metric in of_class.index
-                else "n/a"
+                interval(*of_class.loc[metric, ["value", "low", "high"]]) if metric in of_class.index else "n/a"
                 for metric in METRIC_WORDS
             ]
             rows.append({"class": label, "cells": cells})
@@ -212,6 +204,5 @@ def _empty(selection: Selection) -> list[str]:
     """Where the LASSO kept nothing, in words."""
     notes = selection.tuning[selection.tuning["note"].str.startswith("the LASSO kept no feature")]
     return [
-        f"{row['signature']}, fold {row['fold']}"
-        for _, row in notes.drop_duplicates(["signature", "fold"]).iterrows()
+        f"{row['signature']}, fold {row['fold']}" for _, row in notes.drop_duplicates(["signature", "fold"]).iterrows()
     ]

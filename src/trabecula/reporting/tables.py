@@ -32,9 +32,7 @@ def p_value(p: float) -> str:
     return ABSENT if pd.isna(p) else "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
-def auc_matrix(
-    auc: pd.DataFrame, signature: str, cohort: str, classes: Sequence[str]
-) -> list[dict[str, object]]:
+def auc_matrix(auc: pd.DataFrame, signature: str, cohort: str, classes: Sequence[str]) -> list[dict[str, object]]:
     """One row a model: the macro AUC and each class's, with intervals."""
     here = auc[(auc["signature"] == signature) & (auc["cohort"] == cohort)]
     rows: list[dict[str, object]] = []
@@ -48,5 +46,6 @@ def auc_matrix(
 def counts_line(auc: pd.DataFrame, cohort: str, classes: Sequence[str]) -> str:
     """How many cases, and of which class, stand behind a cohort's AUC; and the method."""
     here = auc[auc["cohort"] == cohort].drop_duplicates("class").set_index("class")
-    parts = ", ".join(f"class {name}: {here.loc[name, 'n_positive']:.0f}" for name in classes)
-    return f"n = {here['n'].iloc[0]:.0f} ({parts}). {here.loc['macro', 'method']}."
+    positive, method = here["n_positive"], here["method"]
+    parts = ", ".join(f"class {name}: {int(positive[name])}" for name in classes)
+    return f"n = {int(here['n'].iloc[0])} ({parts}). {method['macro']!s}."

@@ -109,9 +109,7 @@ def _entropy(p: np.ndarray, axis: int | tuple[int, ...] = -1) -> np.ndarray:
     return -(p * np.log2(p + _EPS)).sum(axis=axis)
 
 
-def _maximal_correlation(
-    p: Float64[np.ndarray, "angles n n"], px: Float64[np.ndarray, "angles n"]
-) -> np.ndarray:
+def _maximal_correlation(p: Float64[np.ndarray, "angles n n"], px: Float64[np.ndarray, "angles n"]) -> np.ndarray:
     """Second singular value of p / sqrt(px py), which is the root of Q's second eigenvalue."""
     if p.shape[1] == 1:
         return np.ones(p.shape[0])
@@ -120,9 +118,7 @@ def _maximal_correlation(
     return np.sort(np.abs(eigenvalues), axis=1)[:, -2]
 
 
-def _mean_over_directions(
-    counts: Float64[np.ndarray, "angles n lengths"], greys: Greys, pixels: int
-) -> Values:
+def _mean_over_directions(counts: Float64[np.ndarray, "angles n lengths"], greys: Greys, pixels: int) -> Values:
     each = [_lengths(one, greys, pixels) for one in counts]
     return {name: float(np.mean([values[name] for values in each])) for name in each[0]}
 
@@ -214,9 +210,7 @@ def _ngtdm(pixels: Greys, differences: Greys, greys: Greys) -> Values:
         "Busyness": rough / busy if busy > 0 else 0.0,
         "Coarseness": 1 / rough if rough > 0 else 1e6,
         "Complexity": float((np.abs(gap) * ratio / (p[:, None] + p[None, :])).sum() / total),
-        "Contrast": float((pairs * gap**2).sum() * s.sum() / total / (levels * (levels - 1)))
-        if levels > 1
-        else 0.0,
+        "Contrast": float((pairs * gap**2).sum() * s.sum() / total / (levels * (levels - 1))) if levels > 1 else 0.0,
         "Strength": float(((p[:, None] + p[None, :]) * gap**2).sum() / s.sum()) if s.sum() > 0 else 0.0,
     }
 

@@ -42,7 +42,7 @@ def run_lengths(levels: Levels, n: int) -> Float64[np.ndarray, "angles n lengths
                 if level < 0:
                     continue
                 pr, pc = r - dr, c - dc
-                if 0 <= pr and 0 <= pc < width and levels[pr, pc] == level:
+                if pr >= 0 and 0 <= pc < width and levels[pr, pc] == level:
                     continue
                 length, nr, nc = 1, r + dr, c + dc
                 while nr < height and 0 <= nc < width and levels[nr, nc] == level:

@@ -1,0 +1,45 @@
+"""What an image file holds, and how a file is refused."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float32, Shaped
+
+from ..errors import Fault, InvalidInput
+
+LARGEST = 10**8  # pixels; a larger picture is refused before memory is taken
+
+Grid = Shaped[np.ndarray, "rows cols"]
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """What a file holds: bright = dense if ``upright``; ``highest`` is the largest grey its depth can store."""
+
+    pixels: Grid
+    highest: float
+    spacing_mm: tuple[float, float] | None = None
+    spacing_source: str = "none"
+    history: tuple[str, ...] = ()
+
+
+def inverted(picture: Picture, why: str) -> Picture:
+    """Turn the greys round within the range that the file's depth can store."""
+    pixels = picture.highest - picture.pixels.astype(np.float64)
+    return replace(picture, pixels=pixels, history=(*picture.history, f"greys inverted ({why})"))
+
+
+def as_float(picture: Picture) -> Float32[np.ndarray, "rows cols"]:
+    """The pixels as float32, contiguous."""
+    return np.ascontiguousarray(picture.pixels, dtype=np.float32)
+
+
+def refuse(path: Path, found: str, expected: str, action: str = "") -> InvalidInput:
+    """An error about one file."""
+    return InvalidInput([Fault(path.name, found, expected, action)])
+
+
+def words(error: BaseException) -> str:
+    """A decoder's complaint on one line."""
+    return " ".join(str(error).split())[:100] or type(error).__name__
