@@ -3,8 +3,11 @@
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
+import yaml
 from jaxtyping import install_import_hook
+from PIL import Image
 
 with install_import_hook("trabecula", "beartype.beartype"):
     import trabecula  # noqa: F401
@@ -33,3 +36,49 @@ def pytest_terminal_summary(terminalreporter):
     """Say last how many tests were skipped for want of the shared material."""
     skipped = [r for r in terminalreporter.stats.get("skipped", []) if "shared material absent" in str(r.longrepr)]
     terminalreporter.write_line(f"skipped because the shared material is absent: {len(skipped)}")
+
+
+class StudyFolder:
+    """A small study on disk: noise films of 40 x 50 pixels with one square region each, brighter by class."""
+
+    def __init__(self, folder, patients=18, cohorts=("training", "training", "internal"), seed=0):
+        rng = np.random.default_rng(seed)
+        self.folder = folder
+        self.rows = []
+        (folder / "images").mkdir(parents=True)
+        for i in range(patients):
+            label = i // len(cohorts) % 3
+            film = rng.normal(1000 + 20 * i, 60, (40, 50)).astype(np.uint16)
+            mask = np.zeros((40, 50), np.uint8)
+            mask[10:28, 12:34] = 20
+            film[mask > 0] += np.uint16(40 * label)
+            self.write(f"images/p{i:02d}.png", film)
+            self.write(f"images/p{i:02d}_mask.png", mask)
+            image, region = f"images/p{i:02d}.png", f"images/p{i:02d}_mask.png"
+            row = {"case_id": f"c{i:02d}", "patient_id": f"p{i:02d}", "image": image, "region": region}
+            self.rows.append(row | {"region_value": "20", "label": str(label), "cohort": cohorts[i % len(cohorts)]})
+        self.settings = {
+            "classes": ["0", "1", "2"],
+            "data": {"cases": "cases.csv"},
+            "deep": {"weights": []},
+            "signatures": ["radiomics"],
+            "radiomics": {"filters": ["original"]},
+            "models": ["lr", "knn"],
+            "tuning": {"folds": 2, "inner_folds": 2},
+            "selection": {"lasso": {"folds": 2}},
+        }
+        self.save()
+
+    def write(self, name, array):
+        Image.fromarray(array).save(self.folder / name)
+
+    def save(self, text=None):
+        headings = list(dict.fromkeys(key for row in self.rows for key in row))
+        lines = [";".join(headings), *(";".join(row.get(key, "") for key in headings) for row in self.rows)]
+        (self.folder / "cases.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+        (self.folder / "study.yaml").write_text(text or yaml.safe_dump(self.settings), encoding="utf-8")
+
+
+@pytest.fixture
+def study_folder(tmp_path):
+    return StudyFolder(tmp_path / "study")

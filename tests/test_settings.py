@@ -1,7 +1,6 @@
 import pytest
 
-from trabecula.errors import InvalidInput
-from trabecula.settings import Settings, load_settings, read_settings
+from trabecula.settings import Settings, read_settings
 
 LEAST = "classes: [0, 1, 2]\ndata: {cases: cases.csv}\n"
 
@@ -13,7 +12,8 @@ def write(tmp_path, text):
 
 
 def test_everything_but_classes_and_cases_has_a_default(tmp_path):
-    settings = load_settings(write(tmp_path, LEAST))
+    settings, faults = read_settings(write(tmp_path, LEAST))
+    assert not faults
     assert settings.classes == ("0", "1", "2")
     assert settings.models == ("lr", "svm", "knn", "rf", "et", "xgb", "lgbm", "mlp")
     assert settings.radiomics.bins == 32
@@ -50,8 +50,9 @@ def test_what_is_not_a_mapping_is_a_fault_and_not_a_crash(tmp_path, text):
 
 
 def test_a_missing_file_says_how_to_make_one(tmp_path):
-    with pytest.raises(InvalidInput, match="trabecula init"):
-        load_settings(tmp_path / "study.yaml")
+    settings, (fault,) = read_settings(tmp_path / "study.yaml")
+    assert settings is None
+    assert "trabecula init" in fault.action
 
 
 def test_a_class_said_twice_is_refused(tmp_path):
@@ -60,5 +61,6 @@ def test_a_class_said_twice_is_refused(tmp_path):
 
 
 def test_settings_come_back_from_their_own_words(tmp_path):
-    settings = load_settings(write(tmp_path, LEAST))
+    settings, faults = read_settings(write(tmp_path, LEAST))
+    assert not faults
     assert Settings.model_validate(settings.model_dump(by_alias=True)) == settings

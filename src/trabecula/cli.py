@@ -60,7 +60,7 @@ def main() -> None:
 @app.command()
 def demo(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where to put the study; made if absent.")],
-    cases: Annotated[int, typer.Option(min=30, help="Vertebrae; 1076 is the paper's design.")] = 240,
+    cases: Annotated[int, typer.Option(min=36, help="Vertebrae; 1076 is the paper's design.")] = 240,
     seed: Annotated[int, typer.Option(min=0, help="Chance starts here.")] = 2024,
     jobs: Jobs = CORES,
 ) -> None:

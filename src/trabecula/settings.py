@@ -7,7 +7,7 @@ from typing import Any, Literal, get_args
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from .errors import Fault, InvalidInput
+from .errors import Fault
 
 FILE_NAME = "study.yaml"
 
@@ -137,14 +137,6 @@ def read_settings(path: Path) -> tuple[Settings | None, tuple[Fault, ...]]:
         faults += [_fault(path.name, item) for item in found]
         if not all(_drop(content, item["loc"]) for item in found):
             return None, tuple(faults)
-
-
-def load_settings(path: Path) -> Settings:
-    """Read a study.yaml, or raise InvalidInput with every fault in it."""
-    settings, faults = read_settings(path)
-    if faults or settings is None:
-        raise InvalidInput(faults)
-    return settings
 
 
 def _first_line(error: BaseException) -> str:

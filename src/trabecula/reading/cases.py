@@ -13,8 +13,9 @@ from ..settings import Settings
 
 NEEDED = ("case_id", "patient_id", "image", "region", "label")
 KNOWN = (*NEEDED, "region_value", "cohort")
-_NUMERIC = ("region_value", "age", "t_score", "height_loss", "spacing_mm")
+_WORDS = (*NEEDED, "cohort")  # a comma may be part of these; in any other cell 2,5 is a number
 _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+")
+_WHOLE = re.compile(r"\d+(\.0*)?")
 
 Row = Mapping[str, str]
 
@@ -31,10 +32,10 @@ def read_study(folder: Path, settings: Settings) -> tuple[Study | None, tuple[Fa
     if missing:
         return None, missing
     renamed = [{names[heading]: value for heading, value in row.items()} for row in rows]
-    cases, faults = _cases(path.name, folder, renamed)
+    cases, usable, faults = _cases(path.name, folder, renamed)
     faults += _about_classes(cases, settings.classes)
     faults += _about_ids(path.name, cases)
-    return Study(folder, settings.name or folder.resolve().name, settings.classes, tuple(cases)), tuple(faults)
+    return Study(folder, settings.name or folder.resolve().name, settings.classes, tuple(usable)), tuple(faults)
 
 
 def read_batch(path: Path) -> tuple[Study | None, tuple[Fault, ...]]:
@@ -57,9 +58,9 @@ def read_batch(path: Path) -> tuple[Study | None, tuple[Fault, ...]]:
         row.setdefault("patient_id", row["case_id"])
         row["label"] = ""
         row["cohort"] = TRAINING
-    cases, faults = _cases(path.name, path.parent, renamed)
+    cases, usable, faults = _cases(path.name, path.parent, renamed)
     faults += _repeated(path.name, cases)
-    return Study(path.parent, path.stem, (), tuple(cases)), tuple(faults)
+    return Study(path.parent, path.stem, (), tuple(usable)), tuple(faults)
 
 
 def read_table(path: Path) -> tuple[list[str], list[dict[str, str]]]:
@@ -127,37 +128,38 @@ def _missing(file: str, headings: Sequence[str], needed: Sequence[str]) -> tuple
     return tuple(faults)
 
 
-def _cases(file: str, folder: Path, rows: Sequence[Row]) -> tuple[list[Case], list[Fault]]:
-    cases, faults = [], []
+def _cases(file: str, folder: Path, rows: Sequence[Row]) -> tuple[list[Case], list[Case], list[Fault]]:
+    """Every row as a case, those whose cells and files can be used, and what is wrong with the others."""
+    cases, usable, faults = [], [], []
     for number, row in enumerate(rows, start=2):
         where = f"{file}, row {number}" + (f", case {row['case_id']}" if row["case_id"] else "")
+        value = row.get("region_value", "")
+        case = Case(
+            row["case_id"],
+            row["patient_id"],
+            folder / row["image"],
+            folder / row["region"],
+            int(float(value)) if _WHOLE.fullmatch(value) else None,
+            row["label"],
+            row.get("cohort") or TRAINING,
+            {name: text for name, text in row.items() if name not in KNOWN},
+        )
         wrong = [*_cell_faults(where, row), *_file_faults(where, folder, row)]
         faults += wrong
+        cases.append(case)
         if not wrong:
-            value = row.get("region_value", "")
-            cases.append(
-                Case(
-                    row["case_id"],
-                    row["patient_id"],
-                    folder / row["image"],
-                    folder / row["region"],
-                    int(float(value)) if value else None,
-                    row["label"],
-                    row.get("cohort") or TRAINING,
-                    {name: text for name, text in row.items() if name not in KNOWN},
-                )
-            )
-    return cases, faults
+            usable.append(case)
+    return cases, usable, faults
 
 
 def _cell_faults(where: str, row: Row) -> list[Fault]:
     faults = [Fault(f"{where}, {name}", "empty", "a value") for name in ("case_id", "patient_id") if not row[name]]
-    for name in _NUMERIC:
-        if _DECIMAL_COMMA.fullmatch(row.get(name, "")):
-            found = f"a decimal comma in {row[name]!r}"
-            faults.append(Fault(f"{where}, {name}", found, "a decimal point", f"Write {row[name].replace(',', '.')}."))
+    for name, cell in row.items():
+        if name not in _WORDS and _DECIMAL_COMMA.fullmatch(cell):
+            action = f"Write {cell.replace(',', '.')}."
+            faults.append(Fault(f"{where}, {name}", f"a decimal comma in {cell!r}", "a decimal point", action))
     value = row.get("region_value", "")
-    if value and not _DECIMAL_COMMA.fullmatch(value) and not re.fullmatch(r"\d+(\.0*)?", value):
+    if value and not _DECIMAL_COMMA.fullmatch(value) and not _WHOLE.fullmatch(value):
         faults.append(Fault(f"{where}, region_value", repr(value), "a whole number, or nothing"))
     return faults
 
@@ -179,7 +181,8 @@ def _about_ids(file: str, cases: Sequence[Case]) -> list[Fault]:
     faults = _repeated(file, cases)
     sides: dict[str, dict[str, str]] = {}
     for case in cases:
-        sides.setdefault(case.patient_id, {}).setdefault(case.cohort, case.case_id)
+        if case.patient_id:
+            sides.setdefault(case.patient_id, {}).setdefault(case.cohort, case.case_id)
     for patient, cohorts in sides.items():
         if len(cohorts) > 1:
             found = "in " + " and ".join(f"{cohort} (case {case})" for cohort, case in cohorts.items())
@@ -191,7 +194,8 @@ def _about_ids(file: str, cases: Sequence[Case]) -> list[Fault]:
 def _repeated(file: str, cases: Sequence[Case]) -> list[Fault]:
     counts: dict[str, int] = {}
     for case in cases:
-        counts[case.case_id] = counts.get(case.case_id, 0) + 1
+        if case.case_id:
+            counts[case.case_id] = counts.get(case.case_id, 0) + 1
     return [Fault(f"{file}, case {name}", f"{n} rows", "one row a case") for name, n in counts.items() if n > 1]
 
 
