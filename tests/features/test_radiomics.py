@@ -1,0 +1,221 @@
+import json
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+from PIL import Image
+from scipy import ndimage
+
+from trabecula.features import filters
+from trabecula.features.parameters import default_parameters, read_parameters
+from trabecula.features.patch import box_of, prepare_film
+from trabecula.features.radiomics import Radiomics
+from trabecula.records import Region, Xray
+from trabecula.settings import RadiomicsSettings
+
+GOLD = ("data", "radiomics-reference", "pyradiomics-xray-gold")
+
+
+def xray(pixels, spacing=(1.0, 1.0)):
+    return Xray(np.ascontiguousarray(pixels, dtype=np.float32), spacing, "test", "test", "")
+
+
+def region(inside):
+    return Region(np.ascontiguousarray(inside, dtype=bool), "r", "r", "")
+
+
+def features(extractor, pixels, inside, spacing=(1.0, 1.0)):
+    (row,) = extractor.rows(xray(pixels, spacing), [region(inside)])
+    return pd.Series(row.values, index=extractor.names)
+
+
+@pytest.fixture(scope="module")
+def ours():
+    return Radiomics(default_parameters(RadiomicsSettings()))
+
+
+@pytest.mark.parametrize("name", ["A_force2D_bw25", "C_force2D_bincount32_original"])
+def test_every_value_is_that_of_pyradiomics(shared, tmp_path, name):
+    """Sets A and C to 1e-6 relative, or 1e-9 of the column's largest. Nothing is deliberately different.
+
+    PyRadiomics leaves LoG out on a single slice, so that set A has no LoG columns to compare with.
+    """
+    wanted = json.loads(shared(*GOLD, "settings.json").read_text())["settings"][name]
+    wanted["imageType"].pop("LoG", None)
+    wanted["setting"].pop("label")
+    (tmp_path / "params.json").write_text(json.dumps(wanted))
+    extractor = Radiomics(read_parameters(tmp_path / "params.json"))
+    gold = pd.read_csv(shared(*GOLD, f"{name}.csv")).set_index("case_id").drop(columns="label")
+    assert set(extractor.names) == set(gold.columns)
+    rows = {}
+    for case in gold.index:
+        pixels, mask = (np.asarray(Image.open(shared(*GOLD, f"{case}_{k}.png"))) for k in ("image", "mask"))
+        rows[case] = features(extractor, pixels, mask > 0)
+    made = pd.DataFrame(rows).T.loc[gold.index, gold.columns]
+    allowed = np.maximum(1e-6 * gold.abs().to_numpy(), 1e-9 * gold.abs().max().to_numpy())
+    difference = (made - gold).abs()
+    wrong = difference > allowed
+    assert not made.isna().any(axis=None)
+    assert not wrong.any(axis=None), difference.where(wrong).stack().sort_values().tail(10)
+
+
+GREYS = arrays.arrays(np.int64, st.tuples(st.integers(2, 9), st.integers(2, 9)), elements=st.integers(0, 5))
+
+
+@settings(max_examples=25, deadline=None)
+@given(greys=GREYS, seed=st.integers(0, 99))
+def test_texture_matrices_are_those_of_a_naive_count(greys, seed):
+    from trabecula.features.texture import matrices
+
+    inside = np.random.default_rng(seed).random(greys.shape) < 0.8
+    levels = np.where(inside, greys, -1).astype(np.int32)
+    n = 6
+    pairs = np.zeros((4, n, n))
+    for k, (dr, dc) in enumerate([(0, 1), (1, 0), (1, 1), (1, -1)]):
+        for r, c in np.argwhere(levels >= 0):
+            rr, cc = r + dr, c + dc
+            if 0 <= rr < levels.shape[0] and 0 <= cc < levels.shape[1] and levels[rr, cc] >= 0:
+                pairs[k, levels[r, c], levels[rr, cc]] += 1
+                pairs[k, levels[rr, cc], levels[r, c]] += 1
+    assert np.array_equal(matrices.cooccurrence(levels, n, 1), pairs)
+
+    zones = matrices.zone_sizes(levels, n)
+    for level in range(n):
+        labelled, count = ndimage.label(levels == level, structure=np.ones((3, 3)))
+        sizes = np.bincount(labelled.ravel())[1:]
+        assert count == zones[level].sum()
+        assert np.array_equal(np.bincount(sizes, minlength=zones.shape[1])[1:], zones[level][1:])
+
+    runs = matrices.run_lengths(levels, n)
+    lengths = np.arange(runs.shape[2])
+    for k in range(4):  # each pixel is in one run of each direction
+        assert np.array_equal(runs[k] @ lengths, [(levels == level).sum() for level in range(n)])
+    lines = [np.split(row, np.flatnonzero(np.diff(row)) + 1) for row in levels]
+    horizontal = np.zeros_like(runs[0])
+    for run in (run for line in lines for run in line if run[0] >= 0):
+        horizontal[run[0], len(run)] += 1
+    assert np.array_equal(runs[0], horizontal)
+
+    dependence, pixels, _ = matrices.neighbourhoods(levels, np.arange(1.0, n + 1), 0.0)
+    assert dependence.sum() == (levels >= 0).sum()
+    near = ndimage.convolve((levels >= 0).astype(int), np.ones((3, 3), int), mode="constant") - 1
+    assert pixels.sum() == ((levels >= 0) & (near > 0)).sum()
+
+
+@pytest.fixture(scope="module")
+def film():
+    rng = np.random.default_rng(3)
+    pixels = ndimage.gaussian_filter(rng.normal(0, 1, (150, 140)), 2) * 500 + 1000
+    y, x = np.mgrid[:150, :140]
+    inside = ((y - 70) / 24) ** 2 + ((x - 66) / 30) ** 2 < 1
+    return pixels.round(), inside
+
+
+def test_a_film_turned_by_90_degrees_gives_the_same_shape_greys_and_textures(ours, film):
+    pixels, inside = film
+    upright, turned = (features(ours, np.rot90(pixels, k), np.rot90(inside, k)) for k in (0, 1))
+    stable = [n for n in ours.names if n.startswith(("original", "log"))]
+    assert np.allclose(upright[stable], turned[stable], rtol=2e-4), (upright - turned)[stable].abs().nlargest(5)
+    swapped = {n: n.replace("LH", "tmp").replace("HL", "LH").replace("tmp", "HL") for n in ours.names}
+    energy = [n for n in ours.names if n.startswith("wavelet-LL_firstorder")]
+    assert np.allclose(upright[energy], turned[[swapped[n] for n in energy]], rtol=0.05)
+
+
+def test_a_constant_added_to_the_film_changes_nothing_under_our_grey_policy(ours, film):
+    pixels, inside = film
+    plain, shifted, scaled = (features(ours, p, inside) for p in (pixels, pixels + 300, pixels * 2))
+    assert np.allclose(plain, shifted, rtol=1e-4, atol=1e-6)
+    assert np.allclose(plain, scaled, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("spot", [(0, 0), (99, 89), (60, 0), (30, 45)])
+def test_a_filter_on_the_window_gives_what_the_whole_film_gives(spot):
+    """Also where the region touches the border of the film."""
+    rng = np.random.default_rng(1)
+    pixels = rng.normal(0, 100, (151, 139))
+    inside = np.zeros(pixels.shape, bool)
+    inside[spot[0] : spot[0] + 50, spot[1] : spot[1] + 50] = True
+    film = prepare_film(xray(pixels), normalise=False)
+    box, whole = box_of(inside), box_of(np.ones_like(inside))
+    cut = np.s_[box.top : box.bottom, box.left : box.right]
+    for level in (1, 2):
+        small = filters.wavelet_bands(film, box, wavelet="coif1", level=level)
+        large = filters.wavelet_bands(film, whole, wavelet="coif1", level=level)
+        for band, values in small.items():
+            assert np.allclose(values, large[band][cut], rtol=1e-5, atol=1e-3)
+    for sigma in (1.0, 2.0):
+        small = filters.log(film, box, sigma=sigma, in_mm=False)
+        assert np.allclose(small, filters.log(film, whole, sigma=sigma, in_mm=False)[cut], atol=1e-3)
+    assert np.array_equal(filters.gradient(film, box), filters.gradient(film, whole)[cut])
+
+
+@pytest.mark.parametrize("sigma", [1.0, 2.0, 4.0])
+def test_the_log_is_the_laplacian_of_a_gaussian(sigma):
+    """The recursive filter against a sampled Gaussian on a blob, whose answer is known in closed form."""
+    y, x = np.mgrid[-60:61, -60:61].astype(float)
+    width = 6.0
+    blob = np.exp(-(y**2 + x**2) / (2 * width**2))
+    total = width**2 + sigma**2
+    exact = (width**2 / total) * ((y**2 + x**2) / total**2 - 2 / total) * np.exp(-(y**2 + x**2) / (2 * total))
+    film = prepare_film(xray(blob), normalise=False)
+    made = filters.log(film, box_of(np.ones(blob.shape, bool)), sigma=sigma, in_mm=False)
+    assert np.abs(made - sigma**2 * exact).max() < 0.01 * np.abs(sigma**2 * exact).max()
+
+
+def test_a_sigma_in_mm_is_the_same_blob_on_any_pixel_size():
+    y, x = np.mgrid[-50:51, -50:51].astype(float)
+    blob = np.exp(-((y * 0.5) ** 2 + (x * 0.25) ** 2) / 50)
+    film = prepare_film(xray(blob, (0.5, 0.25)), normalise=False)
+    made = filters.log(film, box_of(np.ones(blob.shape, bool)), sigma=2.0, in_mm=True)
+    total = 25 + 4
+    assert made[50, 50] == pytest.approx(4 * (25 / total) * (-2 / total), rel=0.02)
+
+
+def test_a_region_alone_on_its_film_has_the_values_it_has_beside_others(ours, film):
+    pixels, inside = film
+    other = np.roll(inside, 30, axis=0)
+    together = ours.rows(xray(pixels), [region(other), region(inside)])[1]
+    alone = ours.rows(xray(pixels), [region(inside)])[0]
+    assert np.array_equal(together.values, alone.values, equal_nan=True)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 6), (6, 1), (3, 3)])
+@pytest.mark.parametrize("flat", [True, False])
+def test_tiny_and_flat_regions_give_values_or_reasons(ours, shape, flat):
+    pixels = np.full((40, 40), 5.0) if flat else np.random.default_rng(0).normal(0, 1, (40, 40))
+    inside = np.zeros((40, 40), bool)
+    inside[: shape[0], : shape[1]] = True
+    (row,) = ours.rows(xray(pixels), [region(inside)])
+    undefined = {name for name, value in zip(ours.names, row.values, strict=True) if np.isnan(value)}
+    assert undefined == set(row.undefined)
+    assert all(row.undefined.values())
+
+
+def test_the_digest_changes_with_every_parameter():
+    p = default_parameters(RadiomicsSettings())
+    others = [replace(p, bin_count=33), replace(p, alpha=1.0), replace(p, normalise=False), replace(p, images=())]
+    assert len({Radiomics(q).digest for q in (p, *others)}) == 5
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("setting: {binWidht: 25}", "binWidht"),
+        ("imageType: {Orignal: {}}", "Orignal"),
+        ("featureClass: {glcm: [Contrst]}", "Contrst"),
+        ("setting: {binWidth: wide}", "binWidth"),
+        ("setting: {force2D: false}", "force2D"),
+        ("- a", "no keys"),
+        ("a: [", "cannot be read"),
+    ],
+)
+def test_a_parameter_file_is_honoured_or_refused_by_name(tmp_path, text, words):
+    from trabecula.errors import InvalidInput
+
+    (tmp_path / "p.yaml").write_text(text)
+    with pytest.raises(InvalidInput, match=words):
+        read_parameters(tmp_path / "p.yaml")
