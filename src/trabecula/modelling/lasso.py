@@ -31,10 +31,13 @@ class Path:
 
 
 def penalty_grid(x: X, y: Int64[np.ndarray, " rows"], classes: int, *, count: int, ratio: float) -> np.ndarray:
-    """From the smallest penalty that keeps nothing down to ``ratio`` of it, evenly on the log scale."""
+    """From the smallest penalty that keeps nothing down to ``ratio`` of it, evenly on the log scale.
+
+    A trifle is added to it, lest rounding let a coefficient in at the very first penalty.
+    """
     indicator = np.eye(classes)[y]
     largest = np.abs(x.T @ (indicator - indicator.mean(axis=0))).max() / len(y)
-    return largest * np.geomspace(1, ratio, count)
+    return largest * (1 + 1e-12) * np.geomspace(1, ratio, count)
 
 
 def lasso_path(
@@ -48,7 +51,7 @@ def lasso_path(
 ) -> Path:
     """Solve for every penalty, largest first; stop after the first solution with more than ``most`` features."""
     found, intercepts, solved = _solve(
-        np.asfortranarray(x),
+        np.ascontiguousarray(x.T),
         np.eye(classes)[y],
         np.ascontiguousarray(penalties),
         x.shape[1] if most is None else most,
@@ -85,7 +88,7 @@ def _probabilities(scores: Float64[np.ndarray, "rows classes"]) -> Float64[np.nd
 
 
 @numba.njit(cache=True, nogil=True)
-def _sweep(x, active, w, r, eta, beta, squares, penalty, n):  # type: ignore[no-untyped-def]
+def _sweep(columns, active, w, r, eta, beta, squares, penalty, n):  # type: ignore[no-untyped-def]
     """One pass of coordinate descent over the active features of one class; the largest weighted step."""
     largest = 0.0
     step = r.sum() / w.sum()
@@ -94,7 +97,7 @@ def _sweep(x, active, w, r, eta, beta, squares, penalty, n):  # type: ignore[no-
     largest = w.mean() * step * step
     for a in range(active.size):
         j = active[a]
-        column = x[:, j]
+        column = columns[j]
         old = beta[j]
         pull = (column @ r) / n + squares[a] * old
         new = np.sign(pull) * max(abs(pull) - penalty, 0.0) / squares[a] if squares[a] > 0 else 0.0
@@ -109,7 +112,7 @@ def _sweep(x, active, w, r, eta, beta, squares, penalty, n):  # type: ignore[no-
 
 
 @numba.njit(cache=True, nogil=True)
-def _fit_active(x, target, penalty, strong, beta, intercept, scores, tolerance):  # type: ignore[no-untyped-def]
+def _fit_active(columns, target, penalty, strong, beta, intercept, scores, tolerance):  # type: ignore[no-untyped-def]
     """Newton steps class by class until no coefficient of the strong set moves."""
     n, classes = target.shape
     for _ in range(200):
@@ -122,11 +125,11 @@ def _fit_active(x, target, penalty, strong, beta, intercept, scores, tolerance):
             active = np.flatnonzero(strong[k])
             squares = np.empty(active.size)
             for a in range(active.size):
-                column = x[:, active[a]]
+                column = columns[active[a]]
                 squares[a] = (w * column * column).sum() / n
             before = beta[k].copy()
             for _ in range(1000):
-                largest, step = _sweep(x, active, w, r, eta, beta[k], squares, penalty, n)
+                largest, step = _sweep(columns, active, w, r, eta, beta[k], squares, penalty, n)
                 intercept[k] += step
                 if largest < tolerance:
                     break
@@ -140,8 +143,8 @@ def _fit_active(x, target, penalty, strong, beta, intercept, scores, tolerance):
 
 
 @numba.njit(cache=True, nogil=True)
-def _solve(x, target, penalties, most, tolerance):  # type: ignore[no-untyped-def]
-    n, features = x.shape
+def _solve(columns, target, penalties, most, tolerance):  # type: ignore[no-untyped-def]
+    features, n = columns.shape
     classes = target.shape[1]
     beta = np.zeros((classes, features))
     intercept = np.zeros(classes)
@@ -152,14 +155,14 @@ def _solve(x, target, penalties, most, tolerance):  # type: ignore[no-untyped-de
     scores[:] = intercept
     found = np.zeros((penalties.size, classes, features))
     intercepts = np.zeros((penalties.size, classes))
-    gradient = np.dot((target - _probabilities(scores)).T.copy(), x) / n
+    gradient = np.dot(columns, target - _probabilities(scores)).T.copy() / n
     before = penalties[0]
     for step in range(penalties.size):
         penalty = penalties[step]
         strong = (np.abs(gradient) >= 2 * penalty - before) | (beta != 0)
         while True:
-            _fit_active(x, target, penalty, strong, beta, intercept, scores, tolerance)
-            gradient = np.dot((target - _probabilities(scores)).T.copy(), x) / n
+            _fit_active(columns, target, penalty, strong, beta, intercept, scores, tolerance)
+            gradient = np.dot(columns, target - _probabilities(scores)).T.copy() / n
             missed = (np.abs(gradient) > penalty * (1 + 1e-6)) & ~strong
             if not missed.any():
                 break

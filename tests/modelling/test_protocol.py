@@ -1,0 +1,186 @@
+"""The protocol cannot leak: what learns never sees what it is tested on."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import sklearn
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from trabecula.evaluation import evaluate
+from trabecula.modelling import fit_task, gather, plan_tasks
+from trabecula.modelling.fit import ModelFit, SelectionTrace
+from trabecula.modelling.learners import LEARNERS, FrequenciesIfEmpty
+from trabecula.modelling.selection import LassoFilter, RedundancyFilter, UnivariateFilter, selection_steps
+from trabecula.modelling.split import grouped_folds
+from trabecula.records import Split
+from trabecula.settings import Settings
+
+CLASSES = ("0", "1", "2")
+
+
+def make_settings(**more):
+    return Settings.model_validate({"classes": list(CLASSES), "data": {"cases": "c.csv"}, **more})
+
+
+def make_split(rng, cohorts, folds=3):
+    """Vertebrae of patients (1.14 each), classes at random, outer folds for training."""
+    rows = []
+    for cohort, n in cohorts.items():
+        patient = 0
+        while sum(row["cohort"] == cohort for row in rows) < n:
+            for _ in range(1 + (rng.random() < 0.14)):
+                name = f"{cohort[0]}{patient}"
+                rows.append({"patient_id": name, "cohort": cohort, "truth": CLASSES[rng.integers(3)]})
+            patient += 1
+    table = pd.DataFrame(rows, index=pd.Index([f"c{i}" for i in range(len(rows))], name="case_id"))
+    training = (table["cohort"] == "training").to_numpy()
+    fold = np.zeros(len(table), dtype=int)
+    numbers = np.zeros(training.sum(), dtype=int)
+    y, groups = table["truth"].to_numpy(str)[training], table["patient_id"].to_numpy(str)[training]
+    for number, test in enumerate(grouped_folds(y, groups, folds, 0), start=1):
+        numbers[test] = number
+    fold[training] = numbers
+    table["fold"] = fold
+    return Split(table, CLASSES, 0)
+
+
+def study(features, split, settings):
+    results = [r for t in plan_tasks(["radiomics"], split) for r in fit_task(t, features, split, settings)]
+    fits = [result for result in results if isinstance(result, ModelFit)]
+    traces = [result for result in results if isinstance(result, SelectionTrace)]
+    return gather(fits, traces, split)
+
+
+def macro(predictions):
+    auc = evaluate(predictions).auc
+    return auc[auc["class"] == "macro"].set_index(["model", "cohort"])["auc"]
+
+
+def test_pure_noise_stays_at_one_half():
+    """300 training vertebrae x 500 columns; mean over 10 seeds within 0.05 of 0.5 on every cohort."""
+    found = []
+    for seed in range(10):
+        rng = np.random.default_rng(seed)
+        split = make_split(rng, {"training": 300, "internal": 150, "external": 150})
+        names = [f"f{i}" for i in range(500)]
+        features = pd.DataFrame(rng.normal(size=(len(split.table), 500)), split.table.index, names)
+        predictions, _ = study(features, split, make_settings(models=["lr"], seed=seed))
+        found.append(macro(predictions)["lr"])
+    means = pd.DataFrame(found).mean()
+    assert set(means.index) == {"training", "internal", "external"}
+    assert (abs(means - 0.5) < 0.05).all(), means
+
+
+@pytest.fixture(scope="module")
+def planted():
+    rng = np.random.default_rng(5)
+    split = make_split(rng, {"training": 150, "internal": 60})
+    features = pd.DataFrame(rng.normal(size=(len(split.table), 60)), split.table.index, [f"f{i}" for i in range(60)])
+    truth = split.table["truth"].astype(int).to_numpy()
+    features["f7"] += truth * 1.5
+    features["f8"] += (truth == 1) * 2.0
+    features["f9"] = features["f7"] + rng.normal(size=len(features)) * 0.01
+    features.iloc[::17, 3] = np.nan
+    return features, split, *study(features, split, make_settings())
+
+
+def test_a_planted_signal_is_found_by_every_model(planted):
+    features, split, predictions, selection = planted
+    auc = macro(predictions)
+    assert set(auc.index.get_level_values("model")) == set(LEARNERS)
+    assert (auc > 0.75).all(), auc
+    kept = set(selection.ledger.query("left_at == ''")["feature"])
+    assert "f8" in kept
+    assert len(kept & {"f7", "f9"}) == 1, "of two copies one is kept"
+    assert set(selection.ledger["feature"]) == set(features.columns)
+
+
+def test_every_case_is_scored_once_by_each_model(planted):
+    _, split, predictions, _ = planted
+    counts = predictions.rows.groupby("model")["case_id"].agg(["size", "nunique"])
+    assert (counts == len(split.table)).all(axis=None)
+    sums = predictions.rows[[f"p_{name}" for name in CLASSES]].sum(axis=1)
+    assert np.allclose(sums, 1, atol=1e-6)
+
+
+def test_what_is_scored_was_never_seen(planted):
+    """Changing a fold's rows changes no prediction made for them but through their own features."""
+    features, split, predictions, _ = planted
+    settings = make_settings(models=["lr"])
+    held = split.table.index[split.table["fold"].isin([0, 1])]
+    changed = split.table.copy()
+    changed.loc[held, "truth"] = np.roll(changed.loc[held, "truth"].to_numpy(), 1)
+    task = plan_tasks(["radiomics"], split)[0]
+    (_, before), (_, after) = (
+        list(fit_task(task, features, s, settings)) for s in (split, Split(changed, CLASSES, 0))
+    )
+    assert task.fold == 1
+    after_ids = dict(zip(after.case_ids, after.probabilities, strict=True))
+    assert [after_ids[case] for case in before.case_ids] == before.probabilities
+    others = features.copy()
+    others.loc[held] *= 100
+    _, scaled = list(fit_task(task, others, split, settings))
+    _, again = list(fit_task(task, features, split, settings))
+    assert again.probabilities == before.probabilities
+    assert scaled.parameters == before.parameters
+    assert scaled.score == before.score
+
+
+def test_no_patient_is_on_two_sides_of_a_fold():
+    rng = np.random.default_rng(0)
+    groups = rng.integers(0, 40, 120).astype(str)
+    y = rng.integers(0, 3, 120)
+    folds = grouped_folds(y, groups, 5, 1)
+    assert sorted(np.concatenate(folds)) == list(range(120))
+    homes = [set(groups[fold]) for fold in folds]
+    assert sum(len(home) for home in homes) == len(set(groups))
+
+
+def test_results_come_back_from_json_to_the_bit(planted):
+    features, split, *_ = planted
+    task = plan_tasks(["radiomics"], split)[-1]
+    trace, fit = list(fit_task(task, features, split, make_settings(models=["lr"])))
+    assert ModelFit.from_json(fit.to_json()).to_json() == fit.to_json()
+    assert SelectionTrace.from_json(trace.to_json()).to_json() == trace.to_json()
+
+
+def test_a_selection_that_keeps_nothing_answers_with_class_frequencies():
+    rng = np.random.default_rng(0)
+    split = make_split(rng, {"training": 60, "internal": 20})
+    features = pd.DataFrame({"flat": np.ones(len(split.table))}, index=split.table.index)
+    predictions, selection = study(features, split, make_settings(models=["lr", "svm"]))
+    training = split.table.query("cohort == 'training'")["truth"].value_counts(normalize=True)
+    internal = predictions.rows.query("cohort == 'internal'")
+    for name in CLASSES:
+        assert np.allclose(internal[f"p_{name}"], training[name])
+    assert selection.tuning["note"].str.contains("the LASSO kept no feature").all()
+
+
+def test_two_copies_of_the_rows_give_the_order_independent_choice():
+    rng = np.random.default_rng(1)
+    y = rng.integers(0, 3, 90)
+    x = rng.normal(size=(90, 6)) + y[:, None] * [0.2, 0.4, 0.6, 0.8, 1.0, 1.2]
+    x[:, 3] = x[:, 5] * 2 + 1
+    order = rng.permutation(6)
+    plain, mixed = RedundancyFilter(0.9).fit(x, y), RedundancyFilter(0.9).fit(x[:, order], y)
+    assert np.array_equal(plain.support_[order], mixed.support_)
+    assert plain.support_.sum() == 5
+
+
+def test_scaling_and_imputation_learn_from_training_rows_alone():
+    rng = np.random.default_rng(2)
+    x, y = rng.normal(5, 3, (80, 4)), np.tile([0, 1, 2, 1], 20)
+    x[0, 0] = np.nan
+    with sklearn.config_context(enable_metadata_routing=True):
+        fitted = selection_steps(make_settings().selection, 0).fit(x, y)
+    assert fitted.named_steps["impute"].statistics_[0] == pytest.approx(np.nanmedian(x[:, 0]))
+
+
+STEPS = [UnivariateFilter(0.999), RedundancyFilter(), LassoFilter(folds=2), FrequenciesIfEmpty(LEARNERS["lr"].make(0))]
+KEEPS_NONE = {"check_estimators_empty_data_messages": "a step may be given no column, when the one before kept none"}
+
+
+@parametrize_with_checks(STEPS, expected_failed_checks=lambda _: KEEPS_NONE)
+@pytest.mark.filterwarnings("ignore")  # scikit-learn's checks make data that warn
+def test_the_steps_are_scikit_learn_estimators(estimator, check):
+    check(estimator)
