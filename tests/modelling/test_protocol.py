@@ -111,9 +111,7 @@ def test_what_is_scored_was_never_seen(planted):
     changed = split.table.copy()
     changed.loc[held, "truth"] = np.roll(changed.loc[held, "truth"].to_numpy(), 1)
     task = plan_tasks(["radiomics"], split)[0]
-    (_, before), (_, after) = (
-        list(fit_task(task, features, s, settings)) for s in (split, Split(changed, CLASSES, 0))
-    )
+    (_, before), (_, after) = (list(fit_task(task, features, s, settings)) for s in (split, Split(changed, CLASSES, 0)))
     assert task.fold == 1
     after_ids = dict(zip(after.case_ids, after.probabilities, strict=True))
     assert [after_ids[case] for case in before.case_ids] == before.probabilities
