@@ -41,7 +41,7 @@ def ten_faults(study_folder):
     film.write_bytes(film.read_bytes()[:900])
     rows[10]["image"] = "images/p10.dcm"
     dicom_without_pixels(study.folder / "images/p10.dcm")
-    study.settings["modles"] = ["lr"]
+    study.settings["modells"] = ["lr"]
     study.save()
     return study.folder
 
@@ -67,7 +67,7 @@ def test_ten_kinds_of_fault_are_named_in_one_run(ten_faults):
         "case c09, p09.png",
         "case c10, p10.dcm",
         "a SR file without pixels",
-        "study.yaml, modles",
+        "study.yaml, modells",
         "Did you mean 'models'?",
         "10 faults. Nothing was changed.",
     ):

@@ -85,7 +85,7 @@ def planted():
 
 
 def test_a_planted_signal_is_found_by_every_model(planted):
-    features, split, predictions, selection = planted
+    features, _, predictions, selection = planted
     auc = macro(predictions)
     assert set(auc.index.get_level_values("model")) == set(LEARNERS)
     assert (auc > 0.75).all(), auc
@@ -105,7 +105,7 @@ def test_every_case_is_scored_once_by_each_model(planted):
 
 def test_what_is_scored_was_never_seen(planted):
     """Changing a fold's rows changes no prediction made for them but through their own features."""
-    features, split, predictions, _ = planted
+    features, split, _, _ = planted
     settings = make_settings(models=["lr"])
     held = split.table.index[split.table["fold"].isin([0, 1])]
     changed = split.table.copy()
