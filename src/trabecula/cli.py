@@ -25,7 +25,7 @@ from rich.table import Table
 from rich.text import Text
 
 from . import __version__
-from .errors import Fault, InvalidInput, TrabeculaError
+from .errors import Fault, Interrupted, InvalidInput, TrabeculaError
 
 app = typer.Typer(
     help="Deep-learning radiomics studies on X-rays. Research use only; not a medical device.",
@@ -49,12 +49,12 @@ def main() -> None:
     except InvalidInput as error:
         _print_faults(error.faults)
         sys.exit(3)
+    except Interrupted as error:
+        err.print(str(error))
+        sys.exit(130)
     except TrabeculaError as error:
         err.print(Text(str(error), style="red"))
         sys.exit(1)
-    except KeyboardInterrupt:
-        err.print("Stopped. What was finished is kept; the same command goes on from there.")
-        sys.exit(130)
 
 
 @app.command()
@@ -162,8 +162,11 @@ def _progress() -> Iterator["_Teller"]:
         TimeRemainingColumn(),
         console=err,
     )
-    with bar:
-        yield _Teller(bar)
+    try:
+        with bar:
+            yield _Teller(bar)
+    except KeyboardInterrupt:
+        raise Interrupted("Stopped. What was finished is kept; the same command goes on from there.") from None
 
 
 class _Teller:

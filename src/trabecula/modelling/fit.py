@@ -216,12 +216,13 @@ def _tune(
 ) -> tuple[GridSearchCV, str]:
     learner = LEARNERS[model]
     step = FrequenciesIfEmpty(learner.make(seed), learner.grouped, seed).set_fit_request(groups=True)
-    inner = grouped_folds(y, groups, settings.tuning.inner_folds, settings.seed)
+    inner = train_and_test(grouped_folds(y, groups, settings.tuning.inner_folds, settings.seed))
+    grid = learner.grid_for(min(len(train) for train, _ in inner))
     search = GridSearchCV(
         Pipeline([("select", select), ("learner", step)], memory=memory),
-        {f"learner__estimator__{name}": values for name, values in learner.grid.items()},
+        {f"learner__estimator__{name}": values for name, values in grid.items()},
         scoring=_macro_auc,
-        cv=train_and_test(inner),
+        cv=inner,
     )
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", ConvergenceWarning)

@@ -26,12 +26,21 @@ class Learner:
     """One model: its full name, an unfitted estimator for a seed, and the grid its tuning walks.
 
     ``grouped`` estimators split their own rows (``cv``) and are given folds that keep patients together.
+    ``capped`` is a parameter that cannot exceed the number of training rows.
     """
 
     title: str
     make: Callable[[int], BaseEstimator]
     grid: Grid
     grouped: bool = False
+    capped: str = ""
+
+    def grid_for(self, rows: int) -> Grid:
+        """The grid as far as that many training rows allow."""
+        return {
+            name: sorted({min(value, rows) for value in values}) if name == self.capped else values
+            for name, values in self.grid.items()
+        }
 
 
 _LIGHTGBM: dict[str, Any] = {
@@ -54,7 +63,12 @@ LEARNERS: dict[str, Learner] = {
         {"estimator__C": [0.1, 1.0, 10.0]},
         grouped=True,
     ),
-    "knn": Learner("K nearest neighbours", lambda _: KNeighborsClassifier(), {"n_neighbors": [5, 11, 21]}),
+    "knn": Learner(
+        "K nearest neighbours",
+        lambda _: KNeighborsClassifier(),
+        {"n_neighbors": [5, 11, 21]},
+        capped="n_neighbors",
+    ),
     "rf": Learner(
         "Random forest",
         lambda seed: RandomForestClassifier(200, random_state=seed),

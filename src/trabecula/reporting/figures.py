@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator
 
 MM = 1 / 25.4
 COLUMN, PAGE = 85 * MM, 175 * MM  # journal widths in inches
@@ -140,6 +141,7 @@ def funnel(funnel_rows: pd.DataFrame) -> Figure:
             axes.set_yticks(range(len(rows)), list(rows["step"]) if axes is figure.axes[0] else [""] * len(rows))
             axes.invert_yaxis()
             axes.set_xticks([])
+            axes.minorticks_off()
             axes.spines["bottom"].set_visible(False)
             axes.set_title(signature, loc="left")
         return figure
@@ -167,6 +169,9 @@ def lasso_paths(path: pd.DataFrame) -> Figure:
                 transform=axes.get_xaxis_transform(), va="top",
             )  # fmt: skip
             axes.set_xscale("log")
+            axes.xaxis.set_major_locator(LogLocator(subs=(1, 3)))
+            axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+            axes.minorticks_off()
             axes.invert_xaxis()
         figure.axes[0].set_ylabel("deviance a case (CV)")
         return figure
@@ -201,12 +206,14 @@ def confusions(confusion: pd.DataFrame, classes: Sequence[str], cohorts: Sequenc
             )
             grid = counts.fillna(0).to_numpy(float)
             shares = grid / np.maximum(grid.sum(axis=1, keepdims=True), 1)
-            axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+            axes.pcolormesh(shares, cmap="Blues", vmin=0, vmax=1)
+            axes.set_aspect("equal")
+            axes.invert_yaxis()
             for (row, column), count in np.ndenumerate(grid):
                 colour = "white" if shares[row, column] > 0.55 else "black"
-                axes.text(column, row, f"{count:.0f}", ha="center", va="center", color=colour, fontsize=8)
-            axes.set_xticks(range(len(classes)), classes)
-            axes.set_yticks(range(len(classes)), classes)
+                axes.text(column + 0.5, row + 0.5, f"{count:.0f}", ha="center", va="center", color=colour, fontsize=8)
+            axes.set_xticks(np.arange(len(classes)) + 0.5, classes)
+            axes.set_yticks(np.arange(len(classes)) + 0.5, classes)
             axes.tick_params(length=0)
             axes.spines[:].set_visible(False)
             axes.set_title(f"{cohort} (n = {grid.sum():.0f})")

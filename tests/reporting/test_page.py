@@ -1,0 +1,148 @@
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from trabecula.evaluation import evaluate
+from trabecula.records import Predictions, Selection
+from trabecula.reporting import RunFacts, write_report
+
+CLASSES = ("0", "1", "2<b>")
+SIGNATURES = ("radiomics", "deep-untrained", "fusion-untrained")
+
+
+def predictions():
+    rng = np.random.default_rng(0)
+    truth = rng.integers(0, 3, 120)
+    cohort = np.repeat(["training", "internal", "external"], 40)
+    truth[(cohort == "external") & (truth == 2)] = 0  # a class is absent there
+    frames = []
+    for signature in SIGNATURES:
+        for model in ("lr", "knn"):
+            p = rng.dirichlet([1, 1, 1], 120) + 0.5 * np.eye(3)[truth]
+            p /= p.sum(axis=1, keepdims=True)
+            frame = pd.DataFrame(
+                {"case_id": [f"c{i}" for i in range(120)], "patient_id": [f"p{i}" for i in range(120)]}
+            )
+            frame = frame.assign(cohort=cohort, fold=np.where(cohort == "training", 1 + np.arange(120) % 2, 0))
+            frame = frame.assign(protocol="sound", signature=signature, model=model)
+            frame = frame.assign(truth=np.array(CLASSES)[truth], predicted=np.array(CLASSES)[p.argmax(axis=1)])
+            frames.append(frame.assign(**{f"p_{name}": p[:, k] for k, name in enumerate(CLASSES)}))
+    return Predictions(pd.concat(frames, ignore_index=True), CLASSES)
+
+
+def selection():
+    funnel, ledger, coefficients, path, tuning = [], [], [], [], []
+    for signature in SIGNATURES:
+        for fold in ("1", "2", "final"):
+            key = {"signature": signature, "fold": fold}
+            steps = zip(("extracted", "univariate", "redundancy", "lasso"), (120, 40, 20, 2), strict=True)
+            funnel += [key | {"step": step, "order": k, "kept": n} for k, (step, n) in enumerate(steps)]
+            path += [
+                key | {"penalty": 0.5 / (k + 1), "deviance": 2.0 - 0.1 * k, "deviance_se": 0.05, "features": k}
+                | {"chosen": k == 2} for k in range(4)
+            ]  # fmt: skip
+            for name in ("original_glcm_Contrast", "<script>alert(1)</script>"):
+                coefficients += [key | {"feature": name, "class": c, "coefficient": 0.3} for c in CLASSES]
+            note = "the LASSO kept no feature: class frequencies of the training rows" if fold == "1" else ""
+            tuning += [key | {"model": m, "parameters": "{}", "score": 0.7, "note": note} for m in ("lr", "knn")]
+        ledger.append({"signature": signature, "feature": "original_glcm_Contrast", "left_at": "", "reason": ""})
+    return Selection(*(pd.DataFrame(rows) for rows in (funnel, ledger, coefficients, path, tuning)))
+
+
+FACTS = RunFacts(
+    study="hospital <i>A</i> & B",
+    run="2026-01-01_01",
+    created="2026-01-01",
+    seed=1,
+    settings="classes: [a]\n",
+    versions={"trabecula": "0"},
+    features={"radiomics": 120},
+    notes=("a note <u>",),
+    warnings=("features are NOT pre-trained",),
+)
+
+
+def write(folder):
+    chosen = predictions()
+    return write_report(folder, FACTS, evaluate(chosen), selection(), chosen)
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("run")
+    write(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def html(report):
+    return (report / "report.html").read_text(encoding="utf-8")
+
+
+def test_the_page_needs_no_network_and_no_script(html):
+    assert "<script" not in html.lower()
+    assert not re.findall(r'(?:src|href)="(?!#)[^"]*"', html)
+    outside = set(re.findall(r"https?://[^\s\"'<>)]+", html))
+    allowed = ("http://www.w3.org/", "https://doi.org/")
+    assert all(address.startswith(allowed) for address in outside), outside
+
+
+def test_what_the_user_named_is_shown_and_never_run(html):
+    assert "hospital &lt;i&gt;A&lt;/i&gt; &amp; B" in html
+    assert "a note &lt;u&gt;" in html
+    assert "<u>" not in html
+    assert "<i>A" not in html
+    assert "2<b>" not in html
+
+
+def test_it_says_what_it_is_and_warns_at_the_top(html):
+    assert "Research use only. Not a medical device." in html
+    assert html.index("NOT pre-trained") < html.index('id="result"')
+
+
+def test_every_section_that_is_linked_is_there(html):
+    links = set(re.findall(r"<nav.*?</nav>", html, re.DOTALL)[0].split('href="#')[1:])
+    ids = re.findall(r'\bid="([^"]+)"', html)
+    assert {link.split('"')[0] for link in links} <= set(ids)
+    assert len(ids) == len(set(ids)), "an id is used twice"
+    for words in ("Flow of cases", "Selection of features", "ROC curves", "Comparison of signatures", "Confusion"):
+        assert words in html
+
+
+def test_what_cannot_be_computed_is_shown_as_such(html):
+    assert "n/a" in html
+    assert not re.search(r">\s*nan", html, re.IGNORECASE)
+
+
+def test_an_empty_lasso_is_said(html):
+    assert "The LASSO kept no feature in radiomics, fold 1" in html
+
+
+def test_the_same_run_gives_the_same_bytes(report, tmp_path):
+    write(tmp_path)
+    first, second = ({p.relative_to(f): p.read_bytes() for p in f.rglob("*.*")} for f in (report, tmp_path))
+    assert first == second
+
+
+def test_figures_lie_beside_the_page_as_svg_and_pdf(report):
+    svg = {p.stem for p in (report / "figures").glob("*.svg")}
+    assert svg == {p.stem for p in (report / "figures").glob("*.pdf")}
+    assert {"flow", "funnel", "lasso", "forest", "confusion", *(f"roc-{name}" for name in SIGNATURES)} <= svg
+    assert all(p.read_bytes().startswith(b"%PDF") for p in (report / "figures").glob("*.pdf"))
+
+
+def test_tables_are_at_full_precision_with_the_promised_columns(report):
+    auc = pd.read_csv(report / "metrics" / "auc.csv", dtype={"class": str})
+    assert list(auc.columns) == [
+        "cohort", "protocol", "signature", "model", "class", "auc", "low", "high", "n", "n_positive", "method",
+    ]  # fmt: skip
+    delong = pd.read_csv(report / "metrics" / "delong.csv", dtype={"class": str})
+    assert list(delong.columns) == [
+        "cohort", "protocol", "class", "signature_a", "model_a", "signature_b", "model_b", "auc_a", "auc_b",
+        "z", "p", "p_adjusted", "method",
+    ]  # fmt: skip
+    exact = evaluate(predictions()).auc
+    assert np.array_equal(auc["auc"].to_numpy(), exact["auc"].to_numpy(), equal_nan=True)
+    assert set(auc["class"]) == {*CLASSES, "macro"}

@@ -1,0 +1,158 @@
+"""A whole study on a few small films: the same predictions whatever happens on the way."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from trabecula.workflow import check_study, extract_table, init_study, run_study
+
+
+def start(*arguments):
+    command = [sys.executable, "-m", "trabecula", *map(str, arguments)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+
+
+def predictions_of(folder):
+    (path,) = (folder / "runs").glob("*/predictions.csv")
+    return path.read_bytes()
+
+
+@pytest.fixture
+def other(study_folder, tmp_path):
+    """A copy of the study in another place."""
+    import shutil
+
+    shutil.copytree(study_folder.folder, tmp_path / "copy")
+    return tmp_path / "copy"
+
+
+def test_a_run_writes_what_was_promised(study_folder):
+    report = run_study(study_folder.folder)
+    run = report.parent
+    for name in ("predictions.csv", "metrics/auc.csv", "metrics/delong.csv", "splits.csv", "config.resolved.yaml"):
+        assert (run / name).exists(), name
+    rows = pd.read_csv(run / "predictions.csv", dtype={"truth": str})
+    assert list(rows.columns) == [
+        "case_id", "patient_id", "cohort", "fold", "protocol", "signature", "model", "truth", "predicted",
+        "p_0", "p_1", "p_2",
+    ]  # fmt: skip
+    assert rows.groupby("model")["case_id"].nunique().to_dict() == {"lr": 18, "knn": 18}
+    manifest = json.loads((run / "manifest.json").read_text())
+    assert set(manifest) == {p.relative_to(run).as_posix() for p in run.rglob("*") if p.is_file()} - {"manifest.json"}
+    assert not list(study_folder.folder.rglob("*.pkl"))
+
+
+def test_a_finished_run_is_returned_as_it_is(study_folder):
+    report = run_study(study_folder.folder)
+    before = {path: path.stat().st_mtime_ns for path in report.parent.rglob("*")}
+    assert run_study(study_folder.folder) == report
+    assert {path: path.stat().st_mtime_ns for path in report.parent.rglob("*")} == before
+
+
+def test_predictions_do_not_depend_on_the_number_of_jobs(study_folder, other):
+    run_study(study_folder.folder, jobs=1)
+    run_study(other, jobs=2)
+    assert predictions_of(study_folder.folder) == predictions_of(other)
+
+
+def test_another_seed_is_another_run(study_folder):
+    first, second = run_study(study_folder.folder), run_study(study_folder.folder, seed=9)
+    assert first.parent != second.parent
+
+
+@pytest.mark.parametrize("moment", ["features", "models"])
+def test_a_killed_run_goes_on_to_the_same_bytes(study_folder, other, moment):
+    run_study(other)
+    process = start("run", study_folder.folder, "--jobs", "1")
+    wanted = "cache/**/*.row" if moment == "features" else "runs/*/fits/**/*.json"
+    until = time.monotonic() + 120
+    while not list(study_folder.folder.glob(wanted)) and process.poll() is None and time.monotonic() < until:
+        time.sleep(0.002)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    assert not list(study_folder.folder.glob("runs/*/manifest.json")), "it was killed before its end"
+    run_study(study_folder.folder)
+    assert predictions_of(study_folder.folder) == predictions_of(other)
+
+
+def test_ctrl_c_stops_with_a_word_and_keeps_what_was_finished(study_folder):
+    process = start("run", study_folder.folder, "--jobs", "2")
+    until = time.monotonic() + 120
+    while not list(study_folder.folder.glob("cache/**/*.row")) and time.monotonic() < until:
+        time.sleep(0.002)
+    os.killpg(process.pid, signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert "Stopped. What was finished is kept" in " ".join(err.split())
+    assert "Traceback" not in err
+
+
+def test_a_changed_film_is_extracted_again_and_is_another_run(study_folder):
+    first = run_study(study_folder.folder)
+    rng = np.random.default_rng(9)
+    study_folder.write("images/p00.png", rng.normal(1000, 60, (40, 50)).astype(np.uint16))
+    second = run_study(study_folder.folder)
+    assert first != second
+    names = [r.parent / "features" / "radiomics.parquet" for r in (first, second)]
+    one, two = (pd.read_parquet(name) for name in names)
+    assert not one.loc["c00"].equals(two.loc["c00"])
+    assert one.drop("c00").equals(two.drop("c00"))
+
+
+def test_a_split_is_drawn_once_by_patient_and_stays(study_folder):
+    for row in study_folder.rows:
+        del row["cohort"]
+        row["patient_id"] = f"q{int(row['case_id'][1:]) // 2}"
+    study_folder.settings["split"] = {"internal": 0.34}
+    study_folder.save()
+    report = run_study(study_folder.folder)
+    again = run_study(study_folder.folder, seed=77)
+    one, two = (pd.read_csv(r.parent / "splits.csv") for r in (report, again))
+    assert set(one["cohort"]) == {"training", "internal"}
+    assert one["cohort"].equals(two["cohort"])
+    assert len(one[["patient_id", "cohort"]].drop_duplicates()) == one["patient_id"].nunique()
+
+
+def test_frozen_cohorts_refuse_another_table(study_folder):
+    from trabecula.errors import InvalidInput
+
+    run_study(study_folder.folder)
+    study_folder.rows[0]["label"] = "1"
+    study_folder.save()
+    with pytest.raises(InvalidInput, match="frozen for another table"):
+        run_study(study_folder.folder)
+
+
+def test_init_writes_a_study_that_check_understands(tmp_path):
+    init_study(tmp_path / "new")
+    faults = check_study(tmp_path / "new").faults
+    assert [fault.where for fault in faults] == ["cases.csv"]
+    assert yaml.safe_load((tmp_path / "new" / "study.yaml").read_text())["classes"] == ["0", "1", "2"]
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_extract_needs_no_classes_and_no_cohorts(study_folder, suffix):
+    table = study_folder.folder / "batch.csv"
+    table.write_text(
+        "case_id,image,region\na,images/p00.png,images/p00_mask.png\nb,images/p01.png,images/p01_mask.png\n"
+    )
+    output = study_folder.folder / f"features{suffix}"
+    shape = extract_table(table, output)
+    frame = pd.read_csv(output, index_col=0) if suffix == ".csv" else pd.read_parquet(output)
+    assert frame.shape == shape
+    assert list(frame.index) == ["a", "b"]
+    assert "wavelet-HH_glcm_Contrast" in frame.columns
+
+
+def test_help_is_quick_and_imports_nothing_heavy():
+    code = "import sys, trabecula.cli; print([m for m in ('torch','sklearn','pandas','numba') if m in sys.modules])"
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert out.strip() == "[]"
