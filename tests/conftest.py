@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+import hypothesis
 import numpy as np
 import pytest
 import yaml
@@ -11,6 +12,12 @@ from PIL import Image
 
 with install_import_hook("trabecula", "beartype.beartype"):
     import trabecula  # noqa: F401
+
+# the same examples every time, so that a commit passes or fails for good; search for new ones now and then with
+# `pytest --hypothesis-profile=search`
+hypothesis.settings.register_profile("search", deadline=None, max_examples=500)
+hypothesis.settings.register_profile("same", deadline=None, derandomize=True)
+hypothesis.settings.load_profile("same")
 
 SHARED = Path(os.environ.get("TRABECULA_SHARED", Path(__file__).parents[2] / "shared"))
 REQUIRED = os.environ.get("TRABECULA_REQUIRE_SHARED") == "1"

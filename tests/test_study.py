@@ -16,8 +16,16 @@ from trabecula.workflow import check_study, extract_table, init_study, run_study
 
 
 def start(*arguments):
+    """Run the command line in a process group of its own that listens to Ctrl-C, whoever started the tests."""
     command = [sys.executable, "-m", "trabecula", *map(str, arguments)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    return subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
 
 
 def predictions_of(folder):

@@ -21,7 +21,7 @@ def sample(seed, n=40, curves=2, classes=3, ties=True):
     return (scores.round(1) if ties else scores), truth[:, None] == np.arange(classes)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(seed=SEEDS)
 def test_an_auc_is_the_share_of_pairs_in_the_right_order(seed):
     scores, positive = sample(seed)
@@ -32,7 +32,7 @@ def test_an_auc_is_the_share_of_pairs_in_the_right_order(seed):
         assert parts.auc[0, c] == pytest.approx(pairs)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(seed=SEEDS)
 def test_a_monotone_change_of_scores_changes_nothing(seed):
     scores, positive = sample(seed)
@@ -42,7 +42,7 @@ def test_a_monotone_change_of_scores_changes_nothing(seed):
     assert np.allclose(plain.variance, bent.variance)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(seed=SEEDS)
 def test_turning_the_scores_round_turns_the_auc_round(seed):
     scores, positive = sample(seed)
@@ -51,7 +51,7 @@ def test_turning_the_scores_round_turns_the_auc_round(seed):
     assert np.allclose(one.variance, other.variance)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(seed=SEEDS)
 def test_the_order_of_rows_and_the_names_of_patients_do_not_matter(seed):
     scores, positive = sample(seed)
@@ -91,7 +91,7 @@ def test_every_case_twice_in_its_patient_tells_no_more_than_once():
     assert (naive.variance < 0.6 * once.variance).all()
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(seed=SEEDS)
 def test_no_cutoff_is_better_than_youdens(seed):
     scores, positive = sample(seed)
@@ -101,7 +101,7 @@ def test_no_cutoff_is_better_than_youdens(seed):
     assert gain[0] == pytest.approx(max(gain))
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(seed=SEEDS)
 def test_a_curve_rises_from_corner_to_corner(seed):
     scores, positive = sample(seed)

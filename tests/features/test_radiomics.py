@@ -66,7 +66,7 @@ def test_every_value_is_that_of_pyradiomics(shared, tmp_path, name):
 GREYS = arrays.arrays(np.int64, st.tuples(st.integers(2, 9), st.integers(2, 9)), elements=st.integers(0, 5))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(greys=GREYS, seed=st.integers(0, 99))
 def test_texture_matrices_are_those_of_a_naive_count(greys, seed):
     from trabecula.features.texture import matrices

@@ -80,7 +80,7 @@ def test_glmnets_own_example(shared):
         assert ours == pytest.approx(best, rel=1e-5)  # glmnet's default stops early: ours may be lower
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(seed=st.integers(0, 10**6), n=st.integers(12, 60), p=st.integers(1, 90), classes=st.integers(2, 4))
 def test_every_solution_meets_the_conditions_of_optimality(seed, n, p, classes):
     rng = np.random.default_rng(seed)
@@ -88,10 +88,12 @@ def test_every_solution_meets_the_conditions_of_optimality(seed, n, p, classes):
     x[:, 0] *= 3
     y = np.concatenate([np.arange(classes), rng.integers(0, classes, n - classes)])
     penalties = penalty_grid(x, y, classes, count=12, ratio=0.1)
-    path = lasso_path(x, y, classes, penalties)
-    assert not path.coefficients[0].any()
+    usual, exact = (lasso_path(x, y, classes, penalties, tolerance=t) for t in (1e-9, 1e-14))
+    assert not usual.coefficients[0].any()
     for k, penalty in enumerate(penalties):
-        assert residual_of_optimality(x, y, path.coefficients[k], path.intercepts[k], penalty) < 1e-4
+        assert residual_of_optimality(x, y, exact.coefficients[k], exact.intercepts[k], penalty) < 1e-6
+        found, best = (objective(x, y, path.coefficients[k], path.intercepts[k], penalty) for path in (usual, exact))
+        assert found == pytest.approx(best, rel=1e-6)
 
 
 def test_a_path_stops_once_it_has_more_features_than_wanted():

@@ -209,7 +209,7 @@ def _packed(tmp):
 
 
 @pytest.mark.parametrize("make", [_png, _dicom, _nifti, _packed])
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(cut=st.floats(0, 1), at=st.floats(0, 0.999), byte=st.integers(0, 255))
 def test_a_damaged_file_is_a_fault_and_never_a_crash(tmp_path, make, cut, at, byte):
     make(tmp_path)

@@ -47,7 +47,7 @@ def lasso_path(
     penalties: Float64[np.ndarray, " penalties"],
     *,
     most: int | None = None,
-    tolerance: float = 1e-7,
+    tolerance: float = 1e-9,
 ) -> Path:
     """Solve for every penalty, largest first; stop after the first solution with more than ``most`` features."""
     found, intercepts, solved = _solve(
