@@ -139,6 +139,17 @@ def test_frozen_cohorts_refuse_another_table(study_folder):
         run_study(study_folder.folder)
 
 
+def test_signatures_that_need_weights_are_left_out_with_a_word_or_refused(study_folder):
+    study_folder.settings["signatures"] = ["radiomics", "deep", "fusion"]
+    study_folder.save()
+    checked = check_study(study_folder.folder)
+    assert not checked.faults
+    assert checked.notes == ("signatures left out for want of deep.weights: deep, fusion",)
+    study_folder.settings["signatures"] = ["deep"]
+    study_folder.save()
+    assert [fault.where for fault in check_study(study_folder.folder).faults] == ["study.yaml, deep.weights"]
+
+
 def test_init_writes_a_study_that_check_understands(tmp_path):
     init_study(tmp_path / "new")
     faults = check_study(tmp_path / "new").faults

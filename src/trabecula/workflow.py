@@ -61,7 +61,15 @@ class Check:
         for film in self.films:
             for note in film.notes:
                 counted[note] = counted.get(note, 0) + 1
-        return tuple(f"{note} ({n} film{'s' * (n != 1)})" for note, n in counted.items())
+        of_films = tuple(f"{note} ({n} film{'s' * (n != 1)})" for note, n in counted.items())
+        return (*self._left_out, *of_films)
+
+    @property
+    def _left_out(self) -> tuple[str, ...]:
+        if self.settings is None or self.settings.deep.weights:
+            return ()
+        without = [kind for kind in self.settings.signatures if kind != "radiomics"]
+        return (f"signatures left out for want of deep.weights: {', '.join(without)}",) if without else ()
 
     @property
     def summary(self) -> str:
@@ -81,6 +89,9 @@ def check_study(folder: Path, *, jobs: int = 1, tell: Tell = _silent) -> Check:
         return Check(None, None, (), (), faults)
     study, more = read_study(folder, settings)
     extractors, wrong = _extractors(settings.radiomics, settings.deep, folder)
+    if not settings.deep.weights and "radiomics" not in settings.signatures:
+        expected = f"a weights file, which the signatures {', '.join(settings.signatures)} need"
+        faults = (*faults, Fault(f"{FILE_NAME}, deep.weights", "none", expected))
     seen: list[FilmCheck] = []
     if study is not None and study.cases:
         total = len(films(study))

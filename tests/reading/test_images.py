@@ -1,5 +1,6 @@
 import contextlib
 import gzip
+import io
 import json
 
 import nibabel
@@ -10,11 +11,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 from pydicom.dataset import FileDataset, FileMetaDataset
+from pydicom.encaps import encapsulate
 from pydicom.uid import (
     DigitalXRayImageStorageForPresentation,
     ExplicitVRLittleEndian,
     JPEG2000Lossless,
+    JPEGBaseline8Bit,
     JPEGLosslessSV1,
+    JPEGLSLossless,
     RLELossless,
 )
 
@@ -60,7 +64,9 @@ def gdcm_transcode(path, syntax):
     assert writer.Write()
 
 
-@pytest.mark.parametrize("syntax", [ExplicitVRLittleEndian, RLELossless, JPEGLosslessSV1, JPEG2000Lossless])
+@pytest.mark.parametrize(
+    "syntax", [ExplicitVRLittleEndian, RLELossless, JPEGLosslessSV1, JPEGLSLossless, JPEG2000Lossless]
+)
 def test_a_dicom_film_is_the_same_in_every_lossless_syntax(tmp_path, syntax):
     import gdcm
 
@@ -69,11 +75,26 @@ def test_a_dicom_film_is_the_same_in_every_lossless_syntax(tmp_path, syntax):
         RLELossless: gdcm.TransferSyntax.RLELossless,
         JPEGLosslessSV1: gdcm.TransferSyntax.JPEGLosslessProcess14_1,
         JPEG2000Lossless: gdcm.TransferSyntax.JPEG2000Lossless,
+        JPEGLSLossless: gdcm.TransferSyntax.JPEGLSLossless,
     }
     if syntax in codes:
         gdcm_transcode(path, codes[syntax])
     assert pydicom.dcmread(path).file_meta.TransferSyntaxUID == syntax
     assert np.array_equal(read_picture(path, AS_IS).pixels, RAMP)
+
+
+def test_a_jpeg_inside_a_dicom_is_decoded(tmp_path):
+    grey = np.add.outer(np.arange(64), np.arange(80)).astype(np.uint8)
+    jpeg = io.BytesIO()
+    Image.fromarray(grey).save(jpeg, format="JPEG", quality=95)
+    tags = {"BitsAllocated": 8, "BitsStored": 8, "HighBit": 7}
+    path = write_dicom(tmp_path / "f.dcm", grey, **tags)
+    dataset = pydicom.dcmread(path)
+    dataset.file_meta.TransferSyntaxUID = JPEGBaseline8Bit
+    dataset.PixelData = encapsulate([jpeg.getvalue()])
+    dataset["PixelData"].is_undefined_length = True
+    dataset.save_as(path)
+    assert np.abs(read_picture(path, AS_IS).pixels - grey).max() <= 3
 
 
 @pytest.mark.parametrize(
