@@ -64,6 +64,14 @@ def test_every_fault_of_a_row_is_named_even_when_its_file_is_missing(study_folde
     assert found == ["a decimal comma in '1,5'", "no file absent.png", "unknown class '7'"]
 
 
+def test_missing_labels_are_one_fault(study_folder):
+    for row in study_folder.rows[:5]:
+        row["label"] = ""
+    study_folder.save()
+    _, faults = read_study(study_folder.folder, Settings.model_validate(study_folder.settings))
+    assert [fault.found for fault in faults] == ["5 cases have none: c00, c01, c02 ..."]
+
+
 def test_a_case_said_twice_is_named(study_folder):
     study_folder.rows[3]["case_id"] = "c00"
     study_folder.save()

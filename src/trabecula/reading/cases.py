@@ -209,8 +209,12 @@ def _about_classes(cases: Sequence[Case], classes: tuple[str, ...]) -> list[Faul
             "Correct it, or add the class.",
         )
         for case in cases
-        if case.label not in classes
+        if case.label and case.label not in classes
     ]
+    without = [case.case_id for case in cases if not case.label]
+    if without:
+        found = f"{len(without)} cases have none: {', '.join(without[:3])}{' ...' if len(without) > 3 else ''}"
+        faults.append(Fault("label", found, expected, "Fill the column in."))
     present: dict[str, set[str]] = {}
     for case in cases:
         present.setdefault(case.cohort, set()).add(case.label)
