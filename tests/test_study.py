@@ -151,10 +151,11 @@ def test_signatures_that_need_weights_are_left_out_with_a_word_or_refused(study_
 
 
 def test_init_writes_a_study_that_check_understands(tmp_path):
-    init_study(tmp_path / "new")
-    faults = check_study(tmp_path / "new").faults
+    folder = tmp_path / "new: *study* 新"
+    init_study(folder)
+    faults = check_study(folder).faults
     assert [fault.where for fault in faults] == ["cases.csv"]
-    assert yaml.safe_load((tmp_path / "new" / "study.yaml").read_text())["classes"] == ["0", "1", "2"]
+    assert yaml.safe_load((folder / "study.yaml").read_text())["classes"] == ["0", "1", "2"]
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".parquet"])

@@ -109,6 +109,18 @@ def test_the_files_do_not_depend_on_the_number_of_jobs(written):
     assert {path.suffix for path in one} == {".png", ".json", ".dcm", ".csv", ".yaml"}
 
 
+def test_films_that_are_there_are_kept_and_the_others_made_the_same(written):
+    folder = written[1]
+    before = {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in folder.rglob("*.*")}
+    lost = sorted((folder / "masks").glob("*.png"))[3]
+    lost.unlink()
+    write_study(folder, 36, 5, keep=True)
+    after = {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in folder.rglob("*.*")}
+    assert {path: content for path, (content, _) in after.items()} == {path: c for path, (c, _) in before.items()}
+    changed = {path.name.split(".")[0] for path in after if after[path][1] != before[path][1]}
+    assert changed == {lost.stem, "cases", "study"}
+
+
 def test_what_is_written_is_read_like_any_other_study(written):
     settings, faults = read_settings(written[0] / "study.yaml")
     study, more = read_study(written[0], settings)

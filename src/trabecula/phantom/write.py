@@ -33,16 +33,19 @@ def write_study(
     cases: int,
     seed: int,
     *,
+    keep: bool = False,
     jobs: int = 1,
     progress: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> None:
-    """Write the study of ``plan_study``; a film does not depend on the others nor on ``jobs``.
+    """Write the study of ``plan_study``, study.yaml last; a film does not depend on the others nor on ``jobs``.
+
+    ``keep`` leaves films as they are that an earlier call with the same plan wrote.
 
     Hospitals A and B give 16-bit PNG with the spacing in a sidecar, hospital C gives DICOM DX, MONOCHROME1.
     """
     patients = plan_study(cases, seed)
     work = joblib.Parallel(n_jobs=jobs, return_as="generator")(
-        joblib.delayed(_write_patient)(folder, patient) for patient in patients
+        joblib.delayed(_write_patient)(folder, patient, keep) for patient in patients
     )
     rows = []
     for done, of_patient in enumerate(work, start=1):
@@ -77,18 +80,20 @@ def _mask_value(level: str) -> int:
     return 20 + LEVELS.index(level)
 
 
-def _write_patient(folder: Path, patient: Patient) -> list[dict[str, str]]:
-    film, mask = render(patient)
+def _write_patient(folder: Path, patient: Patient, keep: bool) -> list[dict[str, str]]:
     hospital = HOSPITALS[patient.hospital]
     name = f"P{patient.number:04d}"
     image = f"images/{name}.{'dcm' if hospital.dicom else 'png'}"
-    if hospital.dicom:
-        write_atomically(folder / image, _dicom(film, name, hospital))
-    else:
-        write_atomically(folder / image, _png(film))
-        about = {"spacing_mm": [hospital.spacing] * 2, "polarity": "normal"}
-        write_atomically(folder / f"images/{name}.json", json.dumps(about))
-    write_atomically(folder / f"masks/{name}.png", _png(mask))
+    mask = folder / f"masks/{name}.png"
+    if not (keep and mask.exists()):
+        film, labels = render(patient)
+        if hospital.dicom:
+            write_atomically(folder / image, _dicom(film, name, hospital))
+        else:
+            write_atomically(folder / image, _png(film))
+            about = {"spacing_mm": [hospital.spacing] * 2, "polarity": "normal"}
+            write_atomically(folder / f"images/{name}.json", json.dumps(about))
+        write_atomically(mask, _png(labels))  # last: a mask that is there has its film
     return [
         {
             "case_id": f"{name}_{vertebra.level}",

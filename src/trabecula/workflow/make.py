@@ -1,0 +1,75 @@
+"""New studies: simulated, empty, or from a folder of films."""
+
+import functools
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from .. import __version__
+from ..errors import Fault, InvalidInput
+from ..phantom import write_study
+from ..reading import IngestResult, ingest
+from ..settings import FILE_NAME
+from ..storage import write_atomically
+from .check import Tell, silent
+from .run import COHORTS, run_study
+
+
+def make_demo(folder: Path, *, cases: int, seed: int, jobs: int = 1, tell: Tell = silent) -> Path:
+    """Simulate a study of lateral spine X-rays and run it; films that are there already are kept."""
+    plan = folder / "phantom.json"
+    wanted = {"cases": cases, "seed": seed, "version": __version__}
+    if (folder / FILE_NAME).exists() and not plan.exists():
+        found = "a study that is not a demo"
+        raise InvalidInput([Fault(str(folder), found, "an empty or absent folder", "Name another folder.")])
+    same = plan.exists() and json.loads(plan.read_text(encoding="utf-8")) == wanted
+    if not same:
+        for name in (FILE_NAME, COHORTS):
+            (folder / name).unlink(missing_ok=True)
+        write_atomically(plan, json.dumps(wanted))
+    if not (folder / FILE_NAME).exists():
+        write_study(folder, cases, seed, keep=same, jobs=jobs, progress=functools.partial(tell, "films"))
+    return run_study(folder, jobs=jobs, tell=tell)
+
+
+def init_study(folder: Path) -> list[Path]:
+    """Write a commented study.yaml and an empty table of cases; refuse to overwrite."""
+    files = {FILE_NAME: _STUDY_TEMPLATE.format(name=json.dumps(folder.resolve().name)), "cases.csv": _CASES_TEMPLATE}
+    there = [name for name in files if (folder / name).exists()]
+    if there:
+        raise InvalidInput(
+            [Fault(str(folder / name), "exists already", "a new study", "Name another folder.") for name in there]
+        )
+    for name, text in files.items():
+        write_atomically(folder / name, text)
+    return [folder / name for name in files]
+
+
+def ingest_films(folder: Path, sources: Sequence[Path], labels: Path | None) -> IngestResult:
+    """Build the table of cases from folders of films and masks."""
+    result = ingest(folder, sources, labels)
+    if not (folder / FILE_NAME).exists():
+        write_atomically(folder / FILE_NAME, _STUDY_TEMPLATE.format(name=json.dumps(folder.resolve().name)))
+    return result
+
+
+_STUDY_TEMPLATE = """\
+# A Trabecula study. Only classes and data.cases are needed; what is commented out shows the default.
+# Research use only; not a medical device.
+schema: 1
+name: {name}
+classes: ["0", "1", "2"]        # in order: columns, colours, the positive class of each One-vs-Rest curve
+data:
+  cases: cases.csv
+  # columns: {{mask: region}}     # your heading: ours
+# split: {{internal: 0.2}}        # draw an internal cohort by patient, where the table has no column cohort
+# image: {{polarity: auto, spacing_mm: null, mask_orientation: as_is}}
+# radiomics: {{normalise: film, bins: 32, filters: [original, wavelet, log]}}   # or params: a PyRadiomics file
+# deep: {{weights: [resnet50.safetensors], margin: 0.1, size: 224}}
+# signatures: [radiomics, deep, fusion]
+# selection: {{univariate_p: 0.05, correlation: 0.9, lasso: {{rule: min, folds: 5, max_features: 24}}}}
+# models: [lr, svm, knn, rf, et, xgb, lgbm, mlp]
+# tuning: {{folds: 5, inner_folds: 3}}
+# seed: 2024
+"""
+_CASES_TEMPLATE = "case_id,patient_id,image,region,region_value,label,cohort\n"

@@ -1,0 +1,190 @@
+"""One run of a study, from files to its report. Everything finished is kept; a stopped run goes on."""
+
+import datetime
+import hashlib
+import importlib.metadata
+import json
+import platform
+from collections.abc import Sequence
+from pathlib import Path
+
+import joblib
+import pandas as pd
+import yaml
+
+from .. import __version__
+from ..errors import InvalidInput
+from ..evaluation import evaluate
+from ..features import ResNetFeatures
+from ..modelling import FitTask, ModelFit, SelectionTrace, fit_task, gather, make_split, plan_tasks
+from ..reading import (
+    film_digests,
+    films,
+)
+from ..records import Extractor, FeatureTable, Split, Study
+from ..reporting import RunFacts, write_report
+from ..settings import Settings
+from ..storage import write_atomically
+from .check import Check, Tell, check_study, silent
+from .extract import study_features, write_frame
+
+COHORTS = "cohorts.json"
+_DONE = "manifest.json"  # written last: a run folder that has it is finished
+
+
+def run_study(folder: Path, *, jobs: int = 1, seed: int | None = None, tell: Tell = silent) -> Path:
+    """Run a study to its report and return the report's path.
+
+    The run folder is named by the day; a run of the same inputs, settings and version that was stopped goes
+    on in its own folder, and one that was finished is returned as it is.
+    """
+    checked = check_study(folder, jobs=jobs, tell=tell)
+    if checked.faults:
+        raise InvalidInput(checked.faults)
+    assert checked.settings is not None
+    assert checked.study is not None
+    settings = checked.settings if seed is None else checked.settings.model_copy(update={"seed": seed})
+    study = checked.study
+    tables = study_features(folder, study, settings, checked.extractors, jobs, tell)
+    split = make_split(study, settings, folder / COHORTS)
+    run = _run_folder(folder, _run_key(study, settings, checked.extractors, split))
+    report = run / "report.html"
+    if (run / _DONE).exists():
+        return report
+    for table in tables.values():
+        write_frame(run / "features" / f"{table.name}.parquet", table.values)
+        write_frame(run / "features" / f"{table.name}-undefined.csv", table.undefined)
+    write_frame(run / "splits.csv", split.table)
+    fits, traces = _fit(run / "fits", signatures(settings, tables), split, settings, jobs, tell)
+    predictions, selection = gather(fits, traces, split)
+    write_atomically(run / "predictions.csv", predictions.rows.to_csv(index=False, lineterminator="\n"))
+    tell("report", 0, 1)
+    facts = _facts(run, checked, settings, tables)
+    write_report(run, facts, evaluate(predictions), selection, predictions)
+    _write_manifest(run)
+    tell("report", 1, 1)
+    return report
+
+
+def signatures(settings: Settings, tables: dict[str, FeatureTable]) -> dict[str, pd.DataFrame]:
+    """The columns each signature may choose from: radiomics, deep-<weights>, fusion-<weights>."""
+    deep = [name for name in tables if name.startswith("deep-")]
+    made: dict[str, pd.DataFrame] = {}
+    for kind in settings.signatures:
+        if kind == "radiomics":
+            made[kind] = tables[kind].values
+        for name in deep:
+            if kind == "deep":
+                made[name] = tables[name].values
+            elif kind == "fusion":
+                label = f"fusion-{name.removeprefix('deep-')}"
+                made[label] = tables["radiomics"].values.join(tables[name].values, validate="one_to_one")
+    return made
+
+
+def _run_key(study: Study, settings: Settings, extractors: Sequence[Extractor], split: Split) -> str:
+    """What a run is: the same key gives the same predictions."""
+    parts = {
+        "version": __version__,
+        "settings": settings.model_dump(mode="json", by_alias=True),
+        "extractors": [(extractor.name, extractor.digest) for extractor in extractors],
+        "cases": [digest for _, cases in films(study) for digest in film_digests(cases, settings.image)],
+        "split": split.table.to_csv(),
+    }
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def _run_folder(folder: Path, key: str) -> Path:
+    """The folder of the run with this key, or a new one named by today's date."""
+    runs = folder / "runs"
+    for known in sorted(runs.glob("*/run.json")):
+        if json.loads(known.read_text(encoding="utf-8")).get("key") == key:
+            return known.parent
+    today = datetime.date.today().isoformat()
+    number = 1 + max((int(path.name[-2:]) for path in runs.glob(f"{today}_[0-9][0-9]")), default=0)
+    run = runs / f"{today}_{number:02d}"
+    write_atomically(run / "run.json", json.dumps({"key": key, "created": today, "version": __version__}))
+    return run
+
+
+def _fit(
+    store: Path, columns: dict[str, pd.DataFrame], split: Split, settings: Settings, jobs: int, tell: Tell
+) -> tuple[list[ModelFit], list[SelectionTrace]]:
+    """Fit what is not stored yet; every model's result is stored as soon as it exists."""
+    tasks = plan_tasks(columns, split)
+    wanted = len(tasks) * (len(settings.models) + 1)
+    work = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered", batch_size=1)(
+        joblib.delayed(_fit_and_store)(store, task, columns[task.signature], split, settings) for task in tasks
+    )
+    tell("models", len(list(store.glob("*/*/*.json"))), wanted)
+    for _ in work:
+        tell("models", len(list(store.glob("*/*/*.json"))), wanted)
+    folders = [store / task.signature / task.label for task in tasks]
+    return (
+        [
+            ModelFit.from_json((folder / f"{model}.json").read_text(encoding="utf-8"))
+            for folder in folders
+            for model in settings.models
+        ],
+        [SelectionTrace.from_json((folder / _TRACE).read_text(encoding="utf-8")) for folder in folders],
+    )
+
+
+_TRACE = "selection.json"
+
+
+def _fit_and_store(store: Path, task: FitTask, features: pd.DataFrame, split: Split, settings: Settings) -> None:
+    folder = store / task.signature / task.label
+    done = [model for model in settings.models if (folder / f"{model}.json").exists()]
+    if len(done) == len(settings.models) and (folder / _TRACE).exists():
+        return
+    for result in fit_task(task, features, split, settings, done):
+        name = f"{result.model}.json" if isinstance(result, ModelFit) else _TRACE
+        write_atomically(folder / name, result.to_json())
+
+
+def _facts(run: Path, checked: Check, settings: Settings, tables: dict[str, FeatureTable]) -> RunFacts:
+    statements = [extractor.statement for extractor in checked.extractors if isinstance(extractor, ResNetFeatures)]
+    undefined = sum(len(table.undefined) for table in tables.values())
+    notes = [*checked.notes, *(text for table in tables.values() for text in table.warnings[:5])]
+    if undefined:
+        notes.append(f"{undefined:,} feature values are undefined; reasons are in features/*-undefined.csv")
+    resolved = yaml.safe_dump(settings.model_dump(mode="json", by_alias=True), sort_keys=False, allow_unicode=True)
+    write_atomically(run / "config.resolved.yaml", resolved)
+    return RunFacts(
+        study=checked.study.name if checked.study else "",
+        run=run.name,
+        created=json.loads((run / "run.json").read_text(encoding="utf-8"))["created"],
+        seed=settings.seed,
+        settings=resolved,
+        versions=_versions(),
+        features={name: table.values.shape[1] for name, table in tables.items()},
+        notes=tuple(notes),
+        warnings=tuple(text for text in statements if "NOT" in text),
+    )
+
+
+def _versions() -> dict[str, str]:
+    packages = (
+        "numpy",
+        "scipy",
+        "pandas",
+        "scikit-learn",
+        "lightgbm",
+        "numba",
+        "onnxruntime",
+        "pydicom",
+        "pillow",
+    )
+    found = {name: importlib.metadata.version(name) for name in packages}
+    return {"trabecula": __version__, "python": platform.python_version(), **found}
+
+
+def _write_manifest(run: Path) -> None:
+    """The SHA-256 of everything in the run folder; written last."""
+    digests = {
+        path.relative_to(run).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(run.rglob("*"))
+        if path.is_file() and path.name != _DONE
+    }
+    write_atomically(run / _DONE, json.dumps(digests, indent=1))
