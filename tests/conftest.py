@@ -39,10 +39,12 @@ def shared():
     return find
 
 
-def pytest_terminal_summary(terminalreporter):
+def pytest_unconfigure(config):
     """Say last how many tests were skipped for want of the shared material."""
-    skipped = [r for r in terminalreporter.stats.get("skipped", []) if "shared material absent" in str(r.longrepr)]
-    terminalreporter.write_line(f"skipped because the shared material is absent: {len(skipped)}")
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is not None and not hasattr(config, "workerinput"):
+        skipped = [r for r in reporter.stats.get("skipped", []) if "shared material absent" in str(r.longrepr)]
+        reporter.write_line(f"skipped because the shared material is absent: {len(skipped)}")
 
 
 class StudyFolder:
