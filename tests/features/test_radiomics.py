@@ -11,11 +11,16 @@ from PIL import Image
 from scipy import ndimage
 
 from trabecula.features import filters
+from trabecula.features.intensity import NAMES as FIRST_ORDER
+from trabecula.features.intensity import first_order
 from trabecula.features.parameters import default_parameters, read_parameters
-from trabecula.features.patch import box_of, prepare_film
+from trabecula.features.patch import box_of, discretise, prepare_film
 from trabecula.features.radiomics import Radiomics
+from trabecula.features.texture import TEXTURE_CLASSES, texture_features
 from trabecula.records import Region, Xray
 from trabecula.settings import RadiomicsSettings
+
+from . import naive
 
 GOLD = ("data", "radiomics-reference", "pyradiomics-xray-gold")
 
@@ -63,47 +68,64 @@ def test_every_value_is_that_of_pyradiomics(shared, tmp_path, name):
     assert not wrong.any(axis=None), difference.max().nlargest(10)
 
 
-GREYS = arrays.arrays(np.int64, st.tuples(st.integers(2, 9), st.integers(2, 9)), elements=st.integers(0, 5))
+SIDES = st.tuples(st.integers(1, 12), st.integers(1, 12))
+LEVELS = SIDES.flatmap(lambda shape: arrays.arrays(np.int32, shape, elements=st.integers(0, 6)))
 
 
-@settings(max_examples=25)
-@given(greys=GREYS, seed=st.integers(0, 99))
-def test_texture_matrices_are_those_of_a_naive_count(greys, seed):
-    from trabecula.features.texture import matrices
+@settings(max_examples=150)
+@given(levels=LEVELS, alpha=st.sampled_from([0.0, 1.0]), stretch=st.sampled_from([1, 7]))
+def test_texture_is_that_of_the_naive_reference(levels, alpha, stretch):
+    """Level 0 is outside: regions with holes, in parts, down to one pixel."""
+    levels = levels * np.int32(stretch)
+    if not levels.any():
+        return
+    found = texture_features(
+        np.pad(levels, 1), np.bincount(levels.ravel()).astype(np.int32), TEXTURE_CLASSES, distances=(1,), alpha=alpha
+    )
+    for group, wanted in naive.texture(levels, alpha).items():
+        if not wanted:
+            assert np.isnan(found[group]).all()
+            continue
+        assert set(wanted) == set(TEXTURE_CLASSES[group])
+        theirs = np.array([wanted[name] for name in TEXTURE_CLASSES[group]])
+        assert np.allclose(found[group], theirs, rtol=1e-9, atol=1e-10), group
 
-    inside = np.random.default_rng(seed).random(greys.shape) < 0.8
-    levels = np.where(inside, greys, -1).astype(np.int32)
-    n = 6
-    pairs = np.zeros((4, n, n))
-    for k, (dr, dc) in enumerate([(0, 1), (1, 0), (1, 1), (1, -1)]):
-        for r, c in np.argwhere(levels >= 0):
-            rr, cc = r + dr, c + dc
-            if 0 <= rr < levels.shape[0] and 0 <= cc < levels.shape[1] and levels[rr, cc] >= 0:
-                pairs[k, levels[r, c], levels[rr, cc]] += 1
-                pairs[k, levels[rr, cc], levels[r, c]] += 1
-    assert np.array_equal(matrices.cooccurrence(levels, n, 1), pairs)
 
-    zones = matrices.zone_sizes(levels, n)
-    for level in range(n):
-        labelled, count = ndimage.label(levels == level, structure=np.ones((3, 3)))
-        sizes = np.bincount(labelled.ravel())[1:]
-        assert count == zones[level].sum()
-        assert np.array_equal(np.bincount(sizes, minlength=zones.shape[1])[1:], zones[level][1:])
+@settings(max_examples=60)
+@given(
+    greys=arrays.arrays(np.float32, st.integers(1, 4000), elements=st.floats(-1e4, 1e4, width=32)),
+    kind=st.sampled_from(["as drawn", "normal", "few", "tailed"]),
+)
+def test_first_order_is_that_of_the_naive_reference(greys, kind):
+    rng = np.random.default_rng(greys.size)
+    drawn = {
+        "normal": rng.normal(100, 20, greys.size),
+        "few": rng.integers(0, 4, greys.size),
+        "tailed": np.exp(rng.normal(0, 4, greys.size)),
+    }
+    greys = drawn.get(kind, greys).astype(np.float32)
+    levels = discretise(greys, bin_width=None, bin_count=32)
+    found = first_order(greys, np.bincount(levels).astype(np.int32), 0.25, 3.0)
+    wanted = naive.first_order(greys, levels, pixel_area=0.25, shift=3.0)
+    scale = max(1.0, float(np.abs(greys).max()))
+    for name, value in zip(FIRST_ORDER, found, strict=True):
+        assert value == pytest.approx(wanted[name], rel=1e-8, abs=1e-10 * scale), name
 
-    runs = matrices.run_lengths(levels, n)
-    lengths = np.arange(runs.shape[2])
-    for k in range(4):  # each pixel is in one run of each direction
-        assert np.array_equal(runs[k] @ lengths, [(levels == level).sum() for level in range(n)])
-    lines = [np.split(row, np.flatnonzero(np.diff(row)) + 1) for row in levels]
-    horizontal = np.zeros_like(runs[0])
-    for run in (run for line in lines for run in line if run[0] >= 0):
-        horizontal[run[0], len(run)] += 1
-    assert np.array_equal(runs[0], horizontal)
 
-    dependence, pixels, _ = matrices.neighbourhoods(levels, np.arange(1.0, n + 1), 0.0)
-    assert dependence.sum() == (levels >= 0).sum()
-    near = ndimage.convolve((levels >= 0).astype(int), np.ones((3, 3), int), mode="constant") - 1
-    assert pixels.sum() == ((levels >= 0) & (near > 0)).sum()
+@settings(max_examples=100)
+@given(
+    values=arrays.arrays(np.float32, st.integers(2, 300), elements=st.floats(-1e5, 1e5, width=32)),
+    width=st.sampled_from([None, 0.5, 25.0, 1000.0]),
+)
+def test_levels_are_those_of_numpy(values, width):
+    if values.min() == values.max() or (width is not None and np.ptp(values) / width > 1e5):
+        return
+    if width is None:
+        edges = np.histogram_bin_edges(values, 32)
+        edges[-1] += 1
+    else:
+        edges = np.arange(values.min() - values.min() % width, values.max() + 2 * width, width)
+    assert np.array_equal(discretise(values, bin_width=width, bin_count=32), np.digitize(values, edges))
 
 
 @pytest.fixture(scope="module")

@@ -92,14 +92,15 @@ def log(film: Film, box: Box, *, sigma: float, in_mm: bool) -> Window:
         )
     spacing = film.spacing_mm if in_mm and film.spacing_mm else (1.0, 1.0)
     sigmas = [sigma / s for s in spacing]
-    window, inner = _window(film, box, math.ceil(_LOG_REACH * max(sigmas)))
-    wide = window.astype(np.float64)
+    window, (rows, columns) = _window(film, box, math.ceil(_LOG_REACH * max(sigmas)))
     smooth = [_coefficients(s, order=0) for s in sigmas]
     second = [_coefficients(s, order=2) * (sigma / mm) ** 2 for s, mm in zip(sigmas, spacing, strict=True)]
     poles = [_poles(s) for s in sigmas]
-    by_row = _recursive(_recursive(wide, second[0], poles[0]).T, smooth[1], poles[1]).T
-    by_column = _recursive(_recursive(wide.T, second[1], poles[1]).T, smooth[0], poles[0])
-    return (by_row + by_column).astype(np.float32)[inner]
+    # down the columns: smoothed and differentiated; then along the rows, the other way round, summed in one pass
+    none = np.zeros(4)
+    smoothed, curved = (_recursive(window, window, n, none, poles[0])[rows] for n in (smooth[0], second[0]))
+    across = [np.ascontiguousarray(part.T) for part in (smoothed, curved)]
+    return _recursive(across[0], across[1], second[1], smooth[1], poles[1])[columns].T.astype(np.float32)
 
 
 _LOG_REACH = 14.0  # the slowest pole decays as exp(-1.3732 d / sigma): 1e-8 at 14 sigma
@@ -175,34 +176,50 @@ def _coefficients(sigma: float, *, order: int) -> Float64[np.ndarray, " four"]:
     return n / alpha
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, fastmath={"contract"})
 def _recursive(
-    image: Float64[np.ndarray, "rows cols"],
-    n: Float64[np.ndarray, " four"],
+    a: Window,
+    b: Window,
+    of_a: Float64[np.ndarray, " four"],
+    of_b: Float64[np.ndarray, " four"],
     d: Float64[np.ndarray, " four"],
 ) -> Float64[np.ndarray, "rows cols"]:
-    """Filter along rows (axis 0), forward plus backward; beyond the ends the edge value goes on for ever."""
-    rows, cols = image.shape
+    """Filter two images with the same poles down the rows, forward plus backward, and add them.
+
+    Beyond the first and last row their values go on for ever. Rows are handled whole, so that the processor
+    works on several columns at once.
+    """
+    rows, cols = a.shape
+    gain = 1 / (1 + d.sum())
     out = np.empty((rows, cols))
-    back = np.empty((rows, cols))
-    m = np.array([n[1] - d[0] * n[0], n[2] - d[1] * n[0], n[3] - d[2] * n[0], -d[3] * n[0]])
-    level = n.sum() / (1 + d.sum())
-    level_back = m.sum() / (1 + d.sum())
+    y1 = (a[0] * of_a.sum() + b[0] * of_b.sum()) * gain
+    y2, y3, y4, y0 = y1.copy(), y1.copy(), y1.copy(), np.empty(cols)
+    n0, n1, n2, n3 = of_a
+    m0, m1, m2, m3 = of_b
+    d0, d1, d2, d3 = d
     for r in range(rows):
+        r1, r2, r3 = max(r - 1, 0), max(r - 2, 0), max(r - 3, 0)
         for c in range(cols):
-            value = 0.0
-            for k in range(4):
-                x = image[r - k, c] if r >= k else image[0, c]
-                y = out[r - k - 1, c] if r > k else image[0, c] * level
-                value += n[k] * x - d[k] * y
-            out[r, c] = value
+            y0[c] = (
+                n0 * a[r, c] + n1 * a[r1, c] + n2 * a[r2, c] + n3 * a[r3, c]
+                + (m0 * b[r, c] + m1 * b[r1, c] + m2 * b[r2, c] + m3 * b[r3, c])
+                - (d0 * y1[c] + d1 * y2[c] + d2 * y3[c] + d3 * y4[c])
+            )  # fmt: skip
+            out[r, c] = y0[c]
+        y0, y1, y2, y3, y4 = y4, y0, y1, y2, y3
     last = rows - 1
+    n1, n2, n3, n4 = n1 - d0 * n0, n2 - d1 * n0, n3 - d2 * n0, -d3 * n0
+    m1, m2, m3, m4 = m1 - d0 * m0, m2 - d1 * m0, m3 - d2 * m0, -d3 * m0
+    y1 = (a[last] * (n1 + n2 + n3 + n4) + b[last] * (m1 + m2 + m3 + m4)) * gain
+    y2, y3, y4 = y1.copy(), y1.copy(), y1.copy()
     for r in range(last, -1, -1):
+        r1, r2, r3, r4 = min(r + 1, last), min(r + 2, last), min(r + 3, last), min(r + 4, last)
         for c in range(cols):
-            value = 0.0
-            for k in range(4):
-                x = image[r + k + 1, c] if r + k + 1 <= last else image[last, c]
-                y = back[r + k + 1, c] if r + k + 1 <= last else image[last, c] * level_back
-                value += m[k] * x - d[k] * y
-            back[r, c] = value
-    return out + back
+            y0[c] = (
+                n1 * a[r1, c] + n2 * a[r2, c] + n3 * a[r3, c] + n4 * a[r4, c]
+                + (m1 * b[r1, c] + m2 * b[r2, c] + m3 * b[r3, c] + m4 * b[r4, c])
+                - (d0 * y1[c] + d1 * y2[c] + d2 * y3[c] + d3 * y4[c])
+            )  # fmt: skip
+            out[r, c] += y0[c]
+        y0, y1, y2, y3, y4 = y4, y0, y1, y2, y3
+    return out

@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 
+import numba
 import numpy as np
-from jaxtyping import Bool, Float, Int32
+from jaxtyping import Bool, Float, Float64, Int32, Int64
 
 from ..records import Inside, Pixels, Region, Xray
 
@@ -28,11 +29,12 @@ class Box:
 
 
 @dataclass(frozen=True, eq=False)
-class Patch:
-    """One derived image inside the bounding box of a region."""
+class Outline:
+    """A region within its box, and where its pixels lie in the box and in the box with a border of one."""
 
-    pixels: Float[np.ndarray, "height width"]
     inside: Bool[np.ndarray, "height width"]
+    places: Int64[np.ndarray, " pixels"]
+    bordered: Int64[np.ndarray, " pixels"]
 
 
 def prepare_film(xray: Xray, *, normalise: bool, scale: float = 1.0, outliers: float | None = None) -> Film:
@@ -56,9 +58,12 @@ def box_of(inside: Inside) -> Box:
     return Box(int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1)
 
 
-def inside_box(region: Region, box: Box) -> Bool[np.ndarray, "height width"]:
+def outline_of(region: Region, box: Box) -> Outline:
     """The region's pixels within the box."""
-    return region.inside[box.top : box.bottom, box.left : box.right]
+    inside = region.inside[box.top : box.bottom, box.left : box.right]
+    places = np.flatnonzero(inside)
+    rows, columns = np.divmod(places, inside.shape[1])
+    return Outline(inside, places, (rows + 1) * (inside.shape[1] + 2) + columns + 1)
 
 
 def discretise(
@@ -69,12 +74,31 @@ def discretise(
     With a width, bins start at a multiple of it; with a count, they divide the region's own range and the
     largest grey falls into the last one.
     """
+    low, high = values.min(), values.max()
     if bin_width is not None:
-        low = values.min() - values.min() % bin_width
-        edges = np.arange(low, values.max() + 2 * bin_width, bin_width)
-    elif values.min() == values.max():
+        edges = np.arange(low - low % bin_width, high + 2 * bin_width, bin_width)
+    elif low == high:
         return np.ones(values.size, dtype=np.int32)
     else:
-        edges = np.histogram_bin_edges(values, bin_count)
+        edges = np.histogram_bin_edges(values, bin_count, range=(low, high))
         edges[-1] += 1
-    return np.digitize(values, edges).astype(np.int32)
+    return _digitise(values, edges.astype(np.float64))
+
+
+@numba.njit(cache=True, nogil=True)
+def _digitise(
+    values: Float[np.ndarray, " pixels"], edges: Float64[np.ndarray, " edges"]
+) -> Int32[np.ndarray, " pixels"]:
+    """np.digitize for edges that are evenly spaced but for rounding and the last one: a guess, then a look."""
+    out = np.empty(values.size, dtype=np.int32)
+    first, last = edges[0], edges.size - 1
+    scale = 1 / (edges[1] - first)
+    for k in range(values.size):
+        x = values[k]
+        guess = min(max(int((x - first) * scale), 0), last - 1)
+        while guess > 0 and x < edges[guess]:
+            guess -= 1
+        while guess < last and x >= edges[guess + 1]:
+            guess += 1
+        out[k] = guess + 1
+    return out

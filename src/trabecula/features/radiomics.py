@@ -13,12 +13,12 @@ from ..records import FeatureRow, Region, Xray
 from ..settings import RadiomicsSettings
 from . import filters
 from .intensity import first_order
-from .parameters import Parameters, default_parameters, read_parameters
-from .patch import Box, Film, Patch, box_of, discretise, inside_box, prepare_film
+from .parameters import CLASSES, Parameters, default_parameters, read_parameters
+from .patch import Box, Film, Outline, box_of, discretise, outline_of, prepare_film
 from .shape import shape2d
 from .texture import texture_features
 
-DEFINITIONS = "2026.1"  # raise it when any value may change
+DEFINITIONS = "2026.2"  # raise it when any value may change
 _BINS_FINE = (16, 128)
 
 
@@ -63,43 +63,48 @@ class Radiomics:
 
     def _row(self, film: Film, region: Region) -> FeatureRow:
         box = box_of(region.inside)
-        inside = inside_box(region, box)
-        too_small = self._too_small(inside)
+        outline = outline_of(region, box)
+        too_small = self._too_small(outline.inside)
         if too_small:
             return FeatureRow(np.full(len(self.names), np.nan), dict.fromkeys(self.names, too_small))
-        values: dict[str, float] = {}
         warnings: list[str] = []
-        classes = dict(self.parameters.classes)
-        if "shape2D" in classes:
-            shape = shape2d(inside, film.spacing_mm or (1.0, 1.0))
-            values |= {f"original_shape2D_{name}": value for name, value in shape.items()}
+        parts: list[np.ndarray] = []
+        if "shape2D" in self._wanted:
+            parts.append(shape2d(outline.inside, film.spacing_mm or (1.0, 1.0))[self._wanted["shape2D"]])
         for image, pixels in _derived(film, box, self.parameters):
-            patch = Patch(pixels, inside)
-            values |= self._of_patch(image, patch, film, warnings)
-        row = np.array([values.get(name, math.nan) for name in self.names])
+            parts += self._of_image(image, np.asarray(pixels).ravel()[outline.places], outline, film, warnings)
+        row = np.concatenate(parts) if parts else np.zeros(0)
         undefined = {
-            name: _REASONS.get(name.split("_")[-2], "not defined for this region")
-            for name, value in zip(self.names, row, strict=True)
-            if not math.isfinite(value)
+            self.names[k]: _REASONS.get(self.names[k].split("_")[-2], "not defined for this region")
+            for k in np.flatnonzero(~np.isfinite(row))
         }
         row[~np.isfinite(row)] = np.nan
         return FeatureRow(row, undefined, tuple(warnings))
 
-    def _of_patch(self, image: str, patch: Patch, film: Film, warnings: list[str]) -> dict[str, float]:
+    @cached_property
+    def _wanted(self) -> dict[str, np.ndarray]:
+        """For each class, the places of its wanted features among all of the class."""
+        return {
+            group: np.array([CLASSES[group].index(name) for name in features], dtype=np.int64)
+            for group, features in self.parameters.classes
+        }
+
+    def _of_image(
+        self, image: str, greys: np.ndarray, outline: Outline, film: Film, warnings: list[str]
+    ) -> list[np.ndarray]:
         p = self.parameters
-        classes = dict(p.classes)
-        greys = patch.pixels[patch.inside]
         of_pixels = discretise(greys, bin_width=p.bin_width, bin_count=p.bin_count)
+        counts = np.bincount(of_pixels).astype(np.int32)
         if image == "original" and p.bin_width is not None:
-            warnings += _bin_warning(greys, int(of_pixels.max()), p.bin_width)
-        found: dict[str, dict[str, float]] = {}
-        if "firstorder" in classes:
+            warnings += _bin_warning(greys, counts.size - 1, p.bin_width)
+        found: dict[str, np.ndarray] = {}
+        if "firstorder" in self._wanted:
             area = math.prod(film.spacing_mm) if film.spacing_mm else 1.0
-            found["firstorder"] = first_order(greys, of_pixels, pixel_area=area, shift=p.shift)
-        levels = np.zeros(patch.inside.shape, dtype=np.int32)
-        levels[patch.inside] = of_pixels
-        found |= texture_features(levels, classes, distances=p.distances, alpha=p.alpha)
-        return {f"{image}_{group}_{name}": v for group, features in found.items() for name, v in features.items()}
+            found["firstorder"] = first_order(greys, counts, area, p.shift)
+        levels = np.zeros((outline.inside.shape[0] + 2, outline.inside.shape[1] + 2), dtype=np.int32)
+        levels.ravel()[outline.bordered] = of_pixels
+        found |= texture_features(levels, counts, self._wanted, distances=p.distances, alpha=p.alpha)
+        return [found[group][places] for group, places in self._wanted.items() if group != "shape2D"]
 
     def _too_small(self, inside: np.ndarray) -> str:
         pixels, dimensions = int(inside.sum()), sum(size > 1 for size in inside.shape)

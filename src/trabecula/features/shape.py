@@ -14,24 +14,26 @@ NAMES = (
 )  # fmt: skip
 
 
-def shape2d(inside: Bool[np.ndarray, "height width"], spacing: tuple[float, float]) -> dict[str, float]:
-    """Shape of the region in mm (in pixels where ``spacing`` is (1, 1)); Elongation is NaN for one pixel."""
+def shape2d(inside: Bool[np.ndarray, "height width"], spacing: tuple[float, float]) -> Float64[np.ndarray, "9"]:
+    """NAMES of the region in mm (in pixels where ``spacing`` is (1, 1)); Elongation is NaN for one pixel."""
     rows, cols = np.nonzero(inside)
     centres = np.stack([rows * spacing[0], cols * spacing[1]], axis=1)
     centred = centres - centres.mean(axis=0)
     minor, major = np.clip(np.linalg.eigvalsh(centred.T @ centred / rows.size), 0, None)
     perimeter, surface, vertices = _outline(np.pad(inside, 1), spacing[0], spacing[1])
-    return {
-        "Elongation": float(np.sqrt(minor / major)) if major > 0 else float("nan"),
-        "MajorAxisLength": float(4 * np.sqrt(major)),
-        "MaximumDiameter": float(_diameter(vertices)),
-        "MeshSurface": float(surface),
-        "MinorAxisLength": float(4 * np.sqrt(minor)),
-        "Perimeter": float(perimeter),
-        "PerimeterSurfaceRatio": float(perimeter / surface),
-        "PixelSurface": float(rows.size * spacing[0] * spacing[1]),
-        "Sphericity": float(2 * np.sqrt(np.pi * surface) / perimeter),
-    }
+    return np.array(
+        [
+            np.sqrt(minor / major) if major > 0 else np.nan,
+            4 * np.sqrt(major),
+            _diameter(vertices),
+            surface,
+            4 * np.sqrt(minor),
+            perimeter,
+            perimeter / surface,
+            rows.size * spacing[0] * spacing[1],
+            2 * np.sqrt(np.pi * surface) / perimeter,
+        ]
+    )
 
 
 @numba.njit(cache=True, nogil=True)

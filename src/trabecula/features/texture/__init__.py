@@ -1,5 +1,5 @@
-"""Texture of a region: grey-level matrices and their features."""
+"""Texture: grey levels of a region -> GLCM, GLRLM, GLSZM, GLDM and NGTDM features."""
 
-from .formulas import TEXTURE_CLASSES, texture_features
+from .classes import TEXTURE_CLASSES, texture_features
 
 __all__ = ["TEXTURE_CLASSES", "texture_features"]

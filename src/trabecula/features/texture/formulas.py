@@ -1,224 +1,251 @@
-"""Texture features by PyRadiomics' names and definitions (doi 10.1158/0008-5472.CAN-17-0339).
+"""Compiled formulas: counts -> texture features by PyRadiomics' names and definitions.
 
-Each is computed on the sparse set of grey levels that the region has. GLCM and GLRLM are computed for each of
-the four directions and averaged over those that have a pair or run.
+van Griethuysen et al. 2017, doi 10.1158/0008-5472.CAN-17-0339. GLCM and GLRLM are computed for each of the four
+directions and averaged over those that have a pair or run. Each function fills its features in the order of the
+names beside it; ``greys`` are the levels present.
 """
 
-from collections.abc import Mapping
-
+import numba
 import numpy as np
 from jaxtyping import Float64, Int32
 
-from .matrices import cooccurrence, neighbourhoods, run_lengths, zone_sizes
-
 Greys = Float64[np.ndarray, " n"]
-Values = dict[str, float]
 _EPS = np.spacing(1.0)
 
-
-def texture_features(
-    levels: Int32[np.ndarray, "height width"],
-    classes: Mapping[str, object],
-    *,
-    distances: tuple[int, ...],
-    alpha: float,
-) -> dict[str, Values]:
-    """The wanted classes of one patch; ``levels`` are grey levels from 1 inside the region and 0 outside.
-
-    A class that the region has no pair, run or neighbour for is an empty dict.
-    """
-    present = np.unique(levels[levels > 0])
-    ranks = np.full(int(present[-1]) + 1, -1, dtype=np.int32)
-    ranks[present] = np.arange(present.size, dtype=np.int32)
-    compact = ranks[levels]
-    greys = present.astype(np.float64)
-    n, count = int(present.size), int((levels > 0).sum())
-    found: dict[str, Values] = {}
-    if "glcm" in classes:
-        counts = np.concatenate([cooccurrence(compact, n, d) for d in distances])
-        found["glcm"] = _glcm(counts, greys)
-    if "glrlm" in classes:
-        found["glrlm"] = _mean_over_directions(run_lengths(compact, n), greys, count)
-    if "glszm" in classes:
-        found["glszm"] = _renamed(_lengths(zone_sizes(compact, n), greys, count), _ZONE_WORDS)
-    if {"gldm", "ngtdm"} & set(classes):
-        dependence, pixels, differences = neighbourhoods(compact, greys, float(alpha))
-        if "gldm" in classes:
-            found["gldm"] = _gldm(dependence, greys, count)
-        if "ngtdm" in classes:
-            found["ngtdm"] = _ngtdm(pixels, differences, greys)
-    return found
+GLCM = (
+    "Autocorrelation", "ClusterProminence", "ClusterShade", "ClusterTendency", "Contrast", "Correlation",
+    "DifferenceAverage", "DifferenceEntropy", "DifferenceVariance", "Id", "Idm", "Idmn", "Idn", "Imc1", "Imc2",
+    "InverseVariance", "JointAverage", "JointEnergy", "JointEntropy", "MCC", "MaximumProbability", "SumAverage",
+    "SumEntropy", "SumSquares",
+)  # fmt: skip
+GLRLM = (
+    "GrayLevelNonUniformity", "GrayLevelNonUniformityNormalized", "GrayLevelVariance", "HighGrayLevelRunEmphasis",
+    "LongRunEmphasis", "LongRunHighGrayLevelEmphasis", "LongRunLowGrayLevelEmphasis", "LowGrayLevelRunEmphasis",
+    "RunEntropy", "RunLengthNonUniformity", "RunLengthNonUniformityNormalized", "RunPercentage", "RunVariance",
+    "ShortRunEmphasis", "ShortRunHighGrayLevelEmphasis", "ShortRunLowGrayLevelEmphasis",
+)  # fmt: skip
+GLSZM = (
+    "GrayLevelNonUniformity", "GrayLevelNonUniformityNormalized", "GrayLevelVariance", "HighGrayLevelZoneEmphasis",
+    "LargeAreaEmphasis", "LargeAreaHighGrayLevelEmphasis", "LargeAreaLowGrayLevelEmphasis",
+    "LowGrayLevelZoneEmphasis", "ZoneEntropy", "SizeZoneNonUniformity", "SizeZoneNonUniformityNormalized",
+    "ZonePercentage", "ZoneVariance", "SmallAreaEmphasis", "SmallAreaHighGrayLevelEmphasis",
+    "SmallAreaLowGrayLevelEmphasis",
+)  # fmt: skip
+_GLDM_OF_SIXTEEN = {
+    "GrayLevelNonUniformity": 0, "GrayLevelVariance": 2, "HighGrayLevelEmphasis": 3, "LargeDependenceEmphasis": 4,
+    "LargeDependenceHighGrayLevelEmphasis": 5, "LargeDependenceLowGrayLevelEmphasis": 6, "LowGrayLevelEmphasis": 7,
+    "DependenceEntropy": 8, "DependenceNonUniformity": 9, "DependenceNonUniformityNormalized": 10,
+    "DependenceVariance": 12, "SmallDependenceEmphasis": 13, "SmallDependenceHighGrayLevelEmphasis": 14,
+    "SmallDependenceLowGrayLevelEmphasis": 15,
+}  # fmt: skip
+GLDM = tuple(_GLDM_OF_SIXTEEN)
+GLDM_PLACES = np.array(list(_GLDM_OF_SIXTEEN.values()))
+NGTDM = ("Busyness", "Coarseness", "Complexity", "Contrast", "Strength")
 
 
-def _glcm(counts: Float64[np.ndarray, "angles n n"], greys: Greys) -> Values:
-    totals = counts.sum(axis=(1, 2))
-    if not totals.any():
-        return {}
-    p = counts[totals > 0] / totals[totals > 0, None, None]
-    i, j = greys[:, None], greys[None, :]
-    px = p.sum(axis=2)
-    ux = (px * greys).sum(axis=1)
-    dev_x, dev_y = i - ux[:, None, None], j - ux[:, None, None]
-    variance = (px * (greys - ux[:, None]) ** 2).sum(axis=1)
-    p_sum = _gather(p, (i + j).astype(np.int64))
-    p_diff = _gather(p, np.abs(i - j).astype(np.int64))
-    k_sum, k = np.arange(p_sum.shape[1]), np.arange(p_diff.shape[1])
-    ng = greys[-1]
-    hx, hxy = _entropy(px), _entropy(p, axis=(1, 2))
-    product = px[:, :, None] * px[:, None, :]
-    logs = np.log2(product + _EPS)
-    hxy1, hxy2 = -(p * logs).sum(axis=(1, 2)), -(product * logs).sum(axis=(1, 2))
-    diff_mean = p_diff @ k
-    both = i + j - 2 * ux[:, None, None]
-    covariance = (p * dev_x * dev_y).sum(axis=(1, 2))
-    values = {
-        "Autocorrelation": (p * i * j).sum(axis=(1, 2)),
-        "ClusterProminence": (p * both**4).sum(axis=(1, 2)),
-        "ClusterShade": (p * both**3).sum(axis=(1, 2)),
-        "ClusterTendency": (p * both**2).sum(axis=(1, 2)),
-        "Contrast": p_diff @ k**2,
-        "Correlation": np.where(variance > 0, covariance / np.where(variance > 0, variance, 1), 1.0),
-        "DifferenceAverage": diff_mean,
-        "DifferenceEntropy": _entropy(p_diff),
-        "DifferenceVariance": (p_diff * (k - diff_mean[:, None]) ** 2).sum(axis=1),
-        "Id": p_diff @ (1 / (1 + k)),
-        "Idm": p_diff @ (1 / (1 + k**2)),
-        "Idmn": p_diff @ (1 / (1 + k**2 / ng**2)),
-        "Idn": p_diff @ (1 / (1 + k / ng)),
-        "Imc1": np.where(hx > 0, (hxy - hxy1) / np.where(hx > 0, hx, 1), 0.0),
-        "Imc2": np.sqrt(np.maximum(0, 1 - np.exp(-2 * np.maximum(0, hxy2 - hxy)))),
-        "InverseVariance": p_diff[:, 1:] @ (1 / k[1:] ** 2),
-        "JointAverage": ux,
-        "JointEnergy": (p**2).sum(axis=(1, 2)),
-        "JointEntropy": hxy,
-        "MCC": _maximal_correlation(p, px),
-        "MaximumProbability": p.max(axis=(1, 2)),
-        "SumAverage": p_sum @ k_sum,
-        "SumEntropy": _entropy(p_sum),
-        "SumSquares": (p * dev_x**2).sum(axis=(1, 2)),
-    }
-    return {name: float(value.mean()) for name, value in values.items()}
+@numba.njit(cache=True, nogil=True)
+def glcm(pairs: Int32[np.ndarray, "angles n n"], greys: Greys) -> Float64[np.ndarray, "24"]:
+    """GLCM features of pairs counted once; NaN where no two pixels are neighbours."""
+    angles, n = pairs.shape[0], pairs.shape[1]
+    highest = int(greys[-1])
+    total = np.zeros(24)
+    used = 0
+    p = np.empty((n, n))
+    px = np.empty(n)
+    for angle in range(angles):
+        count = 0
+        for i in range(n):
+            for j in range(n):
+                count += pairs[angle, i, j]
+        if count == 0:
+            continue
+        used += 1
+        for i in range(n):
+            px[i] = 0.0
+            for j in range(n):
+                p[i, j] = (pairs[angle, i, j] + pairs[angle, j, i]) / (2.0 * count)
+                px[i] += p[i, j]
+        total += _glcm_of(p, px, greys, highest)
+        total[19] += _maximal_correlation(p, px)
+    return total / used if used else np.full(24, np.nan)
 
 
-def _gather(p: Float64[np.ndarray, "angles n n"], index: np.ndarray) -> Float64[np.ndarray, "angles sums"]:
-    flat = index.ravel()
-    return np.stack([np.bincount(flat, weights=one.ravel(), minlength=int(flat.max()) + 1) for one in p])
+@numba.njit(cache=True, nogil=True)
+def _glcm_of(p, px, greys, highest):  # type: ignore[no-untyped-def]
+    n = greys.size
+    out = np.zeros(24)
+    mean, entropy_x = 0.0, 0.0
+    for i in range(n):
+        mean += px[i] * greys[i]
+        entropy_x -= px[i] * np.log2(px[i] + _EPS)
+    variance = 0.0
+    for i in range(n):
+        variance += px[i] * (greys[i] - mean) ** 2
+    by_sum, by_gap = np.zeros(2 * highest + 1), np.zeros(highest + 1)
+    entropy, cross1, cross2, covariance = 0.0, 0.0, 0.0, 0.0
+    for i in range(n):
+        for j in range(i + 1):
+            weight = 1.0 if i == j else 2.0  # the matrix is symmetric
+            product = px[i] * px[j]
+            logs = np.log2(product + _EPS)
+            cross2 -= weight * product * logs
+            one = p[i, j]
+            if one == 0:
+                continue
+            cross1 -= weight * one * logs
+            entropy -= weight * one * np.log2(one + _EPS)
+            part = weight * one
+            both = greys[i] + greys[j] - 2 * mean
+            out[0] += part * greys[i] * greys[j]
+            out[1] += part * both**4
+            out[2] += part * both**3
+            out[3] += part * both**2
+            covariance += part * (greys[i] - mean) * (greys[j] - mean)
+            out[17] += part * one
+            out[20] = max(out[20], one)
+            by_sum[int(greys[i] + greys[j])] += part
+            by_gap[int(greys[i] - greys[j])] += part
+    out[5] = covariance / variance if variance > 0 else 1.0
+    _of_sums_and_gaps(by_sum, by_gap, highest, out)
+    out[13] = (entropy - cross1) / entropy_x if entropy_x > 0 else 0.0
+    out[14] = np.sqrt(max(0.0, 1 - np.exp(-2 * max(0.0, cross2 - entropy))))
+    out[16] = mean
+    out[18] = entropy
+    out[23] = variance
+    return out
 
 
-def _entropy(p: np.ndarray, axis: int | tuple[int, ...] = -1) -> np.ndarray:
-    return -(p * np.log2(p + _EPS)).sum(axis=axis)
+@numba.njit(cache=True, nogil=True)
+def _of_sums_and_gaps(by_sum, by_gap, highest, out):  # type: ignore[no-untyped-def]
+    """Features of the probabilities of each sum and each difference of two levels."""
+    for k in range(highest + 1):
+        one = by_gap[k]
+        if one == 0:
+            continue
+        out[4] += one * k * k
+        out[6] += one * k
+        out[7] -= one * np.log2(one + _EPS)
+        out[9] += one / (1 + k)
+        out[10] += one / (1 + k * k)
+        out[11] += one / (1 + (k / highest) ** 2)
+        out[12] += one / (1 + k / highest)
+        if k > 0:
+            out[15] += one / (k * k)
+    for k in range(highest + 1):
+        out[8] += by_gap[k] * (k - out[6]) ** 2
+    for k in range(2 * highest + 1):
+        if by_sum[k] > 0:
+            out[21] += by_sum[k] * k
+            out[22] -= by_sum[k] * np.log2(by_sum[k] + _EPS)
 
 
-def _maximal_correlation(p: Float64[np.ndarray, "angles n n"], px: Float64[np.ndarray, "angles n"]) -> np.ndarray:
-    """Second singular value of p / sqrt(px py), which is the root of Q's second eigenvalue."""
-    if p.shape[1] == 1:
-        return np.ones(p.shape[0])
-    root = np.sqrt(np.where(px > 0, px, 1))
-    eigenvalues = np.linalg.eigvalsh(p / (root[:, :, None] * root[:, None, :]))
-    return np.sort(np.abs(eigenvalues), axis=1)[:, -2]
+@numba.njit(cache=True, nogil=True)
+def _maximal_correlation(p, px):  # type: ignore[no-untyped-def]
+    """Second singular value of p / sqrt(px py), the root of the second eigenvalue of PyRadiomics' Q."""
+    kept = np.flatnonzero(px > 0)
+    n = kept.size
+    if n < 2:
+        return 1.0 if px.size == 1 else 0.0
+    a = np.empty((n, n))
+    for i in range(n):
+        for j in range(n):
+            a[i, j] = p[kept[i], kept[j]] / np.sqrt(px[kept[i]] * px[kept[j]])
+    magnitudes = np.abs(np.linalg.eigvalsh(a))
+    return np.sort(magnitudes)[n - 2]
 
 
-def _mean_over_directions(counts: Float64[np.ndarray, "angles n lengths"], greys: Greys, pixels: int) -> Values:
-    each = [_lengths(one, greys, pixels) for one in counts]
-    return {name: float(np.mean([values[name] for values in each])) for name in each[0]}
+@numba.njit(cache=True, nogil=True)
+def runs_or_zones(
+    counts: Int32[np.ndarray, "n lengths"], greys: Greys, lengths: Float64[np.ndarray, " lengths"], pixels: int
+) -> Float64[np.ndarray, "16"]:
+    """The sixteen features of runs, zones or dependences: counts by level and length."""
+    out = np.zeros(16)
+    n, columns = counts.shape
+    by_length = np.zeros(columns)
+    total = 0.0
+    for i in range(n):
+        for j in range(columns):
+            total += counts[i, j]
+    mean_grey, mean_length = 0.0, 0.0
+    for i in range(n):
+        of_grey = 0.0
+        square = greys[i] * greys[i]
+        for j in range(columns):
+            if counts[i, j] == 0:
+                continue
+            p = counts[i, j] / total
+            area = lengths[j] * lengths[j]
+            of_grey += p
+            by_length[j] += p
+            out[5] += p * square * area
+            out[6] += p / square * area
+            out[8] -= p * np.log2(p + _EPS)
+            out[14] += p * square / area
+            out[15] += p / (square * area)
+        out[1] += of_grey * of_grey
+        out[3] += of_grey * square
+        out[7] += of_grey / square
+        mean_grey += of_grey * greys[i]
+    for j in range(columns):
+        p, area = by_length[j], lengths[j] * lengths[j]
+        out[4] += p * area
+        out[10] += p * p
+        out[13] += p / area
+        mean_length += p * lengths[j]
+    for j in range(columns):
+        out[12] += by_length[j] * (lengths[j] - mean_length) ** 2
+    for i in range(n):
+        of_grey = 0.0
+        for j in range(columns):
+            of_grey += counts[i, j]
+        out[2] += of_grey / total * (greys[i] - mean_grey) ** 2
+    out[0], out[9] = out[1] * total, out[10] * total
+    out[11] = total / pixels
+    return out
 
 
-def _lengths(counts: Float64[np.ndarray, "n lengths"], greys: Greys, pixels: int) -> Values:
-    """The sixteen features of runs (and, renamed, of zones); column k counts length k."""
-    total = counts.sum()
-    p = counts / total
-    length = np.arange(counts.shape[1], dtype=np.float64)
-    by_grey, by_length = p.sum(axis=1), p.sum(axis=0)
-    inverse2 = np.divide(1.0, length**2, out=np.zeros_like(length), where=length > 0)
-    mean_grey, mean_length = by_grey @ greys, by_length @ length
-    return {
-        "GrayLevelNonUniformity": float((by_grey**2).sum() * total),
-        "GrayLevelNonUniformityNormalized": float((by_grey**2).sum()),
-        "GrayLevelVariance": float(by_grey @ (greys - mean_grey) ** 2),
-        "HighGrayLevelRunEmphasis": float(by_grey @ greys**2),
-        "LongRunEmphasis": float(by_length @ length**2),
-        "LongRunHighGrayLevelEmphasis": float(greys**2 @ p @ length**2),
-        "LongRunLowGrayLevelEmphasis": float(1 / greys**2 @ p @ length**2),
-        "LowGrayLevelRunEmphasis": float(by_grey @ (1 / greys**2)),
-        "RunEntropy": float(_entropy(p, axis=(0, 1))),
-        "RunLengthNonUniformity": float((by_length**2).sum() * total),
-        "RunLengthNonUniformityNormalized": float((by_length**2).sum()),
-        "RunPercentage": float(total / pixels),
-        "RunVariance": float(by_length @ (length - mean_length) ** 2),
-        "ShortRunEmphasis": float(by_length @ inverse2),
-        "ShortRunHighGrayLevelEmphasis": float(greys**2 @ p @ inverse2),
-        "ShortRunLowGrayLevelEmphasis": float(1 / greys**2 @ p @ inverse2),
-    }
+@numba.njit(cache=True, nogil=True)
+def glrlm(runs: Int32[np.ndarray, "4 n lengths"], greys: Greys, pixels: int) -> Float64[np.ndarray, "16"]:
+    """Mean over the four directions, each cut at its longest run."""
+    total = np.zeros(16)
+    for angle in range(4):
+        longest = runs.shape[2]
+        while longest > 1 and not runs[angle, :, longest - 1].any():
+            longest -= 1
+        lengths = np.arange(1.0, longest + 1)
+        total += runs_or_zones(runs[angle, :, :longest].copy(), greys, lengths, pixels)
+    return total / 4
 
 
-_ZONE_WORDS = {
-    "GrayLevelNonUniformity": "GrayLevelNonUniformity",
-    "GrayLevelNonUniformityNormalized": "GrayLevelNonUniformityNormalized",
-    "GrayLevelVariance": "GrayLevelVariance",
-    "HighGrayLevelRunEmphasis": "HighGrayLevelZoneEmphasis",
-    "LongRunEmphasis": "LargeAreaEmphasis",
-    "LongRunHighGrayLevelEmphasis": "LargeAreaHighGrayLevelEmphasis",
-    "LongRunLowGrayLevelEmphasis": "LargeAreaLowGrayLevelEmphasis",
-    "LowGrayLevelRunEmphasis": "LowGrayLevelZoneEmphasis",
-    "RunLengthNonUniformity": "SizeZoneNonUniformity",
-    "RunLengthNonUniformityNormalized": "SizeZoneNonUniformityNormalized",
-    "ShortRunEmphasis": "SmallAreaEmphasis",
-    "ShortRunHighGrayLevelEmphasis": "SmallAreaHighGrayLevelEmphasis",
-    "ShortRunLowGrayLevelEmphasis": "SmallAreaLowGrayLevelEmphasis",
-    "RunEntropy": "ZoneEntropy",
-    "RunPercentage": "ZonePercentage",
-    "RunVariance": "ZoneVariance",
-}
-_DEPENDENCE_WORDS = {
-    "RunEntropy": "DependenceEntropy",
-    "RunLengthNonUniformity": "DependenceNonUniformity",
-    "RunLengthNonUniformityNormalized": "DependenceNonUniformityNormalized",
-    "RunVariance": "DependenceVariance",
-    "GrayLevelNonUniformity": "GrayLevelNonUniformity",
-    "GrayLevelVariance": "GrayLevelVariance",
-    "HighGrayLevelRunEmphasis": "HighGrayLevelEmphasis",
-    "LongRunEmphasis": "LargeDependenceEmphasis",
-    "LongRunHighGrayLevelEmphasis": "LargeDependenceHighGrayLevelEmphasis",
-    "LongRunLowGrayLevelEmphasis": "LargeDependenceLowGrayLevelEmphasis",
-    "LowGrayLevelRunEmphasis": "LowGrayLevelEmphasis",
-    "ShortRunEmphasis": "SmallDependenceEmphasis",
-    "ShortRunHighGrayLevelEmphasis": "SmallDependenceHighGrayLevelEmphasis",
-    "ShortRunLowGrayLevelEmphasis": "SmallDependenceLowGrayLevelEmphasis",
-}
-
-
-def _renamed(values: Values, words: Mapping[str, str]) -> Values:
-    return {theirs: values[ours] for ours, theirs in words.items()}
-
-
-def _gldm(dependence: Float64[np.ndarray, "n dependences"], greys: Greys, pixels: int) -> Values:
-    return _renamed(_lengths(dependence, greys, pixels), _DEPENDENCE_WORDS)
-
-
-def _ngtdm(pixels: Greys, differences: Greys, greys: Greys) -> Values:
-    kept = pixels > 0
-    total = pixels.sum()
+@numba.njit(cache=True, nogil=True)
+def ngtdm(pixels: Greys, differences: Greys, greys: Greys) -> Float64[np.ndarray, "5"]:
+    """NGTDM features; NaN where no pixel has a neighbour."""
+    total, rough, spread = 0.0, 0.0, 0.0
+    levels = 0
+    for i in range(greys.size):
+        total += pixels[i]
+        levels += pixels[i] > 0
+        spread += differences[i]
     if total == 0:
-        return {}
-    p, s, i = pixels[kept] / total, differences[kept], greys[kept]
-    pairs = p[:, None] * p[None, :]
-    gap = i[:, None] - i[None, :]
-    ratio = (p * s)[:, None] + (p * s)[None, :]
-    levels = p.size
-    rough, busy = float(p @ s), float(np.abs((p * i)[:, None] - (p * i)[None, :]).sum())
-    return {
-        "Busyness": rough / busy if busy > 0 else 0.0,
-        "Coarseness": 1 / rough if rough > 0 else 1e6,
-        "Complexity": float((np.abs(gap) * ratio / (p[:, None] + p[None, :])).sum() / total),
-        "Contrast": float((pairs * gap**2).sum() * s.sum() / total / (levels * (levels - 1))) if levels > 1 else 0.0,
-        "Strength": float(((p[:, None] + p[None, :]) * gap**2).sum() / s.sum()) if s.sum() > 0 else 0.0,
-    }
-
-
-TEXTURE_CLASSES: dict[str, tuple[str, ...]] = {
-    "glcm": tuple(_glcm(np.ones((4, 2, 2)), np.array([1.0, 2.0]))),
-    "glrlm": tuple(_lengths(np.ones((2, 2)), np.array([1.0, 2.0]), 4)),
-    "glszm": tuple(_ZONE_WORDS.values()),
-    "gldm": tuple(_DEPENDENCE_WORDS.values()),
-    "ngtdm": ("Busyness", "Coarseness", "Complexity", "Contrast", "Strength"),
-}
+        return np.full(5, np.nan)
+    p = pixels / total
+    rough = (p * differences).sum()
+    busy, complexity, contrast, strength = 0.0, 0.0, 0.0, 0.0
+    for i in range(greys.size):
+        if p[i] == 0:
+            continue
+        for j in range(i):
+            if p[j] == 0:
+                continue
+            gap = greys[i] - greys[j]
+            busy += abs(p[i] * greys[i] - p[j] * greys[j])
+            complexity += gap * (p[i] * differences[i] + p[j] * differences[j]) / (p[i] + p[j])
+            contrast += p[i] * p[j] * gap * gap
+            strength += (p[i] + p[j]) * gap * gap
+    out = np.zeros(5)
+    out[0] = rough / (2 * busy) if busy > 0 else 0.0
+    out[1] = 1 / rough if rough > 0 else 1e6
+    out[2] = 2 * complexity / total
+    out[3] = 2 * contrast * spread / total / (levels * (levels - 1)) if levels > 1 else 0.0
+    out[4] = 2 * strength / spread if spread > 0 else 0.0
+    return out

@@ -1,123 +1,186 @@
-"""Compiled kernels: a region's grey levels -> the five texture matrices, each in one pass.
+"""Compiled kernels: a region's grey levels -> the counts behind the five texture classes.
 
-``levels`` holds compact grey levels 0..n-1 (ranks of the levels present) inside the region and -1 outside.
-Neighbours are the eight around a pixel, at distance one, inside the region.
+``levels`` holds grey levels from 1 inside the region and 0 outside, with one row and column of 0 around it.
+``ranks`` is the same grid with the rank 0..n-1 of each level among those present and n outside. Counting the
+outside as one level more keeps the inner loops free of branches; its counts are left out at the end.
+Neighbours are the eight around a pixel, inside the region.
 """
 
 import numba
 import numpy as np
 from jaxtyping import Float64, Int32
 
-Levels = Int32[np.ndarray, "height width"]
+Grid = Int32[np.ndarray, "height width"]
+Counts = Int32[np.ndarray, "..."]
 
-_STEPS = ((0, 1), (1, 0), (1, 1), (1, -1))
+DIRECTIONS = ((0, 1), (1, 0), (1, 1), (1, -1))  # 0, 90, 45 and 135 degrees
 
 
 @numba.njit(cache=True, nogil=True)
-def cooccurrence(levels: Levels, n: int, distance: int) -> Float64[np.ndarray, "angles n n"]:
-    """Symmetric counts of pairs, for 0, 90, 45 and 135 degrees."""
-    height, width = levels.shape
-    counts = np.zeros((4, n, n))
+def pairs_and_runs(ranks: Grid, n: int) -> tuple[Int32[np.ndarray, "4 n n"], Int32[np.ndarray, "4 n lengths"]]:
+    """In one pass: pairs of neighbours, each counted once, and runs of each level and length (from 1)."""
+    height, width = ranks.shape
+    longest = max(height, width) - 1
+    pairs = np.zeros((4, n + 1, n + 1), dtype=np.int32)
+    reached = np.zeros((4, n + 1, longest + 1), dtype=np.int32)  # pixels that are the k-th of their run
+    up = np.zeros(width, dtype=np.int32)
+    falling, falling_before = np.zeros(width, dtype=np.int32), np.zeros(width, dtype=np.int32)
+    rising, rising_before = np.zeros(width, dtype=np.int32), np.zeros(width, dtype=np.int32)
+    for r in range(1, height - 1):
+        left = 0
+        for c in range(1, width - 1):
+            level = ranks[r, c]
+            west, north = ranks[r, c - 1], ranks[r - 1, c]
+            north_west, north_east = ranks[r - 1, c - 1], ranks[r - 1, c + 1]
+            pairs[0, west, level] += 1
+            pairs[1, north, level] += 1
+            pairs[2, north_west, level] += 1
+            pairs[3, north_east, level] += 1
+            left = left * (west == level) + 1
+            up[c] = up[c] * (north == level) + 1
+            falling[c] = falling_before[c - 1] * (north_west == level) + 1
+            rising[c] = rising_before[c + 1] * (north_east == level) + 1
+            if level < n:
+                reached[0, level, left] += 1
+                reached[1, level, up[c]] += 1
+                reached[2, level, falling[c]] += 1
+                reached[3, level, rising[c]] += 1
+        falling, falling_before = falling_before, falling
+        rising, rising_before = rising_before, rising
+    runs = reached[:, :n, 1:].copy()
+    for k in range(longest - 1):
+        runs[:, :, k] -= runs[:, :, k + 1]
+    return pairs[:, :n, :n].copy(), runs
+
+
+@numba.njit(cache=True, nogil=True)
+def pairs_at(ranks: Grid, n: int, distance: int) -> Int32[np.ndarray, "4 n n"]:
+    """Pairs of pixels at a distance (Chebyshev) in the four directions, each counted once."""
+    height, width = ranks.shape
+    pairs = np.zeros((4, n + 1, n + 1), dtype=np.int32)
     for angle in range(4):
-        dr, dc = _STEPS[angle][0] * distance, _STEPS[angle][1] * distance
+        dr, dc = DIRECTIONS[angle][0] * distance, DIRECTIONS[angle][1] * distance
         for r in range(height - dr):
             for c in range(max(0, -dc), min(width, width - dc)):
-                i, j = levels[r, c], levels[r + dr, c + dc]
-                if i >= 0 and j >= 0:
-                    counts[angle, i, j] += 1
-                    counts[angle, j, i] += 1
-    return counts
+                pairs[angle, ranks[r, c], ranks[r + dr, c + dc]] += 1
+    return pairs[:, :n, :n].copy()
 
 
 @numba.njit(cache=True, nogil=True)
-def run_lengths(levels: Levels, n: int) -> Float64[np.ndarray, "angles n lengths"]:
-    """Counts of runs of each level and length, for 0, 90, 45 and 135 degrees."""
-    height, width = levels.shape
-    counts = np.zeros((4, n, max(height, width) + 1))
-    for angle in range(4):
-        dr, dc = _STEPS[angle]
-        for r in range(height):
-            for c in range(width):
-                level = levels[r, c]
-                if level < 0:
-                    continue
-                pr, pc = r - dr, c - dc
-                if pr >= 0 and 0 <= pc < width and levels[pr, pc] == level:
-                    continue
-                length, nr, nc = 1, r + dr, c + dc
-                while nr < height and 0 <= nc < width and levels[nr, nc] == level:
-                    length, nr, nc = length + 1, nr + dr, nc + dc
-                counts[angle, level, length] += 1
-    return counts
-
-
-@numba.njit(cache=True, nogil=True)
-def zone_sizes(levels: Levels, n: int) -> Float64[np.ndarray, "n sizes"]:
-    """Counts of 8-connected zones of each level and size."""
-    height, width = levels.shape
-    seen = np.zeros((height, width), dtype=np.bool_)
-    stack = np.empty((height * width, 2), dtype=np.int32)
-    zone_level = np.empty(height * width, dtype=np.int32)
-    zone_size = np.empty(height * width, dtype=np.int32)
-    zones, largest = 0, 0
-    for r in range(height):
-        for c in range(width):
-            level = levels[r, c]
-            if level < 0 or seen[r, c]:
+def zones(ranks: Grid, n: int) -> tuple[Int32[np.ndarray, "n sizes"], Float64[np.ndarray, " sizes"]]:
+    """Counts of 8-connected zones of each level, by the sizes that occur; union-find, one pass and a half."""
+    height, width = ranks.shape
+    label = np.zeros((height, width), dtype=np.int32)
+    parent = np.empty(height * width, dtype=np.int32)
+    level_of = np.empty(parent.size, dtype=np.int32)
+    size = np.zeros(parent.size, dtype=np.int32)
+    count = 0
+    for r in range(1, height - 1):
+        for c in range(1, width - 1):
+            level = ranks[r, c]
+            if level == n:
                 continue
-            seen[r, c] = True
-            stack[0, 0], stack[0, 1] = r, c
-            top, size = 1, 0
-            while top > 0:
-                top -= 1
-                pr, pc = stack[top, 0], stack[top, 1]
-                size += 1
-                for nr in range(max(0, pr - 1), min(height, pr + 2)):
-                    for nc in range(max(0, pc - 1), min(width, pc + 2)):
-                        if levels[nr, nc] == level and not seen[nr, nc]:
-                            seen[nr, nc] = True
-                            stack[top, 0], stack[top, 1] = nr, nc
-                            top += 1
-            zone_level[zones], zone_size[zones] = level, size
-            zones += 1
-            largest = max(largest, size)
-    counts = np.zeros((n, largest + 1))
-    for zone in range(zones):
-        counts[zone_level[zone], zone_size[zone]] += 1
-    return counts
+            own = _label_here(ranks, label, parent, r, c)
+            if own < 0:
+                own = count
+                parent[own], level_of[own] = own, level
+                count += 1
+            label[r, c] = own
+            size[own] += 1
+    for k in range(count - 1, -1, -1):  # a parent has the smaller number
+        if parent[k] != k:
+            size[parent[k]] += size[k]
+            size[k] = 0
+    return _by_size(level_of[:count], size[:count], n)
+
+
+@numba.njit(cache=True, nogil=True)
+def _by_size(level_of, size, n):  # type: ignore[no-untyped-def]
+    """Counts of zones by level and by the sizes that occur; size 0 is no zone."""
+    largest = 0
+    for k in range(size.size):
+        largest = max(largest, size[k])
+    column = np.zeros(largest + 1, dtype=np.int32)
+    for k in range(size.size):
+        column[size[k]] = 1
+    column[0] = 0
+    sizes = np.flatnonzero(column).astype(np.float64)
+    for k in range(sizes.size):
+        column[int(sizes[k])] = k
+    counts = np.zeros((n, sizes.size), dtype=np.int32)
+    for k in range(size.size):
+        if size[k]:
+            counts[level_of[k], column[size[k]]] += 1
+    return counts, sizes
+
+
+@numba.njit(cache=True, nogil=True)
+def _label_here(ranks, label, parent, r, c):  # type: ignore[no-untyped-def]
+    """The label of a neighbour above or to the left of the same level, or -1.
+
+    Neighbours that touch one another are joined already, so at most one join is left to make.
+    """
+    level = ranks[r, c]
+    if ranks[r - 1, c] == level:
+        return label[r - 1, c]
+    if ranks[r - 1, c + 1] == level:
+        own = label[r - 1, c + 1]
+        if ranks[r, c - 1] == level:
+            return _join(parent, own, label[r, c - 1])
+        if ranks[r - 1, c - 1] == level:
+            return _join(parent, own, label[r - 1, c - 1])
+        return own
+    if ranks[r, c - 1] == level:
+        return label[r, c - 1]
+    return label[r - 1, c - 1] if ranks[r - 1, c - 1] == level else -1
+
+
+@numba.njit(cache=True, nogil=True)
+def _join(parent, a, b):  # type: ignore[no-untyped-def]
+    """Join two trees under the smaller root."""
+    while parent[a] != a:
+        parent[a] = parent[parent[a]]
+        a = parent[a]
+    while parent[b] != b:
+        parent[b] = parent[parent[b]]
+        b = parent[b]
+    low, high = min(a, b), max(a, b)
+    parent[high] = low
+    return low
 
 
 @numba.njit(cache=True, nogil=True)
 def neighbourhoods(
-    levels: Levels, greys: Float64[np.ndarray, " n"], alpha: float
-) -> tuple[Float64[np.ndarray, "n dependences"], Float64[np.ndarray, " n"], Float64[np.ndarray, " n"]]:
+    levels: Grid, ranks: Grid, n: int, alpha: float
+) -> tuple[Int32[np.ndarray, "n 9"], Float64[np.ndarray, " n"], Float64[np.ndarray, " n"]]:
     """One pass for GLDM and NGTDM.
 
-    Returns the counts of each level and dependence (the pixel itself counts, 1..9), and per level the number
-    of pixels that have a neighbour and the sum of their distances to the mean of their neighbours.
+    Returns the counts of each level and dependence (from 1, the pixel itself), and per level the number of
+    pixels that have a neighbour and the sum of their distances to the mean of their neighbours.
     """
     height, width = levels.shape
-    n = greys.size
-    dependence = np.zeros((n, 10))
-    pixels = np.zeros(n)
-    differences = np.zeros(n)
-    for r in range(height):
-        for c in range(width):
-            level = levels[r, c]
-            if level < 0:
-                continue
-            near, alike, total = 0, 1, 0.0
-            for nr in range(max(0, r - 1), min(height, r + 2)):
-                for nc in range(max(0, c - 1), min(width, c + 2)):
-                    other = levels[nr, nc]
-                    if other < 0 or (nr == r and nc == c):
-                        continue
-                    near += 1
-                    total += greys[other]
-                    if abs(greys[other] - greys[level]) <= alpha:
-                        alike += 1
-            dependence[level, alike] += 1
-            if near:
-                pixels[level] += 1
-                differences[level] += abs(greys[level] - total / near)
+    dependence = np.zeros((n, 9), dtype=np.int32)
+    pixels, differences = np.zeros(n), np.zeros(n)
+    near, alike = np.empty(width, dtype=np.int32), np.empty(width, dtype=np.int32)
+    total = np.empty(width, dtype=np.int64)
+    for r in range(1, height - 1):
+        near[:], alike[:], total[:] = 0, 0, 0
+        centre = levels[r]
+        for dr in (-1, 0, 1):
+            row = levels[r + dr]
+            for dc in (-1, 0, 1):
+                if dr == 0 and dc == 0:
+                    continue
+                for c in range(1, width - 1):
+                    other = row[c + dc]
+                    near[c] += other > 0
+                    total[c] += other
+                    alike[c] += (other > 0) & (abs(other - centre[c]) <= alpha)
+        for c in range(1, width - 1):
+            rank = ranks[r, c]
+            if rank < n:
+                dependence[rank, alike[c]] += 1
+                if near[c] > 0:
+                    pixels[rank] += 1
+                    differences[rank] += abs(centre[c] - total[c] / near[c])
     return dependence, pixels, differences
