@@ -67,7 +67,9 @@ def pairs_at(ranks: Grid, n: int, distance: int) -> Int32[np.ndarray, "4 n n"]:
 
 
 @numba.njit(cache=True, nogil=True)
-def zones(ranks: Grid, n: int) -> tuple[Int32[np.ndarray, "n sizes"], Float64[np.ndarray, " sizes"]]:
+def zones(  # noqa: C901 one decision tree; a call for each pixel would cost five times the time
+    ranks: Grid, n: int
+) -> tuple[Int32[np.ndarray, "n sizes"], Float64[np.ndarray, " sizes"]]:
     """Counts of 8-connected zones of each level, by the sizes that occur; union-find, one pass and a half."""
     height, width = ranks.shape
     label = np.zeros((height, width), dtype=np.int32)
@@ -80,8 +82,20 @@ def zones(ranks: Grid, n: int) -> tuple[Int32[np.ndarray, "n sizes"], Float64[np
             level = ranks[r, c]
             if level == n:
                 continue
-            own = _label_here(ranks, label, parent, r, c)
-            if own < 0:
+            # neighbours that touch one another are joined already, so at most one join is left to make
+            if ranks[r - 1, c] == level:
+                own = label[r - 1, c]
+            elif ranks[r - 1, c + 1] == level:
+                own = label[r - 1, c + 1]
+                if ranks[r, c - 1] == level:
+                    own = _join(parent, own, label[r, c - 1])
+                elif ranks[r - 1, c - 1] == level:
+                    own = _join(parent, own, label[r - 1, c - 1])
+            elif ranks[r, c - 1] == level:
+                own = label[r, c - 1]
+            elif ranks[r - 1, c - 1] == level:
+                own = label[r - 1, c - 1]
+            else:
                 own = count
                 parent[own], level_of[own] = own, level
                 count += 1
@@ -112,27 +126,6 @@ def _by_size(level_of, size, n):  # type: ignore[no-untyped-def]
         if size[k]:
             counts[level_of[k], column[size[k]]] += 1
     return counts, sizes
-
-
-@numba.njit(cache=True, nogil=True)
-def _label_here(ranks, label, parent, r, c):  # type: ignore[no-untyped-def]
-    """The label of a neighbour above or to the left of the same level, or -1.
-
-    Neighbours that touch one another are joined already, so at most one join is left to make.
-    """
-    level = ranks[r, c]
-    if ranks[r - 1, c] == level:
-        return label[r - 1, c]
-    if ranks[r - 1, c + 1] == level:
-        own = label[r - 1, c + 1]
-        if ranks[r, c - 1] == level:
-            return _join(parent, own, label[r, c - 1])
-        if ranks[r - 1, c - 1] == level:
-            return _join(parent, own, label[r - 1, c - 1])
-        return own
-    if ranks[r, c - 1] == level:
-        return label[r, c - 1]
-    return label[r - 1, c - 1] if ranks[r - 1, c - 1] == level else -1
 
 
 @numba.njit(cache=True, nogil=True)
