@@ -1,10 +1,11 @@
 # make demo: the main job on simulated X-rays     make test: the tests     make check: format, lint, types, arrows
+# make bench: radiomics engines side by side
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV ?= .venv
 BIN = $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: demo test check clean
+.PHONY: demo test check bench clean
 
 demo: $(VENV)/.run
 	$(BIN)/trabecula demo demo
@@ -27,6 +28,9 @@ $(VENV)/.run: pyproject.toml constraints.txt
 $(VENV)/.dev: $(VENV)/.run
 	$(BIN)/python -m pip install -q -c constraints.txt -e ".[dev,train]"
 	touch $@
+
+bench: $(VENV)/.dev
+	$(BIN)/python benchmarks/run.py
 
 clean:
 	rm -rf $(VENV) build demo

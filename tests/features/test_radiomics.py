@@ -16,7 +16,9 @@ from trabecula.features.intensity import first_order
 from trabecula.features.parameters import default_parameters, read_parameters
 from trabecula.features.patch import box_of, discretise, prepare_film
 from trabecula.features.radiomics import Radiomics
-from trabecula.features.texture import TEXTURE_CLASSES, texture_features
+from trabecula.features.shape import NAMES as SHAPE
+from trabecula.features.shape import shape2d
+from trabecula.features.texture import TEXTURE_CLASSES, grids, texture_features
 from trabecula.records import Region, Xray
 from trabecula.settings import RadiomicsSettings
 
@@ -79,9 +81,11 @@ def test_texture_is_that_of_the_naive_reference(levels, alpha, stretch):
     levels = levels * np.int32(stretch)
     if not levels.any():
         return
-    found = texture_features(
-        np.pad(levels, 1), np.bincount(levels.ravel()).astype(np.int32), TEXTURE_CLASSES, distances=(1,), alpha=alpha
-    )
+    height, width = levels.shape
+    rows, columns = np.nonzero(levels)
+    places = (rows + 1) * (width + 2) + columns + 1
+    bordered = grids(levels[rows, columns], places, height + 2, width + 2)
+    found = texture_features(bordered, TEXTURE_CLASSES, distances=(1,), alpha=alpha)
     for group, wanted in naive.texture(levels, alpha).items():
         if not wanted:
             assert np.isnan(found[group]).all()
@@ -217,6 +221,23 @@ def test_tiny_and_flat_regions_give_values_or_reasons(ours, shape, flat):
     assert all(row.undefined.values())
 
 
+def test_an_image_type_may_have_a_bin_width_of_its_own(tmp_path, film):
+    pixels, inside = film
+
+    def extracted(text):
+        (tmp_path / "p.yaml").write_text(text)
+        return features(Radiomics(read_parameters(tmp_path / "p.yaml")), pixels, inside)
+
+    own = extracted("setting: {binWidth: 25}\nimageType: {Original: {}, Square: {binWidth: 5}}")
+    wide, fine = (
+        extracted(f"setting: {{binWidth: {w}}}\nimageType: {{Original: {{}}, Square: {{}}}}") for w in (25, 5)
+    )
+    of_square = own.index.str.startswith("square_")
+    assert own[of_square].equals(fine[of_square])
+    assert own[~of_square].equals(wide[~of_square])
+    assert not wide[of_square].equals(fine[of_square])
+
+
 def test_the_digest_changes_with_every_parameter():
     p = default_parameters(RadiomicsSettings())
     others = [replace(p, bin_count=33), replace(p, alpha=1.0), replace(p, normalise=False), replace(p, images=())]
@@ -230,7 +251,11 @@ def test_the_digest_changes_with_every_parameter():
         ("imageType: {Originall: {}}", "Originall"),
         ("featureClass: {glcm: [Contrasts]}", "Contrasts"),
         ("setting: {binWidth: wide}", "binWidth"),
+        ("setting: {binWidth: 0}", "binWidth"),
+        ("setting: {binCount: -3}", "binCount"),
+        ("setting: {distances: [1, 0]}", "distances"),
         ("setting: {force2D: false}", "force2D"),
+        ("imageType: {Square: {binWidth: wide}}", "Square.binWidth"),
         ("- a", "no keys"),
         ("a: [", "cannot be read"),
     ],
@@ -241,3 +266,23 @@ def test_a_parameter_file_is_honoured_or_refused_by_name(tmp_path, text, words):
     (tmp_path / "p.yaml").write_text(text)
     with pytest.raises(InvalidInput, match=words):
         read_parameters(tmp_path / "p.yaml")
+
+
+@settings(max_examples=60)
+@given(
+    inside=SIDES.flatmap(lambda shape: arrays.arrays(bool, shape)),
+    spacing=st.sampled_from([(1.0, 1.0), (0.5, 0.2)]),
+)
+def test_the_diameter_is_the_largest_distance_of_two_outline_points(inside, spacing):
+    if not inside.any():
+        return
+    padded = np.pad(inside, 1)
+    points = [
+        (r + dr / 2, c + dc / 2)
+        for r, c in np.argwhere(padded)
+        for dr, dc in ((-1, 0), (1, 0), (0, -1), (0, 1))
+        if not padded[r + dr, c + dc]
+    ]
+    mm = np.array(points) * spacing
+    largest = np.sqrt(((mm[:, None] - mm[None]) ** 2).sum(axis=2).max())
+    assert shape2d(inside, spacing)[SHAPE.index("MaximumDiameter")] == pytest.approx(largest)

@@ -94,6 +94,7 @@ _SETTINGS: dict[str, tuple[str, type | tuple[type, ...]]] = {
     "minimumROISize": ("minimum_size", int),
     "minimumROIDimensions": ("minimum_dimensions", int),
 }
+_POSITIVE = ("normalizeScale", "removeOutliers", "binWidth", "binCount", "distances")
 _ONLY: dict[str, tuple[Any, ...]] = {
     "force2D": (True,),
     "force2Ddimension": (0,),
@@ -147,6 +148,8 @@ class _Reader:
                 continue
             if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
                 self._refuse(f"setting.{key}", f"{value!r}", f"{_words(kind)}")
+            elif key in _POSITIVE and not _all_above_zero(value):
+                self._refuse(f"setting.{key}", f"{value!r}", "above 0")
             else:
                 made[ours] = tuple(value) if isinstance(value, list) else value
         if "bin_count" in made:
@@ -165,6 +168,9 @@ class _Reader:
                 given = {"wavelet": "coif1", "level": 1, "start_level": 0} | given
                 if given["start_level"] != 0:
                     self._refuse("imageType.Wavelet.start_level", str(given["start_level"]), "0")
+            width = given.get("binWidth", 1)
+            if isinstance(width, bool) or not isinstance(width, int | float) or width <= 0:
+                self._refuse(f"imageType.{name}.binWidth", f"{width!r}", "a number above 0")
             if ours == "log" and not given.get("sigma"):
                 self._refuse("imageType.LoG.sigma", "missing", "a list of sigmas in mm")
             frozen = {key: tuple(value) if isinstance(value, list) else value for key, value in given.items()}
@@ -187,6 +193,13 @@ class _Reader:
 
     def _refuse(self, key: str, found: str, expected: str, action: str = "") -> None:
         self.faults.append(Fault(f"{self.file}, {key}", found, expected, action))
+
+
+def _all_above_zero(value: Any) -> bool:
+    """A number above 0, or a list of whole numbers above 0 with at least one."""
+    if isinstance(value, list):
+        return bool(value) and all(type(item) is int and item > 0 for item in value)
+    return bool(value > 0)
 
 
 def _words(kind: type | tuple[type, ...]) -> str:

@@ -2,10 +2,11 @@
 
 import hashlib
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -16,7 +17,7 @@ from .intensity import first_order
 from .parameters import CLASSES, Parameters, default_parameters, read_parameters
 from .patch import Box, Film, Outline, box_of, discretise, outline_of, prepare_film
 from .shape import shape2d
-from .texture import texture_features
+from .texture import grids, texture_features
 
 DEFINITIONS = "2026.2"  # raise it when any value may change
 _BINS_FINE = (16, 128)
@@ -71,8 +72,9 @@ class Radiomics:
         parts: list[np.ndarray] = []
         if "shape2D" in self._wanted:
             parts.append(shape2d(outline.inside, film.spacing_mm or (1.0, 1.0))[self._wanted["shape2D"]])
-        for image, pixels in _derived(film, box, self.parameters):
-            parts += self._of_image(image, np.asarray(pixels).ravel()[outline.places], outline, film, warnings)
+        for image, pixels, options in _derived(film, box, self.parameters):
+            greys = np.asarray(pixels).ravel()[outline.places]
+            parts += self._of_image(image, greys, outline, film, warnings, options.get("binWidth"))
         row = np.concatenate(parts) if parts else np.zeros(0)
         undefined = {
             self.names[k]: _REASONS.get(self.names[k].split("_")[-2], "not defined for this region")
@@ -90,20 +92,26 @@ class Radiomics:
         }
 
     def _of_image(
-        self, image: str, greys: np.ndarray, outline: Outline, film: Film, warnings: list[str]
+        self,
+        image: str,
+        greys: np.ndarray,
+        outline: Outline,
+        film: Film,
+        warnings: list[str],
+        own_width: float | None,
     ) -> list[np.ndarray]:
         p = self.parameters
-        of_pixels = discretise(greys, bin_width=p.bin_width, bin_count=p.bin_count)
-        counts = np.bincount(of_pixels).astype(np.int32)
-        if image == "original" and p.bin_width is not None:
-            warnings += _bin_warning(greys, counts.size - 1, p.bin_width)
+        width_of_bins = p.bin_width if own_width is None else own_width
+        of_pixels = discretise(greys, bin_width=width_of_bins, bin_count=p.bin_count)
+        height, width = outline.inside.shape
+        levels = grids(of_pixels, outline.bordered, height + 2, width + 2)
+        if image == "original" and width_of_bins is not None:
+            warnings += _bin_warning(greys, int(of_pixels.max()), width_of_bins)
         found: dict[str, np.ndarray] = {}
         if "firstorder" in self._wanted:
             area = math.prod(film.spacing_mm) if film.spacing_mm else 1.0
-            found["firstorder"] = first_order(greys, counts, area, p.shift)
-        levels = np.zeros((outline.inside.shape[0] + 2, outline.inside.shape[1] + 2), dtype=np.int32)
-        levels.ravel()[outline.bordered] = of_pixels
-        found |= texture_features(levels, counts, self._wanted, distances=p.distances, alpha=p.alpha)
+            found["firstorder"] = first_order(greys, levels[-1], area, p.shift)
+        found |= texture_features(levels, self._wanted, distances=p.distances, alpha=p.alpha)
         return [found[group][places] for group, places in self._wanted.items() if group != "shape2D"]
 
     def _too_small(self, inside: np.ndarray) -> str:
@@ -136,7 +144,8 @@ def _image_names(parameters: Parameters) -> Iterator[str]:
             yield image
 
 
-def _derived(film: Film, box: Box, parameters: Parameters) -> Iterator[tuple[str, np.ndarray]]:
+def _derived(film: Film, box: Box, parameters: Parameters) -> Iterator[tuple[str, np.ndarray, Mapping[str, Any]]]:
+    """Each derived image with its name and the options of its type."""
     for image, options in parameters.images:
         given = dict(options)
         if image == "wavelet":
@@ -144,18 +153,16 @@ def _derived(film: Film, box: Box, parameters: Parameters) -> Iterator[tuple[str
                 suffix = "" if level == 1 else str(level)
                 bands = filters.wavelet_bands(film, box, wavelet=given["wavelet"], level=level)
                 wanted = ("LH", "HL", "HH") + (("LL",) if level == given["level"] else ())
-                yield from ((f"wavelet{suffix}-{band}", bands[band]) for band in wanted)
+                yield from ((f"wavelet{suffix}-{band}", bands[band], given) for band in wanted)
         elif image == "log":
             for unit in ("px", "mm"):
                 for sigma in given.get(_SIGMA[unit], ()):
-                    yield (
-                        _log_name(sigma, unit),
-                        filters.log(film, box, sigma=float(sigma), in_mm=unit == "mm"),
-                    )
+                    pixels = filters.log(film, box, sigma=float(sigma), in_mm=unit == "mm")
+                    yield _log_name(sigma, unit), pixels, given
         elif image == "gradient":
-            yield image, filters.gradient(film, box, use_spacing=given.get("gradientUseSpacing", True))
+            yield image, filters.gradient(film, box, use_spacing=given.get("gradientUseSpacing", True)), given
         else:
-            yield image, getattr(filters, image)(film, box)
+            yield image, getattr(filters, image)(film, box), given
 
 
 _SIGMA = {"px": "sigma_px", "mm": "sigma"}

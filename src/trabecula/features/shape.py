@@ -16,45 +16,60 @@ NAMES = (
 
 def shape2d(inside: Bool[np.ndarray, "height width"], spacing: tuple[float, float]) -> Float64[np.ndarray, "9"]:
     """NAMES of the region in mm (in pixels where ``spacing`` is (1, 1)); Elongation is NaN for one pixel."""
-    rows, cols = np.nonzero(inside)
-    centres = np.stack([rows * spacing[0], cols * spacing[1]], axis=1)
-    centred = centres - centres.mean(axis=0)
-    minor, major = np.clip(np.linalg.eigvalsh(centred.T @ centred / rows.size), 0, None)
-    perimeter, surface, vertices = _outline(np.pad(inside, 1), spacing[0], spacing[1])
+    pixels, moments = _moments(inside)
+    minor, major = np.clip(np.linalg.eigvalsh(moments * np.outer(spacing, spacing)), 0, None)
+    perimeter, surface, left, right = _outline(np.pad(inside, 1), spacing[0], spacing[1])
     return np.array(
         [
             np.sqrt(minor / major) if major > 0 else np.nan,
             4 * np.sqrt(major),
-            _diameter(vertices),
+            _diameter(left, right, spacing[0] / 2),
             surface,
             4 * np.sqrt(minor),
             perimeter,
             perimeter / surface,
-            rows.size * spacing[0] * spacing[1],
+            pixels * spacing[0] * spacing[1],
             2 * np.sqrt(np.pi * surface) / perimeter,
         ]
     )
 
 
 @numba.njit(cache=True, nogil=True)
+def _moments(inside: Bool[np.ndarray, "height width"]) -> tuple[int, Float64[np.ndarray, "2 2"]]:
+    """The number of pixels, and the variances and covariance of their row and column numbers."""
+    count, row, col = 0, 0.0, 0.0
+    for r in range(inside.shape[0]):
+        for c in range(inside.shape[1]):
+            if inside[r, c]:
+                count, row, col = count + 1, row + r, col + c
+    row, col = row / count, col / count
+    rr, rc, cc = 0.0, 0.0, 0.0
+    for r in range(inside.shape[0]):
+        for c in range(inside.shape[1]):
+            if inside[r, c]:
+                rr += (r - row) ** 2
+                rc += (r - row) * (c - col)
+                cc += (c - col) ** 2
+    return count, np.array([[rr, rc], [rc, cc]]) / count
+
+
+@numba.njit(cache=True, nogil=True)
 def _outline(
     inside: Bool[np.ndarray, "height width"], row_mm: float, col_mm: float
-) -> tuple[float, float, Float64[np.ndarray, "vertices two"]]:
-    """Length and area of the outline, and the midpoints it runs through."""
+) -> tuple[float, float, Float64[np.ndarray, " half_rows"], Float64[np.ndarray, " half_rows"]]:
+    """Length and area of the outline; the leftmost and rightmost midpoint of each half row, NaN where none is."""
     height, width = inside.shape
     diagonal = np.sqrt(row_mm**2 + col_mm**2) / 2
-    vertices = np.empty((2 * inside.size, 2))
-    length, area, n = 0.0, 0.0, 0
+    left, right = np.full(2 * height, np.nan), np.full(2 * height, np.nan)
+    length, area = 0.0, 0.0
     for r in range(height - 1):
         for c in range(width - 1):
             a, b, d, e = inside[r, c], inside[r, c + 1], inside[r + 1, c], inside[r + 1, c + 1]
             corners = int(a) + int(b) + int(d) + int(e)
             if a != b:
-                vertices[n, 0], vertices[n, 1] = r * row_mm, (c + 0.5) * col_mm
-                n += 1
+                _widen(left, right, 2 * r, (c + 0.5) * col_mm)
             if a != d:
-                vertices[n, 0], vertices[n, 1] = (r + 0.5) * row_mm, c * col_mm
-                n += 1
+                _widen(left, right, 2 * r + 1, c * col_mm)
             if corners == 1 or corners == 3:
                 length += diagonal
                 area += 0.125 if corners == 1 else 0.875
@@ -66,14 +81,37 @@ def _outline(
             elif corners == 2:
                 length += col_mm if a == b else row_mm
                 area += 0.5
-    return length, area * row_mm * col_mm, vertices[:n]
+    return length, area * row_mm * col_mm, left, right
 
 
 @numba.njit(cache=True, nogil=True)
-def _diameter(vertices: Float64[np.ndarray, "vertices two"]) -> float:
+def _widen(left, right, half_row, x):  # type: ignore[no-untyped-def]
+    if np.isnan(left[half_row]):
+        left[half_row] = x
+    right[half_row] = x  # columns are visited from left to right
+
+
+@numba.njit(cache=True, nogil=True)
+def _diameter(left: Float64[np.ndarray, " half_rows"], right: Float64[np.ndarray, " half_rows"], step: float) -> float:
+    """The largest distance of two points, which lie on the convex hull; half rows are ``step`` mm apart."""
+    hull = np.empty((2 * left.size, 2))
+    count = 0
+    for side in range(2):
+        first = count
+        for k in range(left.size):
+            x, y = (left[k], right[k])[side], k * step
+            if np.isnan(x):
+                continue
+            while count - first >= 2:
+                turn = (hull[count - 1, 0] - hull[count - 2, 0]) * (y - hull[count - 2, 1])
+                turn -= (hull[count - 1, 1] - hull[count - 2, 1]) * (x - hull[count - 2, 0])
+                if (turn < 0) == (side == 0) and turn != 0:  # bulges outwards
+                    break
+                count -= 1
+            hull[count, 0], hull[count, 1] = x, y
+            count += 1
     largest = 0.0
-    for i in range(vertices.shape[0]):
+    for i in range(count):
         for j in range(i):
-            gap = (vertices[i, 0] - vertices[j, 0]) ** 2 + (vertices[i, 1] - vertices[j, 1]) ** 2
-            largest = max(largest, gap)
+            largest = max(largest, (hull[i, 0] - hull[j, 0]) ** 2 + (hull[i, 1] - hull[j, 1]) ** 2)
     return np.sqrt(largest)

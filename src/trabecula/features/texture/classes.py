@@ -3,7 +3,7 @@
 from collections.abc import Collection
 
 import numpy as np
-from jaxtyping import Float64, Int32
+from jaxtyping import Float64
 
 from . import formulas, matrices
 
@@ -17,23 +17,11 @@ TEXTURE_CLASSES: dict[str, tuple[str, ...]] = {
 
 
 def texture_features(
-    levels: Int32[np.ndarray, "height width"],
-    counts: Int32[np.ndarray, " levels"],
-    classes: Collection[str],
-    *,
-    distances: tuple[int, ...],
-    alpha: float,
+    levels: matrices.Levels, classes: Collection[str], *, distances: tuple[int, ...], alpha: float
 ) -> dict[str, Float64[np.ndarray, " features"]]:
-    """The wanted classes, each in the order of TEXTURE_CLASSES; NaN where the region has no pair or neighbour.
-
-    ``levels`` are grey levels from 1 inside the region, 0 outside and in one row and column around it;
-    ``counts`` how many pixels have each of the levels 0, 1, 2 ...
-    """
-    present = np.flatnonzero(counts[1:]) + 1
-    n, pixels = present.size, int(counts[1:].sum())
-    rank_of = np.full(counts.size, n, dtype=np.int32)
-    rank_of[present] = np.arange(n, dtype=np.int32)
-    ranks, greys = rank_of[levels], present.astype(np.float64)
+    """The wanted classes, each in the order of TEXTURE_CLASSES; NaN where the region has no pair or neighbour."""
+    grid, ranks, greys, counts = levels
+    n, pixels = greys.size, int(counts.sum())
     found: dict[str, np.ndarray] = {}
     if {"glcm", "glrlm"} & set(classes):
         pairs, runs = matrices.pairs_and_runs(ranks, n)
@@ -45,7 +33,7 @@ def texture_features(
         zones, sizes = matrices.zones(ranks, n)
         found["glszm"] = formulas.runs_or_zones(zones, greys, sizes, pixels)
     if {"gldm", "ngtdm"} & set(classes):
-        dependence, with_neighbour, differences = matrices.neighbourhoods(levels, ranks, n, float(alpha))
+        dependence, with_neighbour, differences = matrices.neighbourhoods(grid, ranks, n, int(alpha))
         of_dependence = formulas.runs_or_zones(dependence, greys, np.arange(1.0, 10.0), pixels)
         found["gldm"] = of_dependence[formulas.GLDM_PLACES]
         found["ngtdm"] = formulas.ngtdm(with_neighbour, differences, greys)

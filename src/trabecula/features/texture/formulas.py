@@ -206,14 +206,11 @@ def runs_or_zones(
 
 @numba.njit(cache=True, nogil=True)
 def glrlm(runs: Int32[np.ndarray, "4 n lengths"], greys: Greys, pixels: int) -> Float64[np.ndarray, "16"]:
-    """Mean over the four directions, each cut at its longest run."""
+    """Mean over the four directions."""
     total = np.zeros(16)
+    lengths = np.arange(1.0, runs.shape[2] + 1)
     for angle in range(4):
-        longest = runs.shape[2]
-        while longest > 1 and not runs[angle, :, longest - 1].any():
-            longest -= 1
-        lengths = np.arange(1.0, longest + 1)
-        total += runs_or_zones(runs[angle, :, :longest].copy(), greys, lengths, pixels)
+        total += runs_or_zones(runs[angle], greys, lengths, pixels)
     return total / 4
 
 

@@ -8,12 +8,35 @@ Neighbours are the eight around a pixel, inside the region.
 
 import numba
 import numpy as np
-from jaxtyping import Float64, Int32
+from jaxtyping import Float64, Int32, Int64
 
 Grid = Int32[np.ndarray, "height width"]
-Counts = Int32[np.ndarray, "..."]
+Levels = tuple[Grid, Grid, Float64[np.ndarray, " n"], Int32[np.ndarray, " n"]]  # what ``grids`` returns
 
 DIRECTIONS = ((0, 1), (1, 0), (1, 1), (1, -1))  # 0, 90, 45 and 135 degrees
+
+
+@numba.njit(cache=True, nogil=True)
+def grids(
+    of_pixels: Int32[np.ndarray, " pixels"], places: Int64[np.ndarray, " pixels"], height: int, width: int
+) -> Levels:
+    """Put the levels of a region's pixels at their places: levels, ranks, the levels present and their counts."""
+    highest = of_pixels.max()
+    counts = np.zeros(highest + 1, dtype=np.int32)
+    for level in of_pixels:
+        counts[level] += 1
+    present = np.flatnonzero(counts)
+    n = present.size
+    rank_of = np.zeros(highest + 1, dtype=np.int32)
+    for k in range(n):
+        rank_of[present[k]] = k
+    levels = np.zeros(height * width, dtype=np.int32)
+    ranks = np.full(height * width, n, dtype=np.int32)
+    for k in range(places.size):
+        levels[places[k]] = of_pixels[k]
+        ranks[places[k]] = rank_of[of_pixels[k]]
+    shape = (height, width)
+    return levels.reshape(shape), ranks.reshape(shape), present.astype(np.float64), counts[present]
 
 
 @numba.njit(cache=True, nogil=True)
@@ -26,6 +49,7 @@ def pairs_and_runs(ranks: Grid, n: int) -> tuple[Int32[np.ndarray, "4 n n"], Int
     up = np.zeros(width, dtype=np.int32)
     falling, falling_before = np.zeros(width, dtype=np.int32), np.zeros(width, dtype=np.int32)
     rising, rising_before = np.zeros(width, dtype=np.int32), np.zeros(width, dtype=np.int32)
+    seen = 1  # the longest run so far
     for r in range(1, height - 1):
         left = 0
         for c in range(1, width - 1):
@@ -45,11 +69,14 @@ def pairs_and_runs(ranks: Grid, n: int) -> tuple[Int32[np.ndarray, "4 n n"], Int
                 reached[1, level, up[c]] += 1
                 reached[2, level, falling[c]] += 1
                 reached[3, level, rising[c]] += 1
+                seen = max(seen, left, up[c], max(falling[c], rising[c]))
         falling, falling_before = falling_before, falling
         rising, rising_before = rising_before, rising
-    runs = reached[:, :n, 1:].copy()
-    for k in range(longest - 1):
-        runs[:, :, k] -= runs[:, :, k + 1]
+    runs = reached[:, :n, 1 : seen + 1].copy()
+    for angle in range(4):
+        for i in range(n):
+            for k in range(seen - 1):
+                runs[angle, i, k] -= runs[angle, i, k + 1]
     return pairs[:, :n, :n].copy(), runs
 
 
@@ -144,7 +171,7 @@ def _join(parent, a, b):  # type: ignore[no-untyped-def]
 
 @numba.njit(cache=True, nogil=True)
 def neighbourhoods(
-    levels: Grid, ranks: Grid, n: int, alpha: float
+    levels: Grid, ranks: Grid, n: int, alpha: int
 ) -> tuple[Int32[np.ndarray, "n 9"], Float64[np.ndarray, " n"], Float64[np.ndarray, " n"]]:
     """One pass for GLDM and NGTDM.
 
@@ -152,10 +179,11 @@ def neighbourhoods(
     pixels that have a neighbour and the sum of their distances to the mean of their neighbours.
     """
     height, width = levels.shape
+    most = np.int32(alpha)
     dependence = np.zeros((n, 9), dtype=np.int32)
     pixels, differences = np.zeros(n), np.zeros(n)
     near, alike = np.empty(width, dtype=np.int32), np.empty(width, dtype=np.int32)
-    total = np.empty(width, dtype=np.int64)
+    total = np.empty(width, dtype=np.int32)
     for r in range(1, height - 1):
         near[:], alike[:], total[:] = 0, 0, 0
         centre = levels[r]
@@ -168,7 +196,7 @@ def neighbourhoods(
                     other = row[c + dc]
                     near[c] += other > 0
                     total[c] += other
-                    alike[c] += (other > 0) & (abs(other - centre[c]) <= alpha)
+                    alike[c] += (other > 0) & (abs(other - centre[c]) <= most)
         for c in range(1, width - 1):
             rank = ranks[r, c]
             if rank < n:

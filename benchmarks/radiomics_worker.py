@@ -1,0 +1,106 @@
+"""One engine, timed job by job: a line of JSON in, the milliseconds of one extraction out.
+
+Runs in the engine's own environment, so it imports nothing of the others.
+"""
+
+import json
+import logging
+import sys
+import time
+from collections.abc import Callable
+
+import numpy as np
+
+FILTERS = {
+    "Original": {},
+    "Wavelet": {},
+    "LoG": {"sigma": [1.0, 2.0, 3.0, 4.0, 5.0]},
+    "Square": {},
+    "SquareRoot": {},
+    "Logarithm": {},
+    "Exponential": {},
+    "Gradient": {},
+}
+CLASSES = {name: [] for name in ("shape2D", "firstorder", "glcm", "glrlm", "glszm", "gldm", "ngtdm")}
+SPACING = 1.0  # mm: a sigma in mm is a sigma in pixels, the same work for every engine
+
+Extract = Callable[[np.ndarray, np.ndarray], int]
+
+
+def settings(images: str) -> dict[str, object]:
+    """The same PyRadiomics settings for every engine that reads them."""
+    wanted = {"Original": {}} if images == "original" else FILTERS
+    return {"setting": {"binCount": 32, "force2D": True}, "imageType": wanted, "featureClass": CLASSES}
+
+
+def trabecula(images: str) -> Extract:
+    """Trabecula itself."""
+    import tempfile
+    from pathlib import Path
+
+    from trabecula.features.parameters import read_parameters
+    from trabecula.features.radiomics import Radiomics
+    from trabecula.records import Region, Xray
+
+    path = Path(tempfile.mkdtemp()) / "params.json"
+    path.write_text(json.dumps(settings(images)))
+    engine = Radiomics(read_parameters(path))
+
+    def extract(film: np.ndarray, inside: np.ndarray) -> int:
+        xray = Xray(film, (SPACING, SPACING), "test", "film", "")
+        (row,) = engine.rows(xray, [Region(inside, "r", "r", "")])
+        return int(np.isfinite(row.values).sum())
+
+    return extract
+
+
+def pyradiomics(images: str) -> Extract:
+    """The reference implementation, given native 2-D images."""
+    import SimpleITK
+    from radiomics import featureextractor
+
+    wanted = settings(images)
+    wanted["setting"] = {"binCount": 32}  # a native 2-D image: with force2D its wavelet would lose an axis
+    engine = featureextractor.RadiomicsFeatureExtractor(wanted)
+
+    def extract(film: np.ndarray, inside: np.ndarray) -> int:
+        image, mask = SimpleITK.GetImageFromArray(film), SimpleITK.GetImageFromArray(inside.astype(np.uint8))
+        return len([key for key in engine.execute(image, mask) if not key.startswith("diagnostics")])
+
+    return extract
+
+
+def film_and_region(height: int, width: int, handed: str) -> tuple[np.ndarray, np.ndarray]:
+    """A smooth 12-bit film of 2000 x 1000 pixels and a rounded region; ``crop``: with 20 pixels around it."""
+    rng = np.random.default_rng(0)
+    film = rng.normal(size=(2000, 1000))
+    for axis in (0, 1):  # a box blur three times over: about a Gaussian
+        for _ in range(3):
+            film = sum(np.roll(film, k, axis) for k in range(-2, 3)) / 5
+    film = ((film - film.min()) / np.ptp(film) * 4095).round().astype(np.float32)
+    y, x = np.mgrid[:2000, :1000]
+    inside = (np.abs((y - 1000) / (height / 2)) ** 4 + np.abs((x - 500) / (width / 2)) ** 4) < 1
+    if handed == "crop":
+        cut = np.s_[1000 - height // 2 - 20 : 1000 + height // 2 + 20, 500 - width // 2 - 20 : 500 + width // 2 + 20]
+        film, inside = film[cut], inside[cut]
+    return np.ascontiguousarray(film), np.ascontiguousarray(inside)
+
+
+def main() -> None:
+    """Answer one job a line until the input ends; the first run of each kind is not timed."""
+    logging.disable(logging.CRITICAL)
+    engine = {"trabecula": trabecula, "pyradiomics": pyradiomics}[sys.argv[1]]
+    known: dict[str, tuple[Extract, np.ndarray, np.ndarray]] = {}
+    for line in sys.stdin:
+        job = json.loads(line)
+        if line not in known:
+            known[line] = (engine(job["images"]), *film_and_region(job["height"], job["width"], job["handed"]))
+            known[line][0](*known[line][1:])
+        extract, film, inside = known[line]
+        start = time.perf_counter()
+        count = extract(film, inside)
+        print(json.dumps({"ms": 1000 * (time.perf_counter() - start), "features": count}), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,90 @@
+"""Radiomics engines side by side: one environment a peer, jobs interleaved, medians and ratios.
+
+    make bench
+
+Each engine runs in a process of its own on one thread; round by round every engine does every job once. A peer
+that cannot be installed is named.
+"""
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+HERE = Path(__file__).parent
+ROUNDS = 7
+JOBS = [
+    {"height": height, "width": width, "images": images, "handed": handed}
+    for height, width in ((200, 150), (60, 50), (400, 300))
+    for images, handed in (("all", "film"), ("all", "crop"), ("original", "crop"))
+]
+
+
+def environment(peer: Path) -> Path:
+    """Build the peer's own environment once; return its python."""
+    folder = HERE / ".envs" / peer.stem
+    python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    if not (folder / "ready").exists():
+        venv.create(folder, with_pip=True, clear=True)
+        lines = [line for line in peer.read_text().splitlines() if line and not line.startswith("#")]
+        plain = [line for line in lines if not line.startswith("-")]
+        subprocess.run([python, "-m", "pip", "install", "-q", *plain], check=True, capture_output=True)
+        for line in lines:
+            if line.startswith("-"):
+                subprocess.run([python, "-m", "pip", "install", "-q", *line.split()], check=True, capture_output=True)
+        (folder / "ready").touch()
+    return python
+
+
+def start(name: str, python: Path) -> subprocess.Popen[str]:
+    """A worker that waits for jobs."""
+    threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS"), "1")
+    command = [str(python), str(HERE / "radiomics_worker.py"), name]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+    return subprocess.Popen(command, text=True, env={**os.environ, **threads}, **pipes)
+
+
+def ask(worker: subprocess.Popen[str], job: dict[str, object]) -> dict[str, float] | None:
+    """The answer of one worker to one job; None when it has died."""
+    try:
+        worker.stdin.write(json.dumps(job) + "\n")
+        worker.stdin.flush()
+        return json.loads(worker.stdout.readline())
+    except (BrokenPipeError, json.JSONDecodeError):
+        return None
+
+
+def main() -> None:
+    """Build the environments, run the rounds, print a table."""
+    workers = {"trabecula": start("trabecula", Path(sys.executable))}
+    for peer in sorted((HERE / "peers").glob("*.txt")):
+        try:
+            workers[peer.stem] = start(peer.stem, environment(peer))
+        except subprocess.CalledProcessError as error:
+            print(f"{peer.stem}: cannot be installed: {error.stderr.decode().strip().splitlines()[-1]}")
+    for job in JOBS:
+        times: dict[str, list[float]] = {name: [] for name in workers}
+        features: dict[str, int] = {}
+        for _ in range(ROUNDS):
+            for name, worker in workers.items():
+                answer = ask(worker, job)
+                if answer is not None:
+                    times[name].append(answer["ms"])
+                    features[name] = int(answer["features"])
+        print(f"\n{job['height']} x {job['width']} region, {job['images']} images, handed the {job['handed']}")
+        ours = statistics.median(times["trabecula"])
+        for name, measured in times.items():
+            if not measured:
+                print(f"  {name:<16} failed")
+                continue
+            median = statistics.median(measured)
+            print(f"  {name:<16} {median:9.2f} ms  {features[name]:5d} features  {median / ours:6.1f} x")
+    for worker in workers.values():
+        worker.kill()
+
+
+if __name__ == "__main__":
+    main()
