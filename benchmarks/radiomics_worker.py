@@ -1,4 +1,4 @@
-"""One engine, timed job by job: a line of JSON in, the milliseconds of one extraction out.
+"""One engine, timed job by job: a line of JSON in, the milliseconds of one extraction and its values out.
 
 Runs in the engine's own environment, so it imports nothing of the others.
 """
@@ -20,11 +20,12 @@ FILTERS = {
     "Logarithm": {},
     "Exponential": {},
     "Gradient": {},
+    "LBP2D": {},
 }
 CLASSES = {name: [] for name in ("shape2D", "firstorder", "glcm", "glrlm", "glszm", "gldm", "ngtdm")}
 SPACING = 1.0  # mm: a sigma in mm is a sigma in pixels, the same work for every engine
 
-Extract = Callable[[np.ndarray, np.ndarray], int]
+Extract = Callable[[np.ndarray, np.ndarray], dict[str, float]]
 
 
 def settings(images: str) -> dict[str, object]:
@@ -46,10 +47,10 @@ def trabecula(images: str) -> Extract:
     path.write_text(json.dumps(settings(images)))
     engine = Radiomics(read_parameters(path))
 
-    def extract(film: np.ndarray, inside: np.ndarray) -> int:
+    def extract(film: np.ndarray, inside: np.ndarray) -> dict[str, float]:
         xray = Xray(film, (SPACING, SPACING), "test", "film", "")
         (row,) = engine.rows(xray, [Region(inside, "r", "r", "")])
-        return int(np.isfinite(row.values).sum())
+        return dict(zip(engine.names, row.values.tolist(), strict=True))
 
     return extract
 
@@ -63,9 +64,10 @@ def pyradiomics(images: str) -> Extract:
     wanted["setting"] = {"binCount": 32}  # a native 2-D image: with force2D its wavelet would lose an axis
     engine = featureextractor.RadiomicsFeatureExtractor(wanted)
 
-    def extract(film: np.ndarray, inside: np.ndarray) -> int:
+    def extract(film: np.ndarray, inside: np.ndarray) -> dict[str, float]:
         image, mask = SimpleITK.GetImageFromArray(film), SimpleITK.GetImageFromArray(inside.astype(np.uint8))
-        return len([key for key in engine.execute(image, mask) if not key.startswith("diagnostics")])
+        values = engine.execute(image, mask)
+        return {name: float(value) for name, value in values.items() if not name.startswith("diagnostics")}
 
     return extract
 
@@ -98,8 +100,8 @@ def main() -> None:
             known[line][0](*known[line][1:])
         extract, film, inside = known[line]
         start = time.perf_counter()
-        count = extract(film, inside)
-        print(json.dumps({"ms": 1000 * (time.perf_counter() - start), "features": count}), flush=True)
+        values = extract(film, inside)
+        print(json.dumps({"ms": 1000 * (time.perf_counter() - start), "values": values}), flush=True)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
     make bench
 
-Each engine runs in a process of its own on one thread; round by round every engine does every job once. A peer
+The values are compared as well: how many features of a peer we give to 1e-6 relative. Each engine runs in a process of its own on one thread; round by round every engine does every job once. A peer
 that cannot be installed is named.
 """
 
@@ -13,6 +13,7 @@ import subprocess
 import sys
 import venv
 from pathlib import Path
+from typing import Any
 
 HERE = Path(__file__).parent
 ROUNDS = 7
@@ -47,7 +48,7 @@ def start(name: str, python: Path) -> subprocess.Popen[str]:
     return subprocess.Popen(command, text=True, env={**os.environ, **threads}, **pipes)
 
 
-def ask(worker: subprocess.Popen[str], job: dict[str, object]) -> dict[str, float] | None:
+def ask(worker: subprocess.Popen[str], job: dict[str, object]) -> dict[str, Any] | None:
     """The answer of one worker to one job; None when it has died."""
     try:
         worker.stdin.write(json.dumps(job) + "\n")
@@ -55,6 +56,11 @@ def ask(worker: subprocess.Popen[str], job: dict[str, object]) -> dict[str, floa
         return json.loads(worker.stdout.readline())
     except (BrokenPipeError, json.JSONDecodeError):
         return None
+
+
+def agreeing(ours: dict[str, float], theirs: dict[str, float]) -> int:
+    """How many of their features we have under the same name with the same value."""
+    return sum(name in ours and abs(ours[name] - value) <= 1e-6 * abs(value) + 1e-12 for name, value in theirs.items())
 
 
 def main() -> None:
@@ -67,13 +73,13 @@ def main() -> None:
             print(f"{peer.stem}: cannot be installed: {error.stderr.decode().strip().splitlines()[-1]}")
     for job in JOBS:
         times: dict[str, list[float]] = {name: [] for name in workers}
-        features: dict[str, int] = {}
+        values: dict[str, dict[str, float]] = {}
         for _ in range(ROUNDS):
             for name, worker in workers.items():
                 answer = ask(worker, job)
                 if answer is not None:
                     times[name].append(answer["ms"])
-                    features[name] = int(answer["features"])
+                    values[name] = answer["values"]
         print(f"\n{job['height']} x {job['width']} region, {job['images']} images, handed the {job['handed']}")
         ours = statistics.median(times["trabecula"])
         for name, measured in times.items():
@@ -81,7 +87,10 @@ def main() -> None:
                 print(f"  {name:<16} failed")
                 continue
             median = statistics.median(measured)
-            print(f"  {name:<16} {median:9.2f} ms  {features[name]:5d} features  {median / ours:6.1f} x")
+            same = agreeing(values["trabecula"], values[name])
+            print(
+                f"  {name:<16} {median:9.2f} ms {median / ours:7.1f} x   {same} of {len(values[name])} features agree"
+            )
     for worker in workers.values():
         worker.kill()
 

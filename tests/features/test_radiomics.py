@@ -192,6 +192,24 @@ def test_the_log_is_the_laplacian_of_a_gaussian(sigma):
     assert np.abs(made - sigma**2 * exact).max() < 0.01 * np.abs(sigma**2 * exact).max()
 
 
+@pytest.mark.parametrize(("radius", "samples"), [(1.0, 8), (2.0, 12), (1.5, 9)])
+def test_local_binary_patterns_are_those_of_their_definition(radius, samples):
+    """On the whole film, its border included, where what lies beyond counts as 0."""
+    pixels = np.random.default_rng(4).integers(0, 50, (12, 15)).astype(float)
+    made = filters.lbp2d(
+        prepare_film(xray(pixels), normalise=False), box_of(pixels >= 0), radius=radius, samples=samples
+    )
+    angles = 2 * np.pi * np.arange(samples) / samples
+    circle = np.round(np.stack([-radius * np.sin(angles), radius * np.cos(angles)]), 5)
+    for (r, c), code in np.ndenumerate(made):
+        points = circle + np.array([[r], [c]])
+        padded = np.pad(pixels, 5)
+        values = ndimage.map_coordinates(padded, points + 5, order=1)
+        bright = values >= pixels[r, c] - 1e-9
+        turns = np.count_nonzero(np.diff(bright.astype(int)))
+        assert code == (bright.sum() if turns <= 2 else samples + 1)
+
+
 def test_a_sigma_in_mm_is_the_same_blob_on_any_pixel_size():
     y, x = np.mgrid[-50:51, -50:51].astype(float)
     blob = np.exp(-((y * 0.5) ** 2 + (x * 0.25) ** 2) / 50)
@@ -251,6 +269,8 @@ def test_the_digest_changes_with_every_parameter():
         ("imageType: {Originall: {}}", "Originall"),
         ("featureClass: {glcm: [Contrasts]}", "Contrasts"),
         ("setting: {binWidth: wide}", "binWidth"),
+        ("imageType: {LBP2D: {lbp2DMethod: var}}", "lbp2DMethod"),
+        ("imageType: {LBP2D: {lbp2DSamples: 0}}", "lbp2DSamples"),
         ("setting: {binWidth: 0}", "binWidth"),
         ("setting: {binCount: -3}", "binCount"),
         ("setting: {distances: [1, 0]}", "distances"),

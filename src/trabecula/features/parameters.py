@@ -117,6 +117,7 @@ _IMAGES: dict[str, tuple[str, tuple[str, ...]]] = {
     "Logarithm": ("logarithm", ()),
     "Exponential": ("exponential", ()),
     "Gradient": ("gradient", ("gradientUseSpacing",)),
+    "LBP2D": ("lbp-2D", ("lbp2DRadius", "lbp2DSamples", "lbp2DMethod")),
 }
 _WITHOUT_EFFECT = ("interpolator", "padDistance", "geometryTolerance")  # matter only when resampling
 
@@ -173,9 +174,19 @@ class _Reader:
                 self._refuse(f"imageType.{name}.binWidth", f"{width!r}", "a number above 0")
             if ours == "log" and not given.get("sigma"):
                 self._refuse("imageType.LoG.sigma", "missing", "a list of sigmas in mm")
+            if ours == "lbp-2D":
+                given = {"lbp2DRadius": 1, "lbp2DSamples": 8, "lbp2DMethod": "uniform"} | given
+                self._lbp(given)
             frozen = {key: tuple(value) if isinstance(value, list) else value for key, value in given.items()}
             made.append((ours, tuple(sorted(frozen.items()))))
         return tuple(made)
+
+    def _lbp(self, given: Mapping[str, Any]) -> None:
+        if given["lbp2DMethod"] != "uniform":
+            self._refuse("imageType.LBP2D.lbp2DMethod", f"{given['lbp2DMethod']!r}", "uniform")
+        for key, kind in (("lbp2DRadius", int | float), ("lbp2DSamples", int)):
+            if isinstance(given[key], bool) or not isinstance(given[key], kind) or given[key] <= 0:
+                self._refuse(f"imageType.LBP2D.{key}", f"{given[key]!r}", "a number above 0")
 
     def classes(self, content: Mapping[str, Any] | None) -> tuple[tuple[str, tuple[str, ...]], ...]:
         if content is None:

@@ -161,6 +161,9 @@ def _derived(film: Film, box: Box, parameters: Parameters) -> Iterator[tuple[str
                     yield _log_name(sigma, unit), pixels, given
         elif image == "gradient":
             yield image, filters.gradient(film, box, use_spacing=given.get("gradientUseSpacing", True)), given
+        elif image == "lbp-2D":
+            pixels = filters.lbp2d(film, box, radius=float(given["lbp2DRadius"]), samples=given["lbp2DSamples"])
+            yield image, pixels, given
         else:
             yield image, getattr(filters, image)(film, box), given
 
@@ -169,7 +172,9 @@ _SIGMA = {"px": "sigma_px", "mm": "sigma"}
 
 
 def _log_name(sigma: float, unit: str) -> str:
-    return f"log-sigma-{float(sigma)}-{unit}-2D".replace(".", "-")
+    """PyRadiomics says 3D after a sigma in mm, flat images included; a sigma in pixels is ours alone."""
+    suffix = "mm-3D" if unit == "mm" else "px-2D"
+    return f"log-sigma-{float(sigma)}-{suffix}".replace(".", "-")
 
 
 def _bin_warning(greys: np.ndarray, bins: int, width: float) -> list[str]:
