@@ -2,7 +2,9 @@
 
     make bench
 
-The values are compared as well: how many features of a peer we give to 1e-6 relative. Each engine runs in a process of its own on one thread; round by round every engine does every job once. A peer
+The values are compared as well: how many features of a peer we give to 1e-6 relative.
+
+Each engine runs in a process of its own on one thread; round by round every engine does every job once. A peer
 that cannot be installed is named.
 """
 

@@ -177,6 +177,8 @@ def test_a_filter_on_the_window_gives_what_the_whole_film_gives(spot):
         small = filters.log(film, box, sigma=sigma, in_mm=False)
         assert np.allclose(small, filters.log(film, whole, sigma=sigma, in_mm=False)[cut], atol=1e-3)
     assert np.array_equal(filters.gradient(film, box), filters.gradient(film, whole)[cut])
+    small, large = (filters.lbp2d(film, part, radius=1.0, samples=8) for part in (box, whole))
+    assert np.array_equal(small, large[cut])
 
 
 @pytest.mark.parametrize("sigma", [1.0, 2.0, 4.0])

@@ -117,7 +117,8 @@ def lbp2d(film: Film, box: Box, *, radius: float, samples: int) -> Window:
     window = np.zeros((rows.size, columns.size))
     window[np.ix_(*within)] = film.pixels[np.ix_(rows[within[0]], columns[within[1]])]
     angles = 2 * np.pi * np.arange(samples) / samples
-    return _patterns(window, margin, np.round(-radius * np.sin(angles), 5), np.round(radius * np.cos(angles), 5))
+    down, right = np.round(-radius * np.sin(angles), 5), np.round(radius * np.cos(angles), 5)
+    return _patterns(window, margin, box.top, box.left, down, right)
 
 
 _LOG_REACH = 14.0  # the slowest pole decays as exp(-1.3732 d / sigma): 1e-8 at 14 sigma
@@ -246,6 +247,8 @@ def _recursive(
 def _patterns(
     window: Float64[np.ndarray, "rows cols"],
     margin: int,
+    film_row: int,
+    film_column: int,
     down: Float64[np.ndarray, " samples"],
     right: Float64[np.ndarray, " samples"],
 ) -> Float64[np.ndarray, "height width"]:
@@ -256,10 +259,11 @@ def _patterns(
         for c in range(out.shape[1]):
             centre = window[r + margin, c + margin]
             for k in range(samples):
-                y, x = r + margin + down[k], c + margin + right[k]
-                top, left = int(np.floor(y)), int(np.floor(x))
-                bottom, far = int(np.ceil(y)), int(np.ceil(x))
-                dy, dx = y - top, x - left
+                # places on the film: rounding, and so a tie with the centre, must not depend on the window
+                y, x = film_row + r + down[k], film_column + c + right[k]
+                dy, dx = y - np.floor(y), x - np.floor(x)
+                top, left = int(np.floor(y)) - film_row + margin, int(np.floor(x)) - film_column + margin
+                bottom, far = int(np.ceil(y)) - film_row + margin, int(np.ceil(x)) - film_column + margin
                 upper = (1 - dx) * window[top, left] + dx * window[top, far]
                 lower = (1 - dx) * window[bottom, left] + dx * window[bottom, far]
                 bright[k] = (1 - dy) * upper + dy * lower >= centre
