@@ -70,6 +70,14 @@ def test_every_value_is_that_of_pyradiomics(shared, tmp_path, name):
     assert not wrong.any(axis=None), difference.max().nlargest(10)
 
 
+@pytest.mark.parametrize("greys", [[1e9, 1e9 + 64, 1e9 + 640], [1.0, 1.0 + 1.2e-7], [0.0, 5e-324], [3.0, 3.0]])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_levels_stay_within_the_number_of_bins(greys, dtype):
+    levels = discretise(np.array(greys, dtype=dtype), bin_width=None, bin_count=32)
+    assert levels.min() == 1
+    assert levels.max() == (32 if levels[0] != levels[-1] else 1)
+
+
 SIDES = st.tuples(st.integers(1, 12), st.integers(1, 12))
 LEVELS = SIDES.flatmap(lambda shape: arrays.arrays(np.int32, shape, elements=st.integers(0, 6)))
 
@@ -227,6 +235,45 @@ def test_a_region_alone_on_its_film_has_the_values_it_has_beside_others(ours, fi
     together = ours.rows(xray(pixels), [region(other), region(inside)])[1]
     alone = ours.rows(xray(pixels), [region(inside)])[0]
     assert np.array_equal(together.values, alone.values, equal_nan=True)
+
+
+@settings(max_examples=120)
+@given(
+    shape=st.tuples(st.integers(1, 40), st.integers(1, 40)),
+    share=st.sampled_from([0.02, 0.3, 0.9, 1.0]),
+    greys=st.sampled_from(["flat", "two", "8 bit", "12 bit", "16 bit", "32 bit", "float", "tiny", "one bright"]),
+    seed=st.integers(0, 10**6),
+)
+def test_no_region_crashes_and_no_value_is_missing_without_a_reason(everything, shape, share, greys, seed):
+    """Holes, several parts, one pixel, the whole film; constant and extreme greys."""
+    rng = np.random.default_rng(seed)
+    drawn = {
+        "flat": lambda: np.full(shape, 7.0),
+        "two": lambda: rng.integers(0, 2, shape),
+        "8 bit": lambda: rng.integers(0, 256, shape),
+        "12 bit": lambda: rng.integers(0, 4096, shape),
+        "16 bit": lambda: rng.integers(0, 65536, shape),
+        "32 bit": lambda: rng.integers(0, 2**31, shape),
+        "float": lambda: rng.normal(0, 1e6, shape),
+        "tiny": lambda: rng.normal(0, 1e-6, shape),
+        "one bright": lambda: np.where(rng.random(shape) < 0.02, 1e9, 0.0),
+    }
+    inside = rng.random(shape) < share
+    inside[rng.integers(shape[0]), rng.integers(shape[1])] = True
+    (row,) = everything.rows(xray(drawn[greys]()), [region(inside)])
+    missing = {name for name, value in zip(everything.names, row.values, strict=True) if not np.isfinite(value)}
+    assert missing == set(row.undefined)
+    assert all(row.undefined.values())
+
+
+@pytest.fixture(scope="module")
+def everything(tmp_path_factory):
+    """All image types and classes."""
+    path = tmp_path_factory.mktemp("params") / "p.yaml"
+    images = "Original, Wavelet, Square, SquareRoot, Logarithm, Exponential, Gradient, LBP2D"
+    types = ", ".join(f"{name}: {{}}" for name in images.split(", "))
+    path.write_text(f"setting: {{binCount: 32}}\nimageType: {{{types}, LoG: {{sigma: [1, 3]}}}}")
+    return Radiomics(read_parameters(path))
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 6), (6, 1), (3, 3)])

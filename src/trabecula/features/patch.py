@@ -72,16 +72,20 @@ def discretise(
     """Grey levels from 1, by PyRadiomics' rules.
 
     With a width, bins start at a multiple of it; with a count, they divide the region's own range and the
-    largest grey falls into the last one.
+    largest grey falls into the last one. A range too narrow for that many bins in the greys' own precision is
+    divided in double precision, and is flat where even that does not tell its bins apart.
     """
     low, high = values.min(), values.max()
     if bin_width is not None:
         edges = np.arange(low - low % bin_width, high + 2 * bin_width, bin_width)
-    elif low == high:
-        return np.ones(values.size, dtype=np.int32)
     else:
-        edges = np.histogram_bin_edges(values, bin_count, range=(low, high))
-        edges[-1] += 1
+        kind = np.result_type(values.dtype, np.float32)
+        edges = np.linspace(low, high, bin_count + 1, dtype=kind)
+        if not (edges[:-1] < edges[1:]).all():
+            edges = np.linspace(float(low), float(high), bin_count + 1)
+        if not (edges[:-1] < edges[1:]).all():
+            return np.ones(values.size, dtype=np.int32)
+        edges[-1] = np.inf  # the largest grey belongs to the last bin
     return _digitise(values, edges.astype(np.float64))
 
 
