@@ -305,6 +305,17 @@ def test_an_image_type_may_have_a_bin_width_of_its_own(tmp_path, film):
     assert not wide[of_square].equals(fine[of_square])
 
 
+def test_far_too_many_bins_are_undefined_with_a_reason_and_few_or_many_are_a_warning(tmp_path, film):
+    pixels, inside = film
+    (tmp_path / "p.yaml").write_text("setting: {binWidth: 1}\nimageType: {Original: {}, Square: {binWidth: 0.001}}")
+    extractor = Radiomics(read_parameters(tmp_path / "p.yaml"))
+    (row,) = extractor.rows(xray(pixels), [region(inside)])
+    assert len(row.warnings) == 1
+    assert "outside 16-128; binWidth" in row.warnings[0]
+    assert {name.split("_")[0] for name in row.undefined} == {"square"}
+    assert "more than 4096; binWidth" in row.undefined["square_glcm_Contrast"]
+
+
 def test_the_digest_changes_with_every_parameter():
     p = default_parameters(RadiomicsSettings())
     others = [replace(p, bin_count=33), replace(p, alpha=1.0), replace(p, normalise=False), replace(p, images=())]

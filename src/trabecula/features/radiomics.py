@@ -21,6 +21,8 @@ from .texture import grids, texture_features
 
 DEFINITIONS = "2026.2"  # raise it when any value may change
 _BINS_FINE = (16, 128)
+_BINS_MOST = 4096  # the memory of a GLCM grows with the square
+_NO_VALUE = "not defined for this region"
 
 
 @dataclass(frozen=True)
@@ -70,14 +72,23 @@ class Radiomics:
             return FeatureRow(np.full(len(self.names), np.nan), dict.fromkeys(self.names, too_small))
         warnings: list[str] = []
         parts: list[np.ndarray] = []
+        reasons = dict(_REASONS)
         if "shape2D" in self._wanted:
             parts.append(shape2d(outline.inside, film.spacing_mm or (1.0, 1.0))[self._wanted["shape2D"]])
         for image, pixels, options in _derived(film, box, self.parameters):
             greys = np.asarray(pixels).ravel()[outline.places]
-            parts += self._of_image(image, greys, outline, film, warnings, options.get("binWidth"))
+            width = options.get("binWidth", self.parameters.bin_width)
+            too_many = _too_many_bins(greys, width)
+            if too_many:
+                reasons[image] = too_many
+                parts += [np.full(places.size, np.nan) for group, places in self._wanted.items() if group != "shape2D"]
+                continue
+            if image == "original" and width is not None:
+                warnings += _bin_warning(greys, width)
+            parts += self._of_image(greys, width, outline, film)
         row = np.concatenate(parts) if parts else np.zeros(0)
         undefined = {
-            self.names[k]: _REASONS.get(self.names[k].split("_")[-2], "not defined for this region")
+            self.names[k]: next((reasons[part] for part in self.names[k].split("_") if part in reasons), _NO_VALUE)
             for k in np.flatnonzero(~np.isfinite(row))
         }
         row[~np.isfinite(row)] = np.nan
@@ -91,22 +102,11 @@ class Radiomics:
             for group, features in self.parameters.classes
         }
 
-    def _of_image(
-        self,
-        image: str,
-        greys: np.ndarray,
-        outline: Outline,
-        film: Film,
-        warnings: list[str],
-        own_width: float | None,
-    ) -> list[np.ndarray]:
+    def _of_image(self, greys: np.ndarray, width: float | None, outline: Outline, film: Film) -> list[np.ndarray]:
         p = self.parameters
-        width_of_bins = p.bin_width if own_width is None else own_width
-        of_pixels = discretise(greys, bin_width=width_of_bins, bin_count=p.bin_count)
-        height, width = outline.inside.shape
-        levels = grids(of_pixels, outline.bordered, height + 2, width + 2)
-        if image == "original" and width_of_bins is not None:
-            warnings += _bin_warning(greys, int(of_pixels.max()), width_of_bins)
+        of_pixels = discretise(greys, bin_width=width, bin_count=p.bin_count)
+        rows, columns = outline.inside.shape
+        levels = grids(of_pixels, outline.bordered, rows + 2, columns + 2)
         found: dict[str, np.ndarray] = {}
         if "firstorder" in self._wanted:
             area = math.prod(film.spacing_mm) if film.spacing_mm else 1.0
@@ -177,8 +177,23 @@ def _log_name(sigma: float, unit: str) -> str:
     return f"log-sigma-{float(sigma)}-{suffix}".replace(".", "-")
 
 
-def _bin_warning(greys: np.ndarray, bins: int, width: float) -> list[str]:
+def _bins(greys: np.ndarray, width: float) -> int:
+    low, high = float(greys.min()), float(greys.max())
+    return int((high - (low - low % width)) / width) + 1
+
+
+def _bin_warning(greys: np.ndarray, width: float) -> list[str]:
+    bins = _bins(greys, width)
     if _BINS_FINE[0] <= bins <= _BINS_FINE[1]:
         return []
-    proposal = float(f"{(float(greys.max()) - float(greys.min())) / 32:.2g}")
-    return [f"binWidth {width:g} gives {bins} bins, outside 16-128; binWidth {proposal:g} would give about 32"]
+    return [f"binWidth {width:g} gives {bins} bins, outside 16-128; {_proposal(greys)}"]
+
+
+def _too_many_bins(greys: np.ndarray, width: float | None) -> str:
+    if width is None or _bins(greys, width) <= _BINS_MOST:
+        return ""
+    return f"binWidth {width:g} gives {_bins(greys, width)} bins, more than {_BINS_MOST}; {_proposal(greys)}"
+
+
+def _proposal(greys: np.ndarray) -> str:
+    return f"binWidth {float(f'{(float(greys.max()) - float(greys.min())) / 32:.2g}'):g} would give about 32"
