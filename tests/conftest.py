@@ -50,7 +50,7 @@ def pytest_unconfigure(config):
 class StudyFolder:
     """A small study on disk: noise films of 40 x 50 pixels with one square region each, brighter by class."""
 
-    def __init__(self, folder, patients=18, cohorts=("training", "training", "internal"), seed=0):
+    def __init__(self, folder, patients=27, cohorts=("training", "training", "internal"), seed=0):
         rng = np.random.default_rng(seed)
         self.folder = folder
         self.rows = []

@@ -78,7 +78,7 @@ def test_ten_kinds_of_fault_are_named_in_one_run(ten_faults):
 def test_a_study_without_faults_exits_0_and_says_what_it_is(study_folder):
     run = trabecula("check", study_folder.folder, "--jobs", "1")
     assert run.returncode == 0, run.stderr
-    assert "18 cases, 18 patients, 18 films, 3 classes" in run.stdout
+    assert "27 cases, 27 patients, 27 films, 3 classes" in run.stdout
 
 
 def test_run_stops_at_the_same_faults(ten_faults):

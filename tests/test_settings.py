@@ -64,3 +64,8 @@ def test_settings_come_back_from_their_own_words(tmp_path):
     settings, faults = read_settings(write(tmp_path, LEAST))
     assert not faults
     assert Settings.model_validate(settings.model_dump(by_alias=True)) == settings
+
+
+def test_a_single_class_is_one_fault_in_plain_words(tmp_path):
+    _, faults = read_settings(write(tmp_path, "classes: [a]\ndata: {cases: c.csv}\n"))
+    assert [fault.expected for fault in faults] == ["at least 2 entries"]

@@ -52,7 +52,7 @@ def test_a_run_writes_what_was_promised(study_folder):
         "case_id", "patient_id", "cohort", "fold", "protocol", "signature", "model", "truth", "predicted",
         "p_0", "p_1", "p_2",
     ]  # fmt: skip
-    assert rows.groupby("model")["case_id"].nunique().to_dict() == {"lr": 18, "knn": 18}
+    assert rows.groupby("model")["case_id"].nunique().to_dict() == {"lr": 27, "knn": 27}
     manifest = json.loads((run / "manifest.json").read_text())
     assert set(manifest) == {p.relative_to(run).as_posix() for p in run.rglob("*") if p.is_file()} - {"manifest.json"}
     assert not list(study_folder.folder.rglob("*.pkl"))
@@ -118,8 +118,8 @@ def test_a_changed_film_is_extracted_again_and_is_another_run(study_folder):
 def test_a_split_is_drawn_once_by_patient_and_stays(study_folder):
     for row in study_folder.rows:
         del row["cohort"]
-        row["patient_id"] = f"q{int(row['case_id'][1:]) // 2}"
-    study_folder.settings["split"] = {"internal": 0.34}
+        row["patient_id"] = f"q{int(row['case_id'][1:]) % 18}"
+    study_folder.settings["split"] = {"internal": 0.2}
     study_folder.save()
     report = run_study(study_folder.folder)
     again = run_study(study_folder.folder, seed=77)
@@ -176,3 +176,13 @@ def test_help_is_quick_and_imports_nothing_heavy():
     code = "import sys, trabecula.cli; print([m for m in ('torch','sklearn','pandas','numba') if m in sys.modules])"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert out.strip() == "[]"
+
+
+def test_films_that_are_all_alike_give_class_frequencies_and_a_report(study_folder):
+    for row in study_folder.rows:
+        row |= {"image": study_folder.rows[0]["image"], "region": study_folder.rows[0]["region"]}
+    study_folder.save()
+    report = run_study(study_folder.folder)
+    assert "The LASSO kept no feature" in report.read_text(encoding="utf-8")
+    rows = pd.read_csv(report.parent / "predictions.csv").query("cohort == 'internal'")
+    assert np.allclose(rows[["p_0", "p_1", "p_2"]], 1 / 3)

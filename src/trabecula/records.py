@@ -15,6 +15,7 @@ FeatureValues: TypeAlias = Float[np.ndarray, " features"]
 
 TRAINING = "training"
 PROBABILITY_PREFIX = "p_"
+FEWEST_PATIENTS = 4  # of a class in training: each of three nested folds needs patients to learn from and to test
 
 
 @dataclass(frozen=True, eq=False)

@@ -134,7 +134,8 @@ def read_settings(path: Path) -> tuple[Settings | None, tuple[Fault, ...]]:
             return Settings.model_validate(content), tuple(faults)
         except ValidationError as error:
             found = error.errors()
-        faults += [_fault(path.name, item) for item in found]
+        known = {fault.where for fault in faults}
+        faults += [fault for item in found if (fault := _fault(path.name, item)).where not in known]
         if not all(_drop(content, item["loc"]) for item in found):
             return None, tuple(faults)
 
@@ -153,6 +154,8 @@ def _fault(file: str, item: Any) -> Fault:
         return Fault(where, "unknown key", "one of " + ", ".join(right), action)
     if item["type"] == "missing":
         return Fault(where, "missing", "a value: this key has no default")
+    if item["type"] == "too_short":
+        return Fault(where, f"the value {item['input']!r}", f"at least {item['ctx']['min_length']} entries")
     words = item["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
     return Fault(where, f"the value {item['input']!r}", words)
 

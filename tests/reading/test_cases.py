@@ -52,14 +52,14 @@ def test_headings_are_mapped_and_a_near_one_is_proposed(study_folder):
     study_folder.settings["data"]["columns"] = {"mask": "region"}
     study, faults = read_study(study_folder.folder, Settings.model_validate(study_folder.settings))
     assert not faults
-    assert len(study.cases) == 18
+    assert len(study.cases) == 27
 
 
 def test_every_fault_of_a_row_is_named_even_when_its_file_is_missing(study_folder):
     study_folder.rows[0] |= {"image": "absent.png", "label": "7", "region_value": "1,5"}
     study_folder.save()
     study, faults = read_study(study_folder.folder, Settings.model_validate(study_folder.settings))
-    assert len(study.cases) == 17
+    assert len(study.cases) == 26
     found = [fault.found for fault in faults]
     assert found == ["a decimal comma in '1,5'", "no file absent.png", "unknown class '7'"]
 
@@ -94,3 +94,11 @@ def test_a_pyradiomics_batch_table_needs_only_image_and_mask(study_folder):
     study, faults = read_batch(path)
     assert not faults
     assert [(case.case_id, case.region_value) for case in study.cases] == [("row_00001", 20), ("row_00002", None)]
+
+
+def test_a_class_of_too_few_training_patients_is_named_before_anything_is_computed(study_folder):
+    kept = [row for row in study_folder.rows if row["label"] != "1" or row["cohort"] == "internal"]
+    study_folder.rows = [*kept, *(r for r in study_folder.rows if r["label"] == "1" and r["cohort"] == "training")][:-4]
+    study_folder.save()
+    _, faults = read_study(study_folder.folder, Settings.model_validate(study_folder.settings))
+    assert [fault.found for fault in faults] == ["2 patients of class '1'"]

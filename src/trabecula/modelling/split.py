@@ -10,7 +10,7 @@ import pandas as pd
 from sklearn.model_selection import StratifiedGroupKFold
 
 from ..errors import Fault, InvalidInput
-from ..records import TRAINING, Split, Study
+from ..records import FEWEST_PATIENTS, TRAINING, Split, Study
 from ..settings import Settings
 from ..storage import write_atomically
 
@@ -29,15 +29,23 @@ def make_split(study: Study, settings: Settings, frozen: Path) -> Split:
             "truth": [case.label for case in study.cases],
         }
     ).set_index("case_id")
-    table["cohort"] = _frozen_cohorts(table, settings, frozen)
+    digest = hashlib.sha256(table.to_csv(lineterminator="\n").encode()).hexdigest()
+    known = _frozen_cohorts(digest, settings, frozen)
+    table["cohort"] = _draw(table, settings) if known is None else known.loc[table.index]
     table["fold"] = _folds(table, settings)
+    if known is None:
+        content = {"table": digest, "internal": settings.split.internal, "seed": settings.seed}
+        write_atomically(frozen, json.dumps({**content, "cohorts": table["cohort"].to_dict()}, indent=1))
     return Split(table, study.classes, settings.seed)
 
 
 def grouped_folds(y: np.ndarray, groups: np.ndarray, folds: int, seed: int) -> list[np.ndarray]:
     """Row numbers of each fold: no group in two folds, stratified by class as far as the groups allow."""
     most = min(len(np.unique(groups[y == label])) for label in np.unique(y))
-    splitter = StratifiedGroupKFold(max(2, min(folds, most)), shuffle=True, random_state=seed)
+    count = max(2, min(folds, most))
+    splitter = StratifiedGroupKFold(count, shuffle=True, random_state=seed)
+    if np.unique(y, return_counts=True)[1].max() < count:
+        y = np.zeros(len(y))  # no class has rows for every fold: nothing to stratify by
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "The least populated class", UserWarning)  # a class of one patient
         return [test for _, test in splitter.split(np.zeros(len(y)), y, groups)]
@@ -49,27 +57,23 @@ def train_and_test(folds: list[np.ndarray]) -> list[tuple[np.ndarray, np.ndarray
     return [(np.setdiff1d(everything, test), test) for test in folds]
 
 
-def _frozen_cohorts(table: pd.DataFrame, settings: Settings, frozen: Path) -> pd.Series:
-    digest = hashlib.sha256(table.to_csv(lineterminator="\n").encode()).hexdigest()
-    if frozen.exists():
-        known = json.loads(frozen.read_text(encoding="utf-8"))
-        same = known.get("table") == digest and known.get("internal") == settings.split.internal
-        if not same:
-            raise InvalidInput(
-                [
-                    Fault(
-                        frozen.name,
-                        "the cohorts were frozen for another table of cases or another split",
-                        "the table and the split that they were drawn for",
-                        f"Put the table back, or delete {frozen.name} to draw anew and say so in the paper.",
-                    )
-                ]
-            )
-        return pd.Series(known["cohorts"]).loc[table.index]
-    cohorts = _draw(table, settings)
-    content = {"table": digest, "internal": settings.split.internal, "seed": settings.seed}
-    write_atomically(frozen, json.dumps({**content, "cohorts": cohorts.to_dict()}, indent=1))
-    return cohorts
+def _frozen_cohorts(digest: str, settings: Settings, frozen: Path) -> pd.Series | None:
+    """The cohorts of an earlier run of this table and split, or None when none was made."""
+    if not frozen.exists():
+        return None
+    known = json.loads(frozen.read_text(encoding="utf-8"))
+    if known.get("table") != digest or known.get("internal") != settings.split.internal:
+        raise InvalidInput(
+            [
+                Fault(
+                    frozen.name,
+                    "the cohorts were frozen for another table of cases or another split",
+                    "the table and the split that they were drawn for",
+                    f"Put the table back, or delete {frozen.name} to draw anew and say so in the paper.",
+                )
+            ]
+        )
+    return pd.Series(known["cohorts"])
 
 
 def _draw(table: pd.DataFrame, settings: Settings) -> pd.Series:
@@ -87,9 +91,9 @@ def _folds(table: pd.DataFrame, settings: Settings) -> np.ndarray:
     training = (table["cohort"] == TRAINING).to_numpy()
     y, groups = table["truth"].to_numpy(str)[training], table["patient_id"].to_numpy(str)[training]
     faults = [
-        Fault(f"class {label!r}", f"{n} training patient{'s' * (n != 1)}", "at least 2, to train and to test")
+        Fault(f"class {label!r}", f"{n} training patient{'s' * (n != 1)}", f"at least {FEWEST_PATIENTS}")
         for label in settings.classes
-        if (n := len(np.unique(groups[y == label]))) < 2
+        if (n := len(np.unique(groups[y == label]))) < FEWEST_PATIENTS
     ]
     if faults:
         raise InvalidInput(faults)

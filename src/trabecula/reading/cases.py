@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ..errors import Fault, InvalidInput
-from ..records import TRAINING, Case, Study
+from ..records import FEWEST_PATIENTS, TRAINING, Case, Study
 from ..settings import Settings
 
 NEEDED = ("case_id", "patient_id", "image", "region", "label")
@@ -223,6 +223,11 @@ def _about_classes(cases: Sequence[Case], classes: tuple[str, ...]) -> list[Faul
             if label not in labels:
                 action = "Its AUC cannot be computed there: add cases, or merge the cohort with another."
                 faults.append(Fault(f"cohort {cohort}", f"no case of class {label!r}", "every class", action))
+    patients = {label: {c.patient_id for c in cases if (c.cohort, c.label) == (TRAINING, label)} for label in classes}
+    for label, of_class in patients.items():
+        if 0 < len(of_class) < FEWEST_PATIENTS:
+            found = f"{len(of_class)} patient{'s' * (len(of_class) != 1)} of class {label!r}"
+            faults.append(Fault(f"cohort {TRAINING}", found, f"at least {FEWEST_PATIENTS}, to learn from and to test"))
     if TRAINING not in present:
         faults.append(Fault("cohort", "no row is in the cohort 'training'", "training cases"))
     return faults

@@ -147,10 +147,9 @@ def funnel(funnel_rows: pd.DataFrame) -> Figure:
         return figure
 
 
-def lasso_paths(path: pd.DataFrame) -> Figure:
+def lasso_paths(path: pd.DataFrame, signatures: Sequence[str]) -> Figure:
     """Cross-validated deviance along the penalties of the final fit, the chosen one marked."""
     with mpl.rc_context(_STYLE):
-        signatures = list(dict.fromkeys(path["signature"]))
         figure = styled(PAGE, 1.75)
         for axes, signature in zip(figure.subplots(1, len(signatures), squeeze=False)[0], signatures, strict=True):
             rows = path[(path["signature"] == signature) & (path["fold"] == "final")]

@@ -70,7 +70,10 @@ def _drawings(evaluation: Evaluation, selection: Selection, predictions: Predict
             figures.auc_forest(auc[(auc["class"] == "macro") & (auc["model"] == model)], cohorts),
         ),
         "funnel": ("Features kept by each step, final fit", figures.funnel(selection.funnel)),
-        "lasso": ("Deviance along the LASSO path, final fit", figures.lasso_paths(selection.path)),
+        "lasso": (
+            "Deviance along the LASSO path, final fit",
+            figures.lasso_paths(selection.path, list(dict.fromkeys(auc["signature"]))),
+        ),
     }
     final = selection.coefficients[selection.coefficients["fold"] == "final"]
     for name in dict.fromkeys(auc["signature"]):
