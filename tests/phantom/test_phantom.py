@@ -99,7 +99,7 @@ def test_hospitals_differ_in_depth_spacing_and_direction():
 def written(tmp_path_factory):
     folders = [tmp_path_factory.mktemp(name) for name in ("one", "two")]
     for folder, jobs in zip(folders, (1, 2), strict=True):
-        write_study(folder, 36, 5, jobs=jobs)
+        write_study(folder, 60, 5, jobs=jobs)
     return folders
 
 
@@ -114,7 +114,7 @@ def test_films_that_are_there_are_kept_and_the_others_made_the_same(written):
     before = {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in folder.rglob("*.*")}
     lost = sorted((folder / "masks").glob("*.png"))[3]
     lost.unlink()
-    write_study(folder, 36, 5, keep=True)
+    write_study(folder, 60, 5, keep=True)
     after = {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in folder.rglob("*.*")}
     assert {path: content for path, (content, _) in after.items()} == {path: c for path, (c, _) in before.items()}
     changed = {path.name.split(".")[0] for path in after if after[path][1] != before[path][1]}
@@ -126,7 +126,7 @@ def test_what_is_written_is_read_like_any_other_study(written):
     study, more = read_study(written[0], settings)
     assert not faults
     assert not more
-    assert len(study.cases) == 36
+    assert len(study.cases) == 60
     sources = set()
     for path, cases in films(study):
         xray, regions = load_film(cases, settings.image)
