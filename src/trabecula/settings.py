@@ -12,6 +12,7 @@ from .errors import Fault
 FILE_NAME = "study.yaml"
 
 ModelName = Literal["lr", "svm", "knn", "rf", "et", "xgb", "lgbm", "mlp"]
+Standard = Literal["pyradiomics", "ibsi"]
 SignatureKind = Literal["radiomics", "deep", "fusion"]
 
 
@@ -41,9 +42,10 @@ class ImageSettings(_Section):
 
 
 class RadiomicsSettings(_Section):
-    """Grey policy and filters, or a PyRadiomics parameter file (``params``), which replaces all the rest."""
+    """Grey policy and filters, or a PyRadiomics parameter file (``params``) in their place; whose definitions."""
 
     params: str | None = None
+    standard: Standard = "pyradiomics"
     normalise: Literal["film", "none"] = "film"
     bins: int = Field(32, ge=2, le=1024)
     filters: tuple[Literal["original", "wavelet", "log"], ...] = ("original", "wavelet", "log")

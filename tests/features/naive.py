@@ -13,25 +13,26 @@ DIRECTIONS = ((0, 1), (1, 0), (1, 1), (1, -1))
 _EPS = np.spacing(1.0)
 
 
-def texture(levels, alpha=0.0):
+def texture(levels, alpha=0, distances=(1,), isolated=False):
     """All five classes as dicts; ``levels`` from 1 inside the region, 0 outside."""
     greys = np.unique(levels[levels > 0]).astype(float)
     pixels = int((levels > 0).sum())
-    dependence, with_neighbour, differences = neighbourhoods(levels, greys, alpha)
+    around = [(dr, dc) for dr in range(-9, 10) for dc in range(-9, 10) if max(abs(dr), abs(dc)) in distances]
+    dependence, counted, differences = neighbourhoods(levels, greys, alpha, around, isolated)
     return {
-        "glcm": _glcm(pairs(levels, greys), greys),
+        "glcm": _glcm(pairs(levels, greys, [step for step in around if step > (0, 0)]), greys),
         "glrlm": _mean_over_directions(runs(levels, greys), greys, pixels),
         "glszm": _renamed(_lengths(zones(levels, greys), greys, pixels), _ZONE_WORDS),
         "gldm": _gldm(dependence, greys, pixels),
-        "ngtdm": _ngtdm(with_neighbour, differences, greys),
+        "ngtdm": _ngtdm(counted, differences, greys),
     }
 
 
-def pairs(levels, greys):
-    """Symmetric counts of neighbouring levels in the four directions."""
+def pairs(levels, greys, steps):
+    """Symmetric counts of the levels of two pixels a step apart."""
     rank = {grey: k for k, grey in enumerate(greys)}
-    counts = np.zeros((4, len(greys), len(greys)))
-    for k, (dr, dc) in enumerate(DIRECTIONS):
+    counts = np.zeros((len(steps), len(greys), len(greys)))
+    for k, (dr, dc) in enumerate(steps):
         for r, c in np.argwhere(levels > 0):
             if _in_region(levels, r + dr, c + dc):
                 i, j = rank[levels[r, c]], rank[levels[r + dr, c + dc]]
@@ -68,19 +69,22 @@ def zones(levels, greys):
     return counts
 
 
-def neighbourhoods(levels, greys, alpha):
+def neighbourhoods(levels, greys, alpha, steps, isolated):
     """Counts by level and dependence; per level the pixels with a neighbour and their differences to its mean."""
     rank = {grey: k for k, grey in enumerate(greys)}
-    dependence, pixels, differences = np.zeros((len(greys), 10)), np.zeros(len(greys)), np.zeros(len(greys))
+    pixels, differences = np.zeros(len(greys)), np.zeros(len(greys))
+    dependence = np.zeros((len(greys), 2 + len(steps)))
+    some = False
     for r, c in np.argwhere(levels > 0):
-        around = [(r + dr, c + dc) for dr in (-1, 0, 1) for dc in (-1, 0, 1) if (dr, dc) != (0, 0)]
+        around = [(r + dr, c + dc) for dr, dc in steps]
         near = [float(levels[place]) for place in around if _in_region(levels, *place)]
         level = float(levels[r, c])
         dependence[rank[level], 1 + sum(abs(other - level) <= alpha for other in near)] += 1
-        if near:
+        some = some or bool(near)
+        if near or isolated:
             pixels[rank[level]] += 1
-            differences[rank[level]] += abs(level - np.mean(near))
-    return dependence, pixels, differences
+            differences[rank[level]] += abs(level - np.mean(near)) if near else 0
+    return dependence, pixels if some else np.zeros(len(greys)), differences
 
 
 def _in_region(levels, r, c):

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from trabecula.features.intensity import NAMES, first_order
-from trabecula.features.texture import TEXTURE_CLASSES, grids, texture_features
+from trabecula.features.texture import TEXTURE_CLASSES, TextureRules, grids, texture_features
 
 ROOT = ("data", "radiomics-reference", "ibsi")
 PHANTOM = (*ROOT, "data_sets", "ibsi_1_digital_phantom", "nifti")
@@ -96,7 +96,7 @@ def textures(phantom):
         height, width = levels.shape
         places = (rows + 1) * (width + 2) + columns + 1
         bordered = grids(levels[rows, columns], places, height + 2, width + 2)
-        slices.append(texture_features(bordered, TEXTURE_CLASSES, distances=(1,), alpha=0))
+        slices.append(texture_features(bordered, TEXTURE_CLASSES, TextureRules(isolated=False), (1.0, 1.0)))
     return {
         group: dict(zip(names, np.mean([one[group] for one in slices], axis=0), strict=True))
         for group, names in TEXTURE_CLASSES.items()

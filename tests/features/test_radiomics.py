@@ -1,5 +1,6 @@
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -18,7 +19,7 @@ from trabecula.features.patch import box_of, discretise, prepare_film
 from trabecula.features.radiomics import Radiomics
 from trabecula.features.shape import NAMES as SHAPE
 from trabecula.features.shape import shape2d
-from trabecula.features.texture import TEXTURE_CLASSES, grids, texture_features
+from trabecula.features.texture import TEXTURE_CLASSES, TextureRules, grids, texture_features
 from trabecula.records import Region, Xray
 from trabecula.settings import RadiomicsSettings
 
@@ -78,23 +79,44 @@ def test_levels_stay_within_the_number_of_bins(greys, dtype):
     assert levels.max() == (32 if levels[0] != levels[-1] else 1)
 
 
+def test_every_setting_has_the_effect_it_has_in_pyradiomics(tmp_path):
+    """Distances, weighting, asymmetry, resegmentation, resampling, cropping, levels: see benchmarks/settings.py."""
+    reference = json.loads((Path(__file__).parent / "pyradiomics_settings.json").read_text())
+    film, inside = np.array(reference["film"]), np.array([list(map(int, row)) for row in reference["inside"]])
+    for name, case in reference["cases"].items():
+        (tmp_path / "params.json").write_text(json.dumps(case["parameters"]))
+        made = features(Radiomics(read_parameters(tmp_path / "params.json")), film, inside, tuple(reference["spacing"]))
+        wanted = pd.Series(case["values"])
+        assert set(made.index) == set(wanted.index)
+        difference = (made[wanted.index] - wanted).abs()
+        assert (difference <= 1e-6 * wanted.abs() + 1e-9).all(), (name, difference.nlargest(3))
+
+
 SIDES = st.tuples(st.integers(1, 12), st.integers(1, 12))
 LEVELS = SIDES.flatmap(lambda shape: arrays.arrays(np.int32, shape, elements=st.integers(0, 6)))
 
 
 @settings(max_examples=150)
-@given(levels=LEVELS, alpha=st.sampled_from([0.0, 1.0]), stretch=st.sampled_from([1, 7]))
-def test_texture_is_that_of_the_naive_reference(levels, alpha, stretch):
+@given(
+    levels=LEVELS,
+    alpha=st.sampled_from([0, 1]),
+    stretch=st.sampled_from([1, 7]),
+    distances=st.sampled_from([(1,), (1,), (2,), (1, 3)]),
+    isolated=st.booleans(),
+)
+def test_texture_is_that_of_the_naive_reference(levels, alpha, stretch, distances, isolated):
     """Level 0 is outside: regions with holes, in parts, down to one pixel."""
     levels = levels * np.int32(stretch)
     if not levels.any():
         return
     height, width = levels.shape
     rows, columns = np.nonzero(levels)
-    places = (rows + 1) * (width + 2) + columns + 1
-    bordered = grids(levels[rows, columns], places, height + 2, width + 2)
-    found = texture_features(bordered, TEXTURE_CLASSES, distances=(1,), alpha=alpha)
-    for group, wanted in naive.texture(levels, alpha).items():
+    rules = TextureRules(distances=distances, alpha=alpha, isolated=isolated)
+    border = rules.border
+    places = (rows + border) * (width + 2 * border) + columns + border
+    bordered = grids(levels[rows, columns], places, height + 2 * border, width + 2 * border)
+    found = texture_features(bordered, TEXTURE_CLASSES, rules, (1.0, 1.0))
+    for group, wanted in naive.texture(levels, alpha, distances, isolated).items():
         if not wanted:
             assert np.isnan(found[group]).all()
             continue
@@ -318,8 +340,14 @@ def test_far_too_many_bins_are_undefined_with_a_reason_and_few_or_many_are_a_war
 
 def test_the_digest_changes_with_every_parameter():
     p = default_parameters(RadiomicsSettings())
-    others = [replace(p, bin_count=33), replace(p, alpha=1.0), replace(p, normalise=False), replace(p, images=())]
-    assert len({Radiomics(q).digest for q in (p, *others)}) == 5
+    others = [
+        replace(p, bin_count=33),
+        replace(p, texture=TextureRules(alpha=1)),
+        replace(p, normalise=False),
+        replace(p, images=()),
+    ]
+    others += [replace(p, standard="ibsi"), replace(p, crop=5)]
+    assert len({Radiomics(q).digest for q in (p, *others)}) == 7
 
 
 @pytest.mark.parametrize(
@@ -334,7 +362,17 @@ def test_the_digest_changes_with_every_parameter():
         ("setting: {binWidth: 0}", "binWidth"),
         ("setting: {binCount: -3}", "binCount"),
         ("setting: {distances: [1, 0]}", "distances"),
-        ("setting: {force2D: false}", "force2D"),
+        ("setting: {force2Ddimension: 2}", "force2Ddimension"),
+        ("setting: {label: 255}", "region_value"),
+        ("setting: {weightingNorm: other}", "weightingNorm"),
+        ("setting: {resampledPixelSpacing: 0.5}", "resampledPixelSpacing"),
+        ("setting: {interpolator: sitkGaussian}", "interpolator"),
+        ("setting: {resegmentRange: []}", "resegmentRange"),
+        ("setting: {resegmentMode: fixed}", "resegmentMode"),
+        ("setting: {symmetricalGLCM: 1}", "symmetricalGLCM"),
+        ("voxelSetting: {kernelRadius: 2}", "voxelSetting"),
+        ("imageType: {Wavelet: {start_level: -1}}", "start_level"),
+        ("imageType: {Wavelet: {wavelet: coif99}}", "coif99"),
         ("imageType: {Square: {binWidth: wide}}", "Square.binWidth"),
         ("- a", "no keys"),
         ("a: [", "cannot be read"),

@@ -14,6 +14,7 @@ import pywt
 from jaxtyping import Float, Float64
 
 from ..errors import Fault, InvalidInput
+from ..settings import Standard
 from .patch import Box, Film
 
 Window = Float[np.ndarray, "height width"]
@@ -22,7 +23,7 @@ Filter = Callable[[Film, Box], Window]
 
 def original(film: Film, box: Box) -> Window:
     """The greys as they are."""
-    return film.pixels[box.top : box.bottom, box.left : box.right]
+    return film.pixels[box.slices]
 
 
 def square(film: Film, box: Box) -> Window:
@@ -60,25 +61,34 @@ def gradient(film: Film, box: Box, *, use_spacing: bool = True) -> Window:
     return np.hypot(by_row, by_column).astype(np.float32)[inner]
 
 
-def wavelet_bands(film: Film, box: Box, *, wavelet: str, level: int) -> dict[str, Window]:
+def wavelet_bands(
+    film: Film, box: Box, *, wavelet: str, level: int, standard: Standard = "pyradiomics"
+) -> dict[str, Window]:
     """Undecimated wavelet bands of one level: LL, LH, HL, HH (first letter along columns, second along rows).
 
-    The film is continued periodically, after its first row or column is repeated where its size is odd.
+    PyRadiomics filters every level with the same kernels and continues the film periodically, after its first row
+    or column is repeated where its size is odd. IBSI doubles the kernels' reach at each level and mirrors the film.
     """
-    step = 2**level
-    margin = pywt.Wavelet(wavelet).dec_len * step
-    rows, top = _periodic(box.top, box.bottom, film.pixels.shape[0], margin, step)
-    columns, left = _periodic(box.left, box.right, film.pixels.shape[1], margin, step)
+    ibsi = standard == "ibsi"
+    step = 2**level if ibsi else 2  # PyWavelets wants sizes that are multiples of it
+    reach = pywt.Wavelet(wavelet).dec_len * (2**level if ibsi else 2 * level)
+    index = _mirrored if ibsi else _periodic
+    rows, top = index(box.top, box.bottom, film.pixels.shape[0], reach, step)
+    columns, left = index(box.left, box.right, film.pixels.shape[1], reach, step)
     data = film.pixels[np.ix_(rows, columns)]
     inner = (slice(top, top + box.bottom - box.top), slice(left, left + box.right - box.left))
     for depth in range(level):
-        bands = pywt.swtn(data, wavelet, level=1, start_level=depth, axes=(1, 0))[0]
+        bands = pywt.swtn(data, wavelet, level=1, start_level=depth if ibsi else 0, axes=(1, 0))[0]
         data = bands["aa"]
     return {name.replace("a", "L").replace("d", "H"): bands[name][inner] for name in ("aa", "ad", "da", "dd")}
 
 
-def log(film: Film, box: Box, *, sigma: float, in_mm: bool) -> Window:
-    """Laplacian of Gaussian, normalised across scales (times sigma squared). ``sigma`` in mm or pixels."""
+def log(film: Film, box: Box, *, sigma: float, in_mm: bool, standard: Standard = "pyradiomics") -> Window:
+    """Laplacian of Gaussian. ``sigma`` in mm or pixels.
+
+    PyRadiomics' is recursive and normalised across scales (times sigma squared); IBSI's is a sampled kernel,
+    truncated at 4 sigma, on the mirrored film, as it is.
+    """
     if in_mm and film.spacing_mm is None:
         raise InvalidInput(
             [
@@ -92,6 +102,8 @@ def log(film: Film, box: Box, *, sigma: float, in_mm: bool) -> Window:
         )
     spacing = film.spacing_mm if in_mm and film.spacing_mm else (1.0, 1.0)
     sigmas = [sigma / s for s in spacing]
+    if standard == "ibsi":
+        return _sampled_log(film, box, sigmas)
     window, (rows, columns) = _window(film, box, math.ceil(_LOG_REACH * max(sigmas)))
     smooth = [_coefficients(s, order=0) for s in sigmas]
     second = [_coefficients(s, order=2) * (sigma / mm) ** 2 for s, mm in zip(sigmas, spacing, strict=True)]
@@ -133,6 +145,36 @@ def _window(film: Film, box: Box, margin: int) -> tuple[Window, tuple[slice, sli
     top, left = max(box.top - margin, 0), max(box.left - margin, 0)
     window = film.pixels[top : box.bottom + margin, left : box.right + margin]
     return window, (slice(box.top - top, box.bottom - top), slice(box.left - left, box.right - left))
+
+
+def _sampled_log(film: Film, box: Box, sigmas: list[float]) -> Window:
+    """The LoG of IBSI's filters (doi 10.48550/arXiv.2006.05470), sigmas in pixels, as two separable passes."""
+    smooth, curved = [], []
+    for s in sigmas:
+        reach = math.floor(4 * s + 0.5)
+        x = np.arange(-reach, reach + 1)
+        smooth.append(np.exp(-(x**2) / (2 * s**2)) / (math.sqrt(2 * np.pi) * s))
+        curved.append(smooth[-1] * (x**2 / s**4 - 1 / s**2))
+    index = [
+        _mirrored(low, high, size, part.size // 2, 1)[0]
+        for low, high, size, part in zip(
+            (box.top, box.left), (box.bottom, box.right), film.pixels.shape, smooth, strict=True
+        )
+    ]
+    window = film.pixels[np.ix_(*index)].astype(np.float64)
+    total = np.zeros((box.bottom - box.top, box.right - box.left))
+    for down, across in ((curved[0], smooth[1]), (smooth[0], curved[1])):
+        along = np.apply_along_axis(np.convolve, 0, window, down, mode="valid")
+        total += np.apply_along_axis(np.convolve, 1, along, across, mode="valid")
+    return total.astype(np.float32)
+
+
+def _mirrored(start: int, stop: int, size: int, margin: int, step: int) -> tuple[np.ndarray, int]:
+    """Row numbers of a window with margins, mirrored at the film's edges, its length a multiple of ``step``."""
+    low, high = start - margin, stop + margin
+    high += -(high - low) % step
+    folded = np.arange(low, high) % (2 * size)
+    return np.where(folded < size, folded, 2 * size - 1 - folded), margin
 
 
 def _periodic(start: int, stop: int, size: int, margin: int, step: int) -> tuple[np.ndarray, int]:

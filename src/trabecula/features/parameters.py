@@ -2,8 +2,8 @@
 
 import difflib
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +11,10 @@ import pywt
 import yaml
 
 from ..errors import Fault, InvalidInput
-from ..settings import RadiomicsSettings
+from ..settings import RadiomicsSettings, Standard
 from .intensity import NAMES as FIRST_ORDER
 from .shape import NAMES as SHAPE
-from .texture import TEXTURE_CLASSES
+from .texture import TEXTURE_CLASSES, TextureRules
 
 CLASSES: dict[str, tuple[str, ...]] = {"shape2D": SHAPE, "firstorder": FIRST_ORDER, **TEXTURE_CLASSES}
 Image = tuple[str, tuple[tuple[str, Any], ...]]  # an image type and its options as sorted pairs
@@ -26,19 +26,27 @@ class Parameters:
     """Everything a radiomics value depends on but the film and the region.
 
     ``images`` are (PyRadiomics image type in lower case, its options as sorted pairs); ``classes`` are (class,
-    features). ``outliers`` in SD; ``minimum_size`` in pixels.
+    features). ``outliers`` in SD; ``minimum_size`` and ``crop`` (the margin that stays, before filtering) in
+    pixels; ``spacing_mm`` and ``order`` (of the spline) of the resampled film, 0 keeping its own spacing;
+    ``resegment`` are one or two bounds of the greys of a region, as they are, times its largest, or in SD.
     """
 
     images: tuple[Image, ...]
     classes: tuple[tuple[str, tuple[str, ...]], ...]
+    standard: Standard = "pyradiomics"
     normalise: bool = False
     scale: float = 1.0
     outliers: float | None = None
     bin_width: float | None = 25.0
     bin_count: int = 32
-    distances: tuple[int, ...] = (1,)
-    alpha: float = 0.0
+    texture: TextureRules = field(default_factory=TextureRules)
     shift: float = 0.0
+    spacing_mm: tuple[float, float] | None = None
+    order: int = 3
+    resegment: tuple[float, ...] | None = None
+    resegment_mode: str = "absolute"
+    resegment_shape: bool = False
+    crop: int | None = None
     minimum_size: int = 1
     minimum_dimensions: int = 1
 
@@ -59,10 +67,12 @@ def default_parameters(settings: RadiomicsSettings) -> Parameters:
         normalise=settings.normalise == "film",
         bin_width=None,
         bin_count=settings.bins,
+        standard=settings.standard,
+        texture=TextureRules(isolated=settings.standard == "pyradiomics"),
     )
 
 
-def read_parameters(path: Path) -> Parameters:
+def read_parameters(path: Path, standard: Standard = "pyradiomics") -> Parameters:
     """Read a PyRadiomics parameter file (YAML or JSON), or raise InvalidInput with every fault in it."""
     try:
         text = path.read_text(encoding="utf-8-sig")
@@ -74,39 +84,85 @@ def read_parameters(path: Path) -> Parameters:
         raise InvalidInput([Fault(path.name, "no keys", "setting:, imageType: and featureClass:")])
     reader = _Reader(path.name)
     reader.known(content, ("setting", "imageType", "featureClass"), "")
-    settings = reader.settings(content.get("setting") or {})
-    images = reader.images(content.get("imageType") or {"Original": {}})
+    setting = content.get("setting") or {}
+    settings = reader.settings(setting)
+    images = reader.images(content.get("imageType") or {"Original": {}}, setting)
     classes = reader.classes(content.get("featureClass"))
     if reader.faults:
         raise InvalidInput(reader.faults)
-    return Parameters(images=images, classes=classes, **settings)
+    made = Parameters(images=images, classes=classes, standard=standard, **settings)
+    return replace(made, texture=replace(made.texture, isolated=standard == "pyradiomics"))
 
 
-_SETTINGS: dict[str, tuple[str, type | tuple[type, ...]]] = {
-    "normalize": ("normalise", bool),
-    "normalizeScale": ("scale", (int, float)),
-    "removeOutliers": ("outliers", (int, float)),
-    "binWidth": ("bin_width", (int, float)),
-    "binCount": ("bin_count", int),
-    "distances": ("distances", list),
-    "gldm_a": ("alpha", (int, float)),
-    "voxelArrayShift": ("shift", (int, float)),
-    "minimumROISize": ("minimum_size", int),
-    "minimumROIDimensions": ("minimum_dimensions", int),
+_Check = Callable[[Any], bool]
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is_whole(value: Any) -> bool:
+    return type(value) is int
+
+
+def _list_of(fits: _Check, *lengths: int) -> _Check:
+    return lambda v: isinstance(v, list) and bool(v) and all(map(fits, v)) and (not lengths or len(v) in lengths)
+
+
+_BOOLEAN: tuple[_Check, str] = (lambda v: isinstance(v, bool), "true or false")
+_NUMBER: tuple[_Check, str] = (_is_number, "a number")
+_POSITIVE: tuple[_Check, str] = (lambda v: _is_number(v) and v > 0, "a number above 0")
+_COUNT: tuple[_Check, str] = (lambda v: _is_whole(v) and v > 0, "a whole number above 0")
+_COUNT_OR_0: tuple[_Check, str] = (lambda v: _is_whole(v) and v >= 0, "0 or a whole number above it")
+
+_NORMS = ("manhattan", "euclidean", "infinity", "no_weighting")
+_ORDERS = {
+    "sitkBSpline": 3,
+    "sitkLinear": 1,
+    "sitkNearestNeighbor": 0,
+    3: 3,
+    2: 1,
+    1: 0,
+}  # SimpleITK's names and numbers
+
+_SETTINGS: dict[str, tuple[str, tuple[_Check, str]]] = {
+    "normalize": ("normalise", _BOOLEAN),
+    "normalizeScale": ("scale", _POSITIVE),
+    "removeOutliers": ("outliers", _POSITIVE),
+    "binWidth": ("bin_width", _POSITIVE),
+    "binCount": ("bin_count", _COUNT),
+    "voxelArrayShift": ("shift", _NUMBER),
+    "minimumROISize": ("minimum_size", _COUNT),
+    "minimumROIDimensions": ("minimum_dimensions", _COUNT),
+    "resegmentRange": ("resegment", (_list_of(_is_number, 1, 2), "one or two numbers")),
+    "resegmentMode": (
+        "resegment_mode",
+        (lambda v: v in ("absolute", "relative", "sigma"), "absolute, relative or sigma"),
+    ),
+    "resegmentShape": ("resegment_shape", _BOOLEAN),
+    "distances": ("distances", (_list_of(_COUNT[0]), "a list of whole numbers above 0")),
+    "gldm_a": ("alpha", _COUNT_OR_0),
+    "symmetricalGLCM": ("symmetrical", _BOOLEAN),
+    "weightingNorm": (
+        "weighting",
+        (lambda v: v in _NORMS, "manhattan, euclidean, infinity, no_weighting or null"),
+    ),
+    "resampledPixelSpacing": (
+        "spacing",
+        (_list_of(lambda v: _is_number(v) and v >= 0, 2, 3), "two or three numbers in mm: x, y (z plays no part)"),
+    ),
+    "interpolator": ("interpolator", (lambda v: v in _ORDERS, "sitkBSpline, sitkLinear or sitkNearestNeighbor")),
+    "preCrop": ("pre_crop", _BOOLEAN),
+    "padDistance": ("pad", _COUNT_OR_0),
 }
-_POSITIVE = ("normalizeScale", "removeOutliers", "binWidth", "binCount", "distances")
-_ONLY: dict[str, tuple[Any, ...]] = {
-    "force2D": (True,),
-    "force2Ddimension": (0,),
-    "symmetricalGLCM": (True,),
-    "weightingNorm": (None,),
-    "label": (1,),
-    "additionalInfo": (True, False),
-    "correctMask": (True, False),
-    "enableCExtensions": (True, False),
-    "preCrop": (False,),
-    "resampledPixelSpacing": (None,),
-    "resegmentRange": (None,),
+_ONLY: dict[str, tuple[tuple[Any, ...], str]] = {
+    "force2D": ((True, False), "A film is flat either way."),
+    "force2Ddimension": ((0,), "A film has no other plane."),
+    "label": ((1,), "Give the value of the mask in the table: region_value, or Label."),
+    "label_channel": ((0,), "Save the mask with one channel."),
+    "additionalInfo": ((True, False), ""),
+    "correctMask": ((True, False), ""),
+    "enableCExtensions": ((True, False), ""),
 }
 _IMAGES: dict[str, tuple[str, tuple[str, ...]]] = {
     "Original": ("original", ()),
@@ -119,7 +175,8 @@ _IMAGES: dict[str, tuple[str, tuple[str, ...]]] = {
     "Gradient": ("gradient", ("gradientUseSpacing",)),
     "LBP2D": ("lbp-2D", ("lbp2DRadius", "lbp2DSamples", "lbp2DMethod")),
 }
-_WITHOUT_EFFECT = ("interpolator", "padDistance", "geometryTolerance")  # matter only when resampling
+_WITHOUT_EFFECT = ("geometryTolerance",)  # masks must match their films exactly
+_OF_FILTERS = tuple(option for _, options in _IMAGES.values() for option in options)
 
 
 class _Reader:
@@ -137,43 +194,49 @@ class _Reader:
                 self._refuse(f"{place}{key}", "a key that is not supported", "one of " + ", ".join(names), advice)
 
     def settings(self, content: Mapping[str, Any]) -> dict[str, Any]:
-        self.known(content, (*_SETTINGS, *_ONLY, *_WITHOUT_EFFECT), "setting.")
-        for key, allowed in _ONLY.items():
+        self.known(content, (*_SETTINGS, *_ONLY, *_OF_FILTERS, *_WITHOUT_EFFECT), "setting.")
+        for key, (allowed, action) in _ONLY.items():
             if key in content and content[key] not in allowed:
-                words = " or ".join(map(str, allowed))
-                self._refuse(f"setting.{key}", f"{content[key]!r}", words, "Nothing else is supported on films.")
+                self._refuse(f"setting.{key}", f"{content[key]!r}", " or ".join(map(str, allowed)), action)
         made: dict[str, Any] = {}
-        for key, (ours, kind) in _SETTINGS.items():
+        for key, (ours, (fits, words)) in _SETTINGS.items():
             value = content.get(key)
             if value is None:
                 continue
-            if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
-                self._refuse(f"setting.{key}", f"{value!r}", f"{_words(kind)}")
-            elif key in _POSITIVE and not _all_above_zero(value):
-                self._refuse(f"setting.{key}", f"{value!r}", "above 0")
-            else:
+            if fits(value):
                 made[ours] = tuple(value) if isinstance(value, list) else value
+            else:
+                self._refuse(f"setting.{key}", f"{value!r}", words)
         if "bin_count" in made:
             made["bin_width"] = None
-        return made
+        of_texture = {key: made.pop(key) for key in ("distances", "alpha", "symmetrical", "weighting") if key in made}
+        made["texture"] = TextureRules(**of_texture)
+        spacing, order = made.pop("spacing", None), _ORDERS[made.pop("interpolator", "sitkBSpline")]
+        if spacing and any(spacing[:2]):
+            made |= {"spacing_mm": (float(spacing[1]), float(spacing[0])), "order": order}
+        pad = made.pop("pad", 5)
+        return made | {"crop": pad if made.pop("pre_crop", False) else None}
 
-    def images(self, content: Mapping[str, Any]) -> tuple[tuple[str, tuple[tuple[str, Any], ...]], ...]:
+    def images(
+        self, content: Mapping[str, Any], setting: Mapping[str, Any]
+    ) -> tuple[tuple[str, tuple[tuple[str, Any], ...]], ...]:
+        """The image types; an option said for all of them, under ``setting``, holds where a type has no own."""
         self.known(content, tuple(_IMAGES), "imageType.")
         made = []
         for name, (ours, options) in _IMAGES.items():
             if name not in content:
                 continue
-            given = dict(content[name] or {})
-            self.known(given, (*options, "binWidth"), f"imageType.{name}.")
+            given = {key: setting[key] for key in options if key in setting} | dict(content[name] or {})
+            self.known(given, (*options, "binWidth", "binCount"), f"imageType.{name}.")
+            for key in ("binWidth", "binCount"):
+                fits, words = _SETTINGS[key][1]
+                if key in given and not fits(given[key]):
+                    self._refuse(f"imageType.{name}.{key}", f"{given[key]!r}", words)
             if ours == "wavelet":
                 given = {"wavelet": "coif1", "level": 1, "start_level": 0} | given
-                if given["start_level"] != 0:
-                    self._refuse("imageType.Wavelet.start_level", str(given["start_level"]), "0")
-            width = given.get("binWidth", 1)
-            if isinstance(width, bool) or not isinstance(width, int | float) or width <= 0:
-                self._refuse(f"imageType.{name}.binWidth", f"{width!r}", "a number above 0")
-            if ours == "log" and not given.get("sigma"):
-                self._refuse("imageType.LoG.sigma", "missing", "a list of sigmas in mm")
+                self._wavelet(given)
+            if ours == "log" and not _list_of(_POSITIVE[0])(given.get("sigma")):
+                self._refuse("imageType.LoG.sigma", f"{given.get('sigma')!r}", "a list of sigmas in mm")
             if ours == "lbp-2D":
                 given = {"lbp2DRadius": 1, "lbp2DSamples": 8, "lbp2DMethod": "uniform"} | given
                 self._lbp(given)
@@ -181,12 +244,19 @@ class _Reader:
             made.append((ours, tuple(sorted(frozen.items()))))
         return tuple(made)
 
+    def _wavelet(self, given: Mapping[str, Any]) -> None:
+        if given["wavelet"] not in pywt.wavelist(kind="discrete"):
+            self._refuse("imageType.Wavelet.wavelet", f"{given['wavelet']!r}", "a discrete wavelet such as coif1")
+        for key, (fits, words) in (("level", _COUNT), ("start_level", _COUNT_OR_0)):
+            if not fits(given[key]):
+                self._refuse(f"imageType.Wavelet.{key}", f"{given[key]!r}", words)
+
     def _lbp(self, given: Mapping[str, Any]) -> None:
         if given["lbp2DMethod"] != "uniform":
             self._refuse("imageType.LBP2D.lbp2DMethod", f"{given['lbp2DMethod']!r}", "uniform")
-        for key, kind in (("lbp2DRadius", int | float), ("lbp2DSamples", int)):
-            if isinstance(given[key], bool) or not isinstance(given[key], kind) or given[key] <= 0:
-                self._refuse(f"imageType.LBP2D.{key}", f"{given[key]!r}", "a number above 0")
+        for key, (fits, words) in (("lbp2DRadius", _POSITIVE), ("lbp2DSamples", _COUNT)):
+            if not fits(given[key]):
+                self._refuse(f"imageType.LBP2D.{key}", f"{given[key]!r}", words)
 
     def classes(self, content: Mapping[str, Any] | None) -> tuple[tuple[str, tuple[str, ...]], ...]:
         if content is None:
@@ -204,14 +274,3 @@ class _Reader:
 
     def _refuse(self, key: str, found: str, expected: str, action: str = "") -> None:
         self.faults.append(Fault(f"{self.file}, {key}", found, expected, action))
-
-
-def _all_above_zero(value: Any) -> bool:
-    """A number above 0, or a list of whole numbers above 0 with at least one."""
-    if isinstance(value, list):
-        return bool(value) and all(type(item) is int and item > 0 for item in value)
-    return bool(value > 0)
-
-
-def _words(kind: type | tuple[type, ...]) -> str:
-    return {bool: "true or false", int: "a whole number", list: "a list"}.get(kind, "a number")  # type: ignore[arg-type]

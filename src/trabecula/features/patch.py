@@ -6,7 +6,7 @@ import numba
 import numpy as np
 from jaxtyping import Bool, Float, Float64, Int32, Int64
 
-from ..records import Inside, Pixels, Region, Xray
+from ..records import Inside, Pixels, Xray
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,14 +27,24 @@ class Box:
     left: int
     right: int
 
+    @property
+    def slices(self) -> tuple[slice, slice]:
+        """What to index a film with."""
+        return slice(self.top, self.bottom), slice(self.left, self.right)
+
+    def moved(self, down: int, right: int) -> "Box":
+        """The box elsewhere."""
+        return Box(self.top + down, self.bottom + down, self.left + right, self.right + right)
+
 
 @dataclass(frozen=True, eq=False)
 class Outline:
-    """A region within its box, and where its pixels lie in the box and in the box with a border of one."""
+    """A region within its box, and where its pixels lie in the box and in the box with a border."""
 
     inside: Bool[np.ndarray, "height width"]
     places: Int64[np.ndarray, " pixels"]
     bordered: Int64[np.ndarray, " pixels"]
+    border: int
 
 
 def prepare_film(xray: Xray, *, normalise: bool, scale: float = 1.0, outliers: float | None = None) -> Film:
@@ -58,26 +68,56 @@ def box_of(inside: Inside) -> Box:
     return Box(int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1)
 
 
-def outline_of(region: Region, box: Box) -> Outline:
+def outline_of(inside: Inside, box: Box, border: int = 1) -> Outline:
     """The region's pixels within the box."""
-    inside = region.inside[box.top : box.bottom, box.left : box.right]
+    inside = inside[box.slices]
     places = np.flatnonzero(inside)
     rows, columns = np.divmod(places, inside.shape[1])
-    return Outline(inside, places, (rows + 1) * (inside.shape[1] + 2) + columns + 1)
+    return Outline(inside, places, (rows + border) * (inside.shape[1] + 2 * border) + columns + border, border)
+
+
+def cropped(film: Film, box: Box, margin: int) -> tuple[Film, Box]:
+    """The film cut down to the box and a margin, and the box in it."""
+    top, left = max(box.top - margin, 0), max(box.left - margin, 0)
+    pixels = film.pixels[top : box.bottom + margin, left : box.right + margin]
+    largest = max(abs(float(pixels.min())), abs(float(pixels.max())))
+    moved = Box(box.top - top, box.bottom - top, box.left - left, box.right - left)
+    return Film(pixels, film.spacing_mm, largest), moved
+
+
+def resegmented(film: Film, inside: Inside, bounds: tuple[float, ...], mode: str) -> Inside:
+    """The pixels of the region between the bounds (or above the only one), both included, by PyRadiomics' modes.
+
+    ``absolute`` bounds are greys, ``relative`` ones shares of the region's largest, ``sigma`` ones SD (divided by
+    n) from its mean.
+    """
+    greys = film.pixels[inside].astype(np.float64)
+    low, *high = sorted(bounds)
+    start, unit = 0.0, 1.0
+    if mode == "relative":
+        unit = float(greys.max())
+    elif mode == "sigma":
+        start, unit = float(greys.mean()), float(greys.std())
+    kept = greys >= start + unit * low
+    if high:
+        kept &= greys <= start + unit * high[0]
+    out = np.zeros_like(inside)
+    out[inside] = kept
+    return out
 
 
 def discretise(
-    values: Float[np.ndarray, " pixels"], *, bin_width: float | None, bin_count: int
+    values: Float[np.ndarray, " pixels"], *, bin_width: float | None, bin_count: int, start: float | None = None
 ) -> Int32[np.ndarray, " pixels"]:
-    """Grey levels from 1, by PyRadiomics' rules.
+    """Grey levels from 1, by PyRadiomics' rules; or by IBSI's, where ``start`` is given.
 
-    With a width, bins start at a multiple of it; with a count, they divide the region's own range and the
-    largest grey falls into the last one. A range too narrow for that many bins in the greys' own precision is
-    divided in double precision, and is flat where even that does not tell its bins apart.
+    With a width, bins start at ``start``, or else at a multiple of the width; with a count, they divide the
+    region's own range and the largest grey falls into the last one. A range too narrow for that many bins in the
+    greys' own precision is divided in double precision, and is flat where even that does not tell its bins apart.
     """
     low, high = values.min(), values.max()
     if bin_width is not None:
-        edges = np.arange(low - low % bin_width, high + 2 * bin_width, bin_width)
+        edges = np.arange(low - low % bin_width if start is None else start, high + 2 * bin_width, bin_width)
     else:
         kind = np.result_type(values.dtype, np.float32)
         edges = np.linspace(low, high, bin_count + 1, dtype=kind)

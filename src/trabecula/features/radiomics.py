@@ -10,16 +10,18 @@ from typing import Any
 
 import numpy as np
 
-from ..records import FeatureRow, Region, Xray
+from ..records import FeatureRow, Inside, Region, Xray
 from ..settings import RadiomicsSettings
 from . import filters
+from .intensity import NAMES as FIRST_ORDER
 from .intensity import first_order
 from .parameters import CLASSES, Parameters, default_parameters, read_parameters
-from .patch import Box, Film, Outline, box_of, discretise, outline_of, prepare_film
+from .patch import Box, Film, Outline, box_of, cropped, discretise, outline_of, prepare_film, resegmented
+from .resampling import resample_film, resample_region
 from .shape import shape2d
 from .texture import grids, texture_features
 
-DEFINITIONS = "2026.2"  # raise it when any value may change
+DEFINITIONS = "2026.3"  # raise it when any value may change
 _BINS_FINE = (16, 128)
 _BINS_MOST = 4096  # the memory of a GLCM grows with the square
 _NO_VALUE = "not defined for this region"
@@ -35,7 +37,7 @@ class Radiomics:
     def from_settings(cls, settings: RadiomicsSettings, folder: Path) -> "Radiomics":
         """The study's grey policy and filters, or its PyRadiomics parameter file in place of all of them."""
         if settings.params is not None:
-            return cls(read_parameters(folder / settings.params))
+            return cls(read_parameters(folder / settings.params, settings.standard))
         return cls(default_parameters(settings))
 
     @property
@@ -62,22 +64,34 @@ class Radiomics:
         """One row a region; a value does not depend on the other regions of the film."""
         p = self.parameters
         film = prepare_film(xray, normalise=p.normalise, scale=p.scale, outliers=p.outliers)
-        return [self._row(film, region) for region in regions]
+        if p.spacing_mm is None:
+            return [self._row(film, region.inside) for region in regions]
+        film, grid = resample_film(film, p.spacing_mm, order=p.order, centred=p.standard == "ibsi")
+        return [self._row(film, resample_region(region.inside, grid)) for region in regions]
 
-    def _row(self, film: Film, region: Region) -> FeatureRow:
-        box = box_of(region.inside)
-        outline = outline_of(region, box)
-        too_small = self._too_small(outline.inside)
+    def _row(self, film: Film, inside: Inside) -> FeatureRow:
+        p = self.parameters
+        whole = inside
+        if p.resegment is not None and inside.any():
+            inside = resegmented(film, inside, p.resegment, p.resegment_mode)
+        too_small = self._too_small(inside)
         if too_small:
             return FeatureRow(np.full(len(self.names), np.nan), dict.fromkeys(self.names, too_small))
+        box = box_of(inside)
+        outline = outline_of(inside, box, p.texture.border)
         warnings: list[str] = []
         parts: list[np.ndarray] = []
         reasons = dict(_REASONS)
         if "shape2D" in self._wanted:
-            parts.append(shape2d(outline.inside, film.spacing_mm or (1.0, 1.0))[self._wanted["shape2D"]])
-        for image, pixels, options in _derived(film, box, self.parameters):
+            outer = whole[box_of(whole).slices] if not p.resegment_shape else outline.inside
+            parts.append(shape2d(outer, film.spacing_mm or (1.0, 1.0))[self._wanted["shape2D"]])
+        if p.crop is not None:
+            uncut = box_of(whole)
+            film, moved = cropped(film, uncut, p.crop)
+            box = box.moved(moved.top - uncut.top, moved.left - uncut.left)
+        for image, pixels, options in _derived(film, box, p):
             greys = np.asarray(pixels).ravel()[outline.places]
-            width = options.get("binWidth", self.parameters.bin_width)
+            width, count = self._binning(options)
             too_many = _too_many_bins(greys, width)
             if too_many:
                 reasons[image] = too_many
@@ -85,7 +99,8 @@ class Radiomics:
                 continue
             if image == "original" and width is not None:
                 warnings += _bin_warning(greys, width)
-            parts += self._of_image(greys, width, outline, film)
+            levels = discretise(greys, bin_width=width, bin_count=count, start=self._first_edge(image, greys))
+            parts += self._of_image(greys, levels, outline, film)
         row = np.concatenate(parts) if parts else np.zeros(0)
         undefined = {
             self.names[k]: next((reasons[part] for part in self.names[k].split("_") if part in reasons), _NO_VALUE)
@@ -93,6 +108,21 @@ class Radiomics:
         }
         row[~np.isfinite(row)] = np.nan
         return FeatureRow(row, undefined, tuple(warnings))
+
+    def _binning(self, options: Mapping[str, Any]) -> tuple[float | None, int]:
+        """Bin width and count for one image; the width is None where the count holds."""
+        if "binCount" in options:
+            return None, options["binCount"]
+        return options.get("binWidth", self.parameters.bin_width), self.parameters.bin_count
+
+    def _first_edge(self, image: str, greys: np.ndarray) -> float | None:
+        """Where IBSI's bins of fixed size start: at the lower bound of the greys, if one was given."""
+        p = self.parameters
+        if p.standard != "ibsi":
+            return None
+        if image == "original" and p.resegment is not None and p.resegment_mode == "absolute":
+            return min(p.resegment)
+        return float(greys.min())
 
     @cached_property
     def _wanted(self) -> dict[str, np.ndarray]:
@@ -102,27 +132,35 @@ class Radiomics:
             for group, features in self.parameters.classes
         }
 
-    def _of_image(self, greys: np.ndarray, width: float | None, outline: Outline, film: Film) -> list[np.ndarray]:
+    def _of_image(self, greys: np.ndarray, of_pixels: np.ndarray, outline: Outline, film: Film) -> list[np.ndarray]:
         p = self.parameters
-        of_pixels = discretise(greys, bin_width=width, bin_count=p.bin_count)
+        spacing = film.spacing_mm or (1.0, 1.0)
         rows, columns = outline.inside.shape
-        levels = grids(of_pixels, outline.bordered, rows + 2, columns + 2)
+        levels = grids(of_pixels, outline.bordered, rows + 2 * outline.border, columns + 2 * outline.border)
         found: dict[str, np.ndarray] = {}
         if "firstorder" in self._wanted:
-            area = math.prod(film.spacing_mm) if film.spacing_mm else 1.0
-            found["firstorder"] = first_order(greys, levels[-1], area, p.shift)
-        found |= texture_features(levels, self._wanted, distances=p.distances, alpha=p.alpha)
+            found["firstorder"] = first_order(greys, levels[-1], math.prod(spacing), p.shift)
+            if p.standard == "ibsi" and found["firstorder"][_VARIANCE] > 0:
+                found["firstorder"][_KURTOSIS] -= 3
+        found |= texture_features(levels, self._wanted, p.texture, spacing)
         return [found[group][places] for group, places in self._wanted.items() if group != "shape2D"]
 
     def _too_small(self, inside: np.ndarray) -> str:
-        pixels, dimensions = int(inside.sum()), sum(size > 1 for size in inside.shape)
-        if pixels < self.parameters.minimum_size:
-            return f"the region has {pixels} pixels, fewer than minimumROISize {self.parameters.minimum_size}"
-        if dimensions < self.parameters.minimum_dimensions and self.parameters.minimum_dimensions > 1:
+        p = self.parameters
+        pixels = int(inside.sum())
+        if pixels == 0 or (p.resegment is not None and pixels == 1):
+            steps = [("resampledPixelSpacing", p.spacing_mm), ("resegmentRange", p.resegment)]
+            named = " and ".join(name for name, value in steps if value is not None)
+            return f"{named} left {pixels} pixels of the region"
+        dimensions = sum(inside.any(axis=axis).sum() > 1 for axis in (0, 1))
+        if pixels < p.minimum_size:
+            return f"the region has {pixels} pixels, fewer than minimumROISize {p.minimum_size}"
+        if dimensions < p.minimum_dimensions and p.minimum_dimensions > 1:
             return f"the region extends in {dimensions} dimensions, fewer than minimumROIDimensions"
         return ""
 
 
+_KURTOSIS, _VARIANCE = (FIRST_ORDER.index(name) for name in ("Kurtosis", "Variance"))
 _REASONS = {
     "glcm": "no two pixels of the region are neighbours",
     "ngtdm": "no pixel of the region has a neighbour in it",
@@ -135,9 +173,8 @@ def _image_names(parameters: Parameters) -> Iterator[str]:
         given = dict(options)
         if image == "wavelet":
             for level in range(1, given["level"] + 1):
-                suffix = "" if level == 1 else str(level)
-                yield from (f"wavelet{suffix}-{band}" for band in ("LH", "HL", "HH"))
-            yield "wavelet-LL" if given["level"] == 1 else f"wavelet{given['level']}-LL"
+                yield from (f"wavelet{_number(level)}-{band}" for band in ("LH", "HL", "HH"))
+            yield f"wavelet{_number(given['level'])}-LL"
         elif image == "log":
             yield from (_log_name(sigma, unit) for unit in ("px", "mm") for sigma in given.get(_SIGMA[unit], ()))
         else:
@@ -146,18 +183,19 @@ def _image_names(parameters: Parameters) -> Iterator[str]:
 
 def _derived(film: Film, box: Box, parameters: Parameters) -> Iterator[tuple[str, np.ndarray, Mapping[str, Any]]]:
     """Each derived image with its name and the options of its type."""
+    standard = parameters.standard
     for image, options in parameters.images:
         given = dict(options)
         if image == "wavelet":
             for level in range(1, given["level"] + 1):
-                suffix = "" if level == 1 else str(level)
-                bands = filters.wavelet_bands(film, box, wavelet=given["wavelet"], level=level)
+                depth = given["start_level"] + level
+                bands = filters.wavelet_bands(film, box, wavelet=given["wavelet"], level=depth, standard=standard)
                 wanted = ("LH", "HL", "HH") + (("LL",) if level == given["level"] else ())
-                yield from ((f"wavelet{suffix}-{band}", bands[band], given) for band in wanted)
+                yield from ((f"wavelet{_number(level)}-{band}", bands[band], given) for band in wanted)
         elif image == "log":
             for unit in ("px", "mm"):
                 for sigma in given.get(_SIGMA[unit], ()):
-                    pixels = filters.log(film, box, sigma=float(sigma), in_mm=unit == "mm")
+                    pixels = filters.log(film, box, sigma=float(sigma), in_mm=unit == "mm", standard=standard)
                     yield _log_name(sigma, unit), pixels, given
         elif image == "gradient":
             yield image, filters.gradient(film, box, use_spacing=given.get("gradientUseSpacing", True)), given
@@ -169,6 +207,10 @@ def _derived(film: Film, box: Box, parameters: Parameters) -> Iterator[tuple[str
 
 
 _SIGMA = {"px": "sigma_px", "mm": "sigma"}
+
+
+def _number(level: int) -> str:
+    return "" if level == 1 else str(level)
 
 
 def _log_name(sigma: float, unit: str) -> str:

@@ -77,7 +77,7 @@ def _outline(
                 area += 1.0
             elif corners == 2 and a == e:
                 length += 2 * diagonal
-                area += 0.75
+                area += 0.25
             elif corners == 2:
                 length += col_mm if a == b else row_mm
                 area += 0.5

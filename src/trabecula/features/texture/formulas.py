@@ -1,7 +1,7 @@
 """Compiled formulas: counts -> texture features by PyRadiomics' names and definitions.
 
-van Griethuysen et al. 2017, doi 10.1158/0008-5472.CAN-17-0339. GLCM and GLRLM are computed for each of the four
-directions and averaged over those that have a pair or run. Each function fills its features in the order of the
+van Griethuysen et al. 2017, doi 10.1158/0008-5472.CAN-17-0339. GLCM and GLRLM are computed for each angle
+and averaged over those that have a pair or run. Each function fills its features in the order of the
 names beside it; ``greys`` are the levels present.
 """
 
@@ -44,8 +44,8 @@ NGTDM = ("Busyness", "Coarseness", "Complexity", "Contrast", "Strength")
 
 
 @numba.njit(cache=True, nogil=True)
-def glcm(pairs: Int32[np.ndarray, "angles n n"], greys: Greys) -> Float64[np.ndarray, "24"]:
-    """GLCM features of pairs counted once; NaN where no two pixels are neighbours."""
+def glcm(pairs: Int32[np.ndarray, "angles n n"], greys: Greys, symmetrical: bool) -> Float64[np.ndarray, "24"]:
+    """GLCM features of pairs counted once (or weighted); NaN where no two pixels are neighbours."""
     angles, n = pairs.shape[0], pairs.shape[1]
     highest = int(greys[-1])
     total = np.zeros(24)
@@ -53,7 +53,7 @@ def glcm(pairs: Int32[np.ndarray, "angles n n"], greys: Greys) -> Float64[np.nda
     p = np.empty((n, n))
     px = np.empty(n)
     for angle in range(angles):
-        count = 0
+        count = 0.0
         for i in range(n):
             for j in range(n):
                 count += pairs[angle, i, j]
@@ -65,8 +65,12 @@ def glcm(pairs: Int32[np.ndarray, "angles n n"], greys: Greys) -> Float64[np.nda
             for j in range(n):
                 p[i, j] = (pairs[angle, i, j] + pairs[angle, j, i]) / (2.0 * count)
                 px[i] += p[i, j]
-        total += _glcm_of(p, px, greys, highest)
-        total[19] += _maximal_correlation(p, px)
+        of_angle = _glcm_of(p, px, greys, highest)
+        if symmetrical:
+            of_angle[19] = _maximal_correlation(p, px)
+        else:
+            _of_directed(pairs[angle] / count, greys, of_angle)
+        total += of_angle
     return total / used if used else np.full(24, np.nan)
 
 
@@ -116,6 +120,33 @@ def _glcm_of(p, px, greys, highest):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
+def _of_directed(p, greys, out):  # type: ignore[no-untyped-def]
+    """Put those features right that a matrix which is not symmetric changes."""
+    n = greys.size
+    px, py = p.sum(axis=1), p.sum(axis=0)
+    mean_x, mean_y = (px * greys).sum(), (py * greys).sum()
+    variance_x, variance_y = (px * (greys - mean_x) ** 2).sum(), (py * (greys - mean_y) ** 2).sum()
+    covariance, entropy, cross1, cross2 = 0.0, 0.0, 0.0, 0.0
+    a = np.zeros((n, n))
+    for i in range(n):
+        for j in range(n):
+            product = px[i] * py[j]
+            covariance += p[i, j] * (greys[i] - mean_x) * (greys[j] - mean_y)
+            entropy -= p[i, j] * np.log2(p[i, j] + _EPS)
+            cross1 -= p[i, j] * np.log2(product + _EPS)
+            cross2 -= product * np.log2(product + _EPS)
+            if product > 0:
+                a[i, j] = p[i, j] / np.sqrt(product)
+    entropy_x, entropy_y = -(px * np.log2(px + _EPS)).sum(), -(py * np.log2(py + _EPS)).sum()
+    largest = max(entropy_x, entropy_y)
+    out[5] = covariance / np.sqrt(variance_x * variance_y) if variance_x * variance_y > 0 else 1.0
+    out[13] = (entropy - cross1) / largest if largest > 0 else 0.0
+    out[14] = np.sqrt(max(0.0, 1 - np.exp(-2 * max(0.0, cross2 - entropy))))
+    out[16], out[17], out[18], out[20], out[23] = mean_x, (p * p).sum(), entropy, p.max(), variance_x
+    out[19] = np.sqrt(max(0.0, np.linalg.eigvalsh(a @ a.T)[n - 2])) if n > 1 else 1.0
+
+
+@numba.njit(cache=True, nogil=True)
 def _of_sums_and_gaps(by_sum, by_gap, highest, out):  # type: ignore[no-untyped-def]
     """Features of the probabilities of each sum and each difference of two levels."""
     for k in range(highest + 1):
@@ -156,7 +187,7 @@ def _maximal_correlation(p, px):  # type: ignore[no-untyped-def]
 
 @numba.njit(cache=True, nogil=True)
 def runs_or_zones(
-    counts: Int32[np.ndarray, "n lengths"], greys: Greys, lengths: Float64[np.ndarray, " lengths"], pixels: int
+    counts: Int32[np.ndarray, "n lengths"], greys: Greys, lengths: Float64[np.ndarray, " lengths"], pixels: float
 ) -> Float64[np.ndarray, "16"]:
     """The sixteen features of runs, zones or dependences: counts by level and length."""
     out = np.zeros(16)
@@ -205,13 +236,13 @@ def runs_or_zones(
 
 
 @numba.njit(cache=True, nogil=True)
-def glrlm(runs: Int32[np.ndarray, "4 n lengths"], greys: Greys, pixels: int) -> Float64[np.ndarray, "16"]:
-    """Mean over the four directions."""
+def glrlm(runs: Int32[np.ndarray, "angles n lengths"], greys: Greys, pixels: float) -> Float64[np.ndarray, "16"]:
+    """Mean over the angles."""
     total = np.zeros(16)
     lengths = np.arange(1.0, runs.shape[2] + 1)
-    for angle in range(4):
+    for angle in range(runs.shape[0]):
         total += runs_or_zones(runs[angle], greys, lengths, pixels)
-    return total / 4
+    return total / runs.shape[0]
 
 
 @numba.njit(cache=True, nogil=True)

@@ -1,10 +1,12 @@
 """Compiled kernels: a region's grey levels -> the counts behind the five texture classes.
 
-``levels`` holds grey levels from 1 inside the region and 0 outside, with one row and column of 0 around it.
+``levels`` holds grey levels from 1 inside the region and 0 outside, with a border of 0 around it.
 ``ranks`` is the same grid with the rank 0..n-1 of each level among those present and n outside. Counting the
 outside as one level more keeps the inner loops free of branches; its counts are left out at the end.
-Neighbours are the eight around a pixel, inside the region.
+Neighbours lie inside the region, for runs and zones among the eight around a pixel.
 """
+
+from collections.abc import Collection
 
 import numba
 import numpy as np
@@ -13,7 +15,24 @@ from jaxtyping import Float64, Int32, Int64
 Grid = Int32[np.ndarray, "height width"]
 Levels = tuple[Grid, Grid, Float64[np.ndarray, " n"], Int32[np.ndarray, " n"]]  # what ``grids`` returns
 
-DIRECTIONS = ((0, 1), (1, 0), (1, 1), (1, -1))  # 0, 90, 45 and 135 degrees
+Steps = Int64[np.ndarray, "steps 2"]  # (rows, columns); rows are never negative
+
+DIRECTIONS = np.array([(0, 1), (1, 0), (1, 1), (1, -1)])  # the angles of ``pairs_and_runs``, in its order
+
+
+def steps_at(distances: Collection[int]) -> Steps:
+    """Half of the steps of each Chebyshev distance; the other half are the same backwards."""
+    if tuple(distances) == (1,):
+        return DIRECTIONS
+    far = max(distances)
+    return np.array(
+        [
+            (dr, dc)
+            for dr in range(far + 1)
+            for dc in range(-far, far + 1)
+            if max(dr, abs(dc)) in distances and (dr > 0 or dc > 0)
+        ]
+    )
 
 
 @numba.njit(cache=True, nogil=True)
@@ -81,15 +100,15 @@ def pairs_and_runs(ranks: Grid, n: int) -> tuple[Int32[np.ndarray, "4 n n"], Int
 
 
 @numba.njit(cache=True, nogil=True)
-def pairs_at(ranks: Grid, n: int, distance: int) -> Int32[np.ndarray, "4 n n"]:
-    """Pairs of pixels at a distance (Chebyshev) in the four directions, each counted once."""
+def pairs_of(ranks: Grid, n: int, steps: Steps) -> Int32[np.ndarray, "steps n n"]:
+    """Pairs of a pixel and the one a step away, each counted once; as wide a border as the longest step."""
     height, width = ranks.shape
-    pairs = np.zeros((4, n + 1, n + 1), dtype=np.int32)
-    for angle in range(4):
-        dr, dc = DIRECTIONS[angle][0] * distance, DIRECTIONS[angle][1] * distance
+    pairs = np.zeros((steps.shape[0], n + 1, n + 1), dtype=np.int32)
+    for k in range(steps.shape[0]):
+        dr, dc = steps[k]
         for r in range(height - dr):
             for c in range(max(0, -dc), min(width, width - dc)):
-                pairs[angle, ranks[r, c], ranks[r + dr, c + dc]] += 1
+                pairs[k, ranks[r, c], ranks[r + dr, c + dc]] += 1
     return pairs[:, :n, :n].copy()
 
 
@@ -171,33 +190,32 @@ def _join(parent, a, b):  # type: ignore[no-untyped-def]
 
 @numba.njit(cache=True, nogil=True)
 def neighbourhoods(
-    levels: Grid, ranks: Grid, n: int, alpha: int
-) -> tuple[Int32[np.ndarray, "n 9"], Float64[np.ndarray, " n"], Float64[np.ndarray, " n"]]:
-    """One pass for GLDM and NGTDM.
+    levels: Grid, ranks: Grid, n: int, alpha: int, steps: Steps, border: int
+) -> tuple[Int32[np.ndarray, "n most"], Float64[np.ndarray, " n"], Float64[np.ndarray, " n"]]:
+    """One pass for GLDM and NGTDM; neighbours are a step away, to either side.
 
     Returns the counts of each level and dependence (from 1, the pixel itself), and per level the number of
     pixels that have a neighbour and the sum of their distances to the mean of their neighbours.
     """
     height, width = levels.shape
     most = np.int32(alpha)
-    dependence = np.zeros((n, 9), dtype=np.int32)
+    dependence = np.zeros((n, 2 * steps.shape[0] + 1), dtype=np.int32)
     pixels, differences = np.zeros(n), np.zeros(n)
     near, alike = np.empty(width, dtype=np.int32), np.empty(width, dtype=np.int32)
     total = np.empty(width, dtype=np.int32)
-    for r in range(1, height - 1):
+    for r in range(border, height - border):
         near[:], alike[:], total[:] = 0, 0, 0
         centre = levels[r]
-        for dr in (-1, 0, 1):
-            row = levels[r + dr]
-            for dc in (-1, 0, 1):
-                if dr == 0 and dc == 0:
-                    continue
-                for c in range(1, width - 1):
-                    other = row[c + dc]
-                    near[c] += other > 0
-                    total[c] += other
-                    alike[c] += (other > 0) & (abs(other - centre[c]) <= most)
-        for c in range(1, width - 1):
+        for k in range(2 * steps.shape[0]):
+            side = 1 if k % 2 else -1
+            dc = side * steps[k // 2, 1]
+            row = levels[r + side * steps[k // 2, 0]]
+            for c in range(border, width - border):
+                other = row[c + dc]
+                near[c] += other > 0
+                total[c] += other
+                alike[c] += (other > 0) & (abs(other - centre[c]) <= most)
+        for c in range(border, width - border):
             rank = ranks[r, c]
             if rank < n:
                 dependence[rank, alike[c]] += 1
