@@ -21,7 +21,7 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from . import __version__
@@ -143,6 +143,25 @@ def doctor() -> None:
     for part in examine():
         table.add_row(part.name, Text(part.found, style="" if part.fine else "yellow"), part.purpose)
     out.print(table)
+
+
+@app.command()
+def ibsi() -> None:
+    """Compute IBSI's digital phantom here and compare every value with the consensus."""
+    from .features import ibsi
+
+    table = Table("feature", *(Column(name, justify="right") for name in ("here", "IBSI", "±")), "", box=None)
+    compared = ibsi.digital_phantom()
+    for one in compared:
+        verdict = Text("agrees", style="green") if one.agrees else Text("differs", style="bold red")
+        wanted = one.reference
+        table.add_row(wanted.feature, f"{one.value:.6g}", f"{wanted.value:g}", f"{wanted.tolerance:g}", verdict)
+    out.print(table)
+    agreeing = sum(one.agrees for one in compared)
+    out.print(f"{agreeing} of {len(compared)} values agree: within the tolerance, or equal in the digits given.")
+    out.print("doi 10.1148/radiol.2020191145. Research use only; not a medical device.")
+    if agreeing < len(compared):
+        raise typer.Exit(1)
 
 
 @app.command()
