@@ -35,7 +35,8 @@ def test_every_lateral_vertebra_is_read_and_extracted(shared, tmp_path):
     example("spine_lateral.py", data, tmp_path / "lateral.csv")
     params = tmp_path / "params.yaml"
     params.write_text(yaml.safe_dump({"setting": {"force2D": True, "binCount": 32}, "imageType": {"Original": {}}}))
-    assert extract_table(tmp_path / "lateral.csv", tmp_path / "f.parquet", params=params) == (572, 102)
+    made = extract_table(tmp_path / "lateral.csv", tmp_path / "f.parquet", params=params)
+    assert (made.cases, made.features, made.undefined) == (572, 102, 0)
     table = pd.read_parquet(tmp_path / "f.parquet")
     assert np.isfinite(table.to_numpy()).all()
     corners = pd.read_csv(data / "vertebrae.csv")

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from PIL import Image
 
 from trabecula.workflow import check_study, extract_table, init_study, run_study
 
@@ -165,11 +166,48 @@ def test_extract_needs_no_classes_and_no_cohorts(study_folder, suffix):
         "case_id,image,region\na,images/p00.png,images/p00_mask.png\nb,images/p01.png,images/p01_mask.png\n"
     )
     output = study_folder.folder / f"features{suffix}"
-    shape = extract_table(table, output)
+    made = extract_table(table, output)
     frame = pd.read_csv(output, index_col=0) if suffix == ".csv" else pd.read_parquet(output)
-    assert frame.shape == shape
+    assert (made.cases, made.features) == (2, len([name for name in frame.columns if name.count("_") == 2]))
     assert list(frame.index) == ["a", "b"]
     assert "wavelet-HH_glcm_Contrast" in frame.columns
+
+
+def test_a_batch_of_pyradiomics_comes_back_in_its_own_columns_and_order(shared, tmp_path):
+    """The very columns that PyRadiomics 3.0.1 wrote for gold set A, LoG aside, after those of the table."""
+    folder = shared("data", "radiomics-reference", "pyradiomics-xray-gold")
+    cases = ["aasce_tr_0001_T4", "aasce_tr_0041_L3"]
+    lines = [f"{case},{folder}/{case}_image.png,{folder}/{case}_mask.png,1,a: b" for case in cases]
+    (tmp_path / "batch.csv").write_text("\n".join(["ID,Image,Mask,Label,Remark", *lines]))
+    wanted = json.loads((folder / "settings.json").read_text())["settings"]["A_force2D_bw25"]
+    wanted["imageType"].pop("LoG")
+    (tmp_path / "params.json").write_text(json.dumps(wanted))
+    made = extract_table(tmp_path / "batch.csv", tmp_path / "out.csv", params=tmp_path / "params.json")
+    gold = pd.read_csv(folder / "A_force2D_bw25.csv").set_index("case_id").drop(columns="label").loc[cases]
+    ours = pd.read_csv(tmp_path / "out.csv")
+    assert list(ours.columns) == ["ID", "Image", "Mask", "Label", "Remark", *gold.columns]
+    assert list(ours["ID"]) == cases
+    assert np.allclose(ours[gold.columns], gold, rtol=1e-6, atol=1e-6)
+    diagnostics = pd.read_csv(tmp_path / "out-diagnostics.csv", index_col=0)
+    image = np.asarray(Image.open(folder / f"{cases[0]}_image.png"))
+    mask = np.asarray(Image.open(folder / f"{cases[0]}_mask.png")) > 0
+    assert diagnostics["diagnostics_Image-original_Mean"].iloc[0] == pytest.approx(image.mean())
+    assert diagnostics["diagnostics_Mask-original_VoxelNum"].iloc[0] == mask.sum()
+    assert diagnostics["diagnostics_Warnings"].str.contains("outside 16-128").iloc[0]
+    assert made.warnings == 2
+
+
+def test_the_standard_changes_what_the_two_define_differently(study_folder):
+    tables = {}
+    for standard in ("pyradiomics", "ibsi"):
+        output = study_folder.folder / f"{standard}.parquet"
+        extract_table(study_folder.folder, output, standard=standard)
+        tables[standard] = pd.read_parquet(output)
+    kurtosis = tables["pyradiomics"]["original_firstorder_Kurtosis"] - tables["ibsi"]["original_firstorder_Kurtosis"]
+    assert np.allclose(kurtosis, 3)
+    same = [name for name in tables["ibsi"] if name.startswith("original_") and "Kurtosis" not in name]
+    same = [name for name in same if "ngtdm" not in name]
+    assert np.allclose(tables["ibsi"][same], tables["pyradiomics"][same], equal_nan=True)
 
 
 def test_help_is_quick_and_imports_nothing_heavy():

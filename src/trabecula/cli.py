@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from rich.console import Console
@@ -123,6 +123,9 @@ def extract(
     cases: Annotated[Path, typer.Argument(metavar="CASES", help="A study folder, or a table with image and region.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="features.parquet or features.csv.")],
     params: Annotated[Path | None, typer.Option(help="A PyRadiomics parameter file.")] = None,
+    standard: Annotated[
+        Literal["pyradiomics", "ibsi"] | None, typer.Option(help="Whose definitions, where the two differ.")
+    ] = None,
     weights: Annotated[list[str] | None, typer.Option(help="ResNet-50 weights: a file, or `untrained`.")] = None,
     jobs: Jobs = CORES,
 ) -> None:
@@ -130,8 +133,12 @@ def extract(
     from .workflow import extract_table
 
     with _progress() as tell:
-        rows, columns = extract_table(cases, output, params=params, weights=weights or (), jobs=jobs, tell=tell)
-    out.print(f"{rows} cases x {columns} features -> {output}", markup=False)
+        made = extract_table(
+            cases, output, params=params, standard=standard, weights=weights or (), jobs=jobs, tell=tell
+        )
+    notes = ((made.undefined, "undefined.csv", "undefined values"), (made.warnings, "diagnostics.csv", "warnings"))
+    _print_notes(f"{n:,} {what}: see {output.stem}-{file}" for n, file, what in notes if n)
+    out.print(f"{made.cases} cases x {made.features} features -> {output}", markup=False)
 
 
 @app.command()

@@ -46,7 +46,10 @@ class Region:
 
 @dataclass(frozen=True)
 class Case:
-    """One vertebra to classify: a row of the table of cases. ``columns`` holds the free columns as text."""
+    """One vertebra to classify: a row of the table of cases.
+
+    ``columns`` holds the free columns as text, ``cells`` the whole row under the table's own headings.
+    """
 
     case_id: str
     patient_id: str
@@ -56,6 +59,7 @@ class Case:
     label: str
     cohort: str
     columns: Mapping[str, str] = field(default_factory=dict)
+    cells: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -117,13 +121,13 @@ class Extractor(Protocol):
 class FeatureTable:
     """Features of every case: ``values`` is float64, indexed by case id, one column a feature.
 
-    ``undefined`` has the columns case_id, feature, reason: one row for each NaN.
+    ``undefined`` has the columns case_id, feature, reason: one row for each NaN. ``warnings`` are (case id, words).
     """
 
     name: str
     values: pd.DataFrame
     undefined: pd.DataFrame
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

@@ -97,7 +97,7 @@ def _table(extractor: Extractor, named: Iterable[tuple[Case, str]], cache: Path)
         [(case_id, name, why) for case_id, row in rows.items() for name, why in row.undefined.items()],
         columns=["case_id", "feature", "reason"],
     )
-    warnings = tuple(f"{case_id}: {text}" for case_id, row in rows.items() for text in row.warnings)
+    warnings = tuple((case_id, text) for case_id, row in rows.items() for text in row.warnings)
     return FeatureTable(extractor.name, values, undefined, warnings)
 
 

@@ -223,9 +223,8 @@ class _Reader:
         """The image types; an option said for all of them, under ``setting``, holds where a type has no own."""
         self.known(content, tuple(_IMAGES), "imageType.")
         made = []
-        for name, (ours, options) in _IMAGES.items():
-            if name not in content:
-                continue
+        for name in (name for name in content if name in _IMAGES):
+            ours, options = _IMAGES[name]
             given = {key: setting[key] for key in options if key in setting} | dict(content[name] or {})
             self.known(given, (*options, "binWidth", "binCount"), f"imageType.{name}.")
             for key in ("binWidth", "binCount"):
@@ -265,11 +264,11 @@ class _Reader:
             content = {"shape2D" if key == "shape" else key: value for key, value in content.items()}
         self.known(content, tuple(CLASSES), "featureClass.")
         made = []
-        for name, features in CLASSES.items():
-            if name in content:
-                wanted = tuple(content[name] or features)
-                self.known(dict.fromkeys(wanted), features, f"featureClass.{name}.")
-                made.append((name, tuple(feature for feature in features if feature in wanted)))
+        for name in (name for name in content if name in CLASSES):
+            features = CLASSES[name]
+            wanted = tuple(dict.fromkeys(content[name] or features))
+            self.known(dict.fromkeys(wanted), features, f"featureClass.{name}.")
+            made.append((name, tuple(feature for feature in wanted if feature in features)))
         return tuple(made)
 
     def _refuse(self, key: str, found: str, expected: str, action: str = "") -> None:

@@ -32,7 +32,7 @@ def read_study(folder: Path, settings: Settings) -> tuple[Study | None, tuple[Fa
     if missing:
         return None, missing
     renamed = [{names[heading]: value for heading, value in row.items()} for row in rows]
-    cases, usable, faults = _cases(path.name, folder, renamed)
+    cases, usable, faults = _cases(path.name, folder, renamed, rows)
     faults += _about_classes(cases, settings.classes)
     faults += _about_ids(path.name, cases)
     return Study(folder, settings.name or folder.resolve().name, settings.classes, tuple(usable)), tuple(faults)
@@ -58,7 +58,7 @@ def read_batch(path: Path) -> tuple[Study | None, tuple[Fault, ...]]:
         row.setdefault("patient_id", row["case_id"])
         row["label"] = ""
         row["cohort"] = TRAINING
-    cases, usable, faults = _cases(path.name, path.parent, renamed)
+    cases, usable, faults = _cases(path.name, path.parent, renamed, rows)
     faults += _repeated(path.name, cases)
     return Study(path.parent, path.stem, (), tuple(usable)), tuple(faults)
 
@@ -128,10 +128,12 @@ def _missing(file: str, headings: Sequence[str], needed: Sequence[str]) -> tuple
     return tuple(faults)
 
 
-def _cases(file: str, folder: Path, rows: Sequence[Row]) -> tuple[list[Case], list[Case], list[Fault]]:
+def _cases(
+    file: str, folder: Path, rows: Sequence[Row], as_written: Sequence[Row]
+) -> tuple[list[Case], list[Case], list[Fault]]:
     """Every row as a case, those whose cells and files can be used, and what is wrong with the others."""
     cases, usable, faults = [], [], []
-    for number, row in enumerate(rows, start=2):
+    for number, (row, cells) in enumerate(zip(rows, as_written, strict=True), start=2):
         where = f"{file}, row {number}" + (f", case {row['case_id']}" if row["case_id"] else "")
         value = row.get("region_value", "")
         case = Case(
@@ -143,6 +145,7 @@ def _cases(file: str, folder: Path, rows: Sequence[Row]) -> tuple[list[Case], li
             row["label"],
             row.get("cohort") or TRAINING,
             {name: text for name, text in row.items() if name not in KNOWN},
+            cells,
         )
         wrong = [*_cell_faults(where, row), *_file_faults(where, folder, row)]
         faults += wrong

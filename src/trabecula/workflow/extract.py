@@ -1,18 +1,31 @@
 """Features of a study, or of any table of films and regions."""
 
 import functools
-from collections.abc import Callable, Sequence
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from importlib import metadata
 from pathlib import Path
 
 import pandas as pd
 
 from ..errors import Fault, InvalidInput
-from ..features import extract_features
+from ..features import Diagnostics, Radiomics, extract_features
 from ..reading import film_digests, films, load_film, read_batch, read_study
 from ..records import Extractor, FeatureTable, Study
-from ..settings import FILE_NAME, DataSettings, DeepSettings, RadiomicsSettings, Settings, read_settings
+from ..settings import FILE_NAME, DataSettings, DeepSettings, RadiomicsSettings, Settings, Standard, read_settings
 from ..storage import write_atomically
 from .check import Tell, make_extractors, silent
+
+
+@dataclass(frozen=True)
+class Extracted:
+    """What an extraction came to."""
+
+    cases: int
+    features: int
+    undefined: int
+    warnings: int
 
 
 def extract_table(
@@ -20,15 +33,23 @@ def extract_table(
     output: Path,
     *,
     params: Path | None = None,
+    standard: Standard | None = None,
     weights: Sequence[str] = (),
     jobs: int = 1,
     tell: Tell = silent,
-) -> tuple[int, int]:
-    """Write the features of a study folder or of a table (image, region) to one file; return its shape."""
+) -> Extracted:
+    """Write the features of a study folder or of a table (image, region) to one file, and two beside it.
+
+    A CSV begins with the columns of the table it came from and goes on in PyRadiomics' order; Parquet is indexed
+    by case. ``<name>-diagnostics.csv`` says what each row was computed from, ``<name>-undefined.csv`` why a value
+    is missing.
+    """
     settings, study = _cases_to_extract(cases)
     radiomics, deep = settings.radiomics, settings.deep
     if params is not None:
-        radiomics = RadiomicsSettings(params=str(params.resolve()))
+        radiomics = RadiomicsSettings(params=str(params.resolve()), standard=radiomics.standard)
+    if standard is not None:
+        radiomics = radiomics.model_copy(update={"standard": standard})
     if weights:
         deep = DeepSettings(weights=tuple(weights))
     extractors, faults = make_extractors(radiomics, deep, study.folder)
@@ -37,10 +58,41 @@ def extract_table(
     if faults:
         raise InvalidInput(faults)
     cache = output.parent / ".trabecula-cache"
-    tables = study_features(study.folder, study, settings, extractors, jobs, tell, cache=cache)
-    joined = pd.concat([table.values for table in tables.values()], axis=1)
-    write_frame(output, joined.reset_index() if output.suffix == ".csv" else joined)
-    return joined.shape
+    found = study_features(study.folder, study, settings, (*extractors, Diagnostics()), jobs, tell, cache=cache)
+    behind = found.pop(Diagnostics.name)
+    joined = pd.concat([table.values for table in found.values()], axis=1)
+    if output.suffix == ".csv":
+        columns = _columns_of(study)
+        write_frame(output, columns.join(joined.reset_index(drop=True)))
+    else:
+        write_frame(output, joined)
+    how = behind.values.assign(**_how(extractors), diagnostics_Warnings=_warnings(found))
+    write_frame(output.with_name(f"{output.stem}-diagnostics.csv"), how.reset_index())
+    undefined = pd.concat([table.undefined for table in found.values()])
+    write_frame(output.with_name(f"{output.stem}-undefined.csv"), undefined)
+    return Extracted(len(joined), joined.shape[1], len(undefined), sum(len(t.warnings) for t in found.values()))
+
+
+def _columns_of(study: Study) -> pd.DataFrame:
+    """The table's own columns, as text."""
+    return pd.DataFrame([dict(case.cells) for case in study.cases]).fillna("")
+
+
+def _how(extractors: Sequence[Extractor]) -> dict[str, str]:
+    """The same for every row: versions, settings and digests, as JSON."""
+    versions = {name: metadata.version(name) for name in ("trabecula", "numpy", "numba", "PyWavelets", "scipy")}
+    settings = [asdict(one.parameters) for one in extractors if isinstance(one, Radiomics)]
+    return {
+        "diagnostics_Versions": json.dumps(versions),
+        "diagnostics_Configuration_Settings": json.dumps(settings[0]) if settings else "",
+        "diagnostics_Configuration_Digests": json.dumps({one.name: one.digest for one in extractors}),
+    }
+
+
+def _warnings(tables: Mapping[str, FeatureTable]) -> pd.Series:
+    """What was said of each case, in one cell."""
+    said = [warning for table in tables.values() for warning in table.warnings]
+    return pd.DataFrame(said, columns=["case_id", "words"]).groupby("case_id")["words"].agg("; ".join)
 
 
 def study_features(

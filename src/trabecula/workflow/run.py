@@ -146,7 +146,7 @@ def _fit_and_store(store: Path, task: FitTask, features: pd.DataFrame, split: Sp
 def _facts(run: Path, checked: Check, settings: Settings, tables: dict[str, FeatureTable]) -> RunFacts:
     statements = [extractor.statement for extractor in checked.extractors if isinstance(extractor, ResNetFeatures)]
     undefined = sum(len(table.undefined) for table in tables.values())
-    notes = [*checked.notes, *(text for table in tables.values() for text in table.warnings[:5])]
+    notes = [*checked.notes, *(": ".join(said) for table in tables.values() for said in table.warnings[:5])]
     if undefined:
         notes.append(f"{undefined:,} feature values are undefined; reasons are in features/*-undefined.csv")
     resolved = yaml.safe_dump(settings.model_dump(mode="json", by_alias=True), sort_keys=False, allow_unicode=True)

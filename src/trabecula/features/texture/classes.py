@@ -60,7 +60,7 @@ def texture_features(
         found["glrlm"] = formulas.glrlm(runs, greys, times * pixels)
     if "glszm" in classes:
         zones, sizes = matrices.zones(ranks, n)
-        found["glszm"] = formulas.runs_or_zones(zones, greys, sizes, float(pixels))
+        found["glszm"] = formulas.runs_or_zones(zones, greys, sizes, float(pixels))[formulas.GLSZM_PLACES]
     if {"gldm", "ngtdm"} & set(classes):
         dependence, with_neighbour, differences = matrices.neighbourhoods(
             grid, ranks, n, rules.alpha, steps, rules.border

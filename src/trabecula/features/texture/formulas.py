@@ -24,22 +24,22 @@ GLRLM = (
     "RunEntropy", "RunLengthNonUniformity", "RunLengthNonUniformityNormalized", "RunPercentage", "RunVariance",
     "ShortRunEmphasis", "ShortRunHighGrayLevelEmphasis", "ShortRunLowGrayLevelEmphasis",
 )  # fmt: skip
-GLSZM = (
-    "GrayLevelNonUniformity", "GrayLevelNonUniformityNormalized", "GrayLevelVariance", "HighGrayLevelZoneEmphasis",
-    "LargeAreaEmphasis", "LargeAreaHighGrayLevelEmphasis", "LargeAreaLowGrayLevelEmphasis",
-    "LowGrayLevelZoneEmphasis", "ZoneEntropy", "SizeZoneNonUniformity", "SizeZoneNonUniformityNormalized",
-    "ZonePercentage", "ZoneVariance", "SmallAreaEmphasis", "SmallAreaHighGrayLevelEmphasis",
-    "SmallAreaLowGrayLevelEmphasis",
-)  # fmt: skip
-_GLDM_OF_SIXTEEN = {
-    "GrayLevelNonUniformity": 0, "GrayLevelVariance": 2, "HighGrayLevelEmphasis": 3, "LargeDependenceEmphasis": 4,
-    "LargeDependenceHighGrayLevelEmphasis": 5, "LargeDependenceLowGrayLevelEmphasis": 6, "LowGrayLevelEmphasis": 7,
-    "DependenceEntropy": 8, "DependenceNonUniformity": 9, "DependenceNonUniformityNormalized": 10,
-    "DependenceVariance": 12, "SmallDependenceEmphasis": 13, "SmallDependenceHighGrayLevelEmphasis": 14,
-    "SmallDependenceLowGrayLevelEmphasis": 15,
+_GLSZM_OF_SIXTEEN = {
+    "GrayLevelNonUniformity": 0, "GrayLevelNonUniformityNormalized": 1, "GrayLevelVariance": 2,
+    "HighGrayLevelZoneEmphasis": 3, "LargeAreaEmphasis": 4, "LargeAreaHighGrayLevelEmphasis": 5,
+    "LargeAreaLowGrayLevelEmphasis": 6, "LowGrayLevelZoneEmphasis": 7, "SizeZoneNonUniformity": 9,
+    "SizeZoneNonUniformityNormalized": 10, "SmallAreaEmphasis": 13, "SmallAreaHighGrayLevelEmphasis": 14,
+    "SmallAreaLowGrayLevelEmphasis": 15, "ZoneEntropy": 8, "ZonePercentage": 11, "ZoneVariance": 12,
 }  # fmt: skip
-GLDM = tuple(_GLDM_OF_SIXTEEN)
-GLDM_PLACES = np.array(list(_GLDM_OF_SIXTEEN.values()))
+_GLDM_OF_SIXTEEN = {
+    "DependenceEntropy": 8, "DependenceNonUniformity": 9, "DependenceNonUniformityNormalized": 10,
+    "DependenceVariance": 12, "GrayLevelNonUniformity": 0, "GrayLevelVariance": 2, "HighGrayLevelEmphasis": 3,
+    "LargeDependenceEmphasis": 4, "LargeDependenceHighGrayLevelEmphasis": 5,
+    "LargeDependenceLowGrayLevelEmphasis": 6, "LowGrayLevelEmphasis": 7, "SmallDependenceEmphasis": 13,
+    "SmallDependenceHighGrayLevelEmphasis": 14, "SmallDependenceLowGrayLevelEmphasis": 15,
+}  # fmt: skip
+GLSZM, GLDM = tuple(_GLSZM_OF_SIXTEEN), tuple(_GLDM_OF_SIXTEEN)
+GLSZM_PLACES, GLDM_PLACES = (np.array(list(part.values())) for part in (_GLSZM_OF_SIXTEEN, _GLDM_OF_SIXTEEN))
 NGTDM = ("Busyness", "Coarseness", "Complexity", "Contrast", "Strength")
 
 
