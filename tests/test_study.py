@@ -210,6 +210,42 @@ def test_the_standard_changes_what_the_two_define_differently(study_folder):
     assert np.allclose(tables["ibsi"][same], tables["pyradiomics"][same], equal_nan=True)
 
 
+def test_a_study_may_ask_which_features_survive_a_second_drawing(study_folder):
+    from tests.conftest import StudyFolder
+
+    larger = StudyFolder(study_folder.folder.parent / "larger", patients=45)
+    larger.settings["selection"]["stability"] = {"repeats": 2, "minimum": 0.5, "contour": 0.05}
+    larger.save()
+    report = run_study(larger.folder)
+    table = pd.read_csv(report.parent / "features" / "stability.csv").set_index("feature")
+    assert (table["cases"] == 30).all()
+    assert (table["readings"] == 3).all()
+    area = table.loc["original_shape2D_PixelSurface"]
+    assert not area["icc_2_1"] > 0.5  # the same square everywhere: only the drawing differs
+    funnel = pd.read_csv(report.parent / "selection" / "funnel.csv")
+    assert funnel["step"].tolist()[:3] == ["extracted", "stability", "univariate"]
+    assert run_study(larger.folder) == report
+
+
+def test_a_second_reader_is_compared_and_checked(study_folder):
+    from tests.conftest import StudyFolder
+
+    larger = StudyFolder(study_folder.folder.parent / "larger", patients=45)
+    larger.settings["selection"]["stability"] = {"second_reader": "second.csv"}
+    larger.save()
+    lines = [f"{row['case_id']};{row['region']};20" for row in larger.rows]
+    (larger.folder / "second.csv").write_text(
+        "case_id;region;region_value\n" + "\n".join(lines[:10]) + "\nnobody;x;1\n"
+    )
+    found = [fault.found for fault in check_study(larger.folder).faults]
+    assert found == ["the case 'nobody'"]
+    (larger.folder / "second.csv").write_text("case_id;region;region_value\n" + "\n".join(lines[:10]))
+    assert [fault.found for fault in check_study(larger.folder).faults] == ["10 cases"]
+    (larger.folder / "second.csv").write_text("case_id;region;region_value\n" + "\n".join(lines))
+    table = pd.read_csv(run_study(larger.folder).parent / "features" / "stability.csv")
+    assert (table["icc_2_1"].dropna() == 1).all()  # the second reader drew the same
+
+
 def test_help_is_quick_and_imports_nothing_heavy():
     code = "import sys, trabecula.cli; print([m for m in ('torch','sklearn','pandas','numba') if m in sys.modules])"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout

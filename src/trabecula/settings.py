@@ -69,9 +69,31 @@ class LassoSettings(_Section):
     max_features: int = Field(24, ge=1)
 
 
-class SelectionSettings(_Section):
-    """Thresholds of the steps that come before the LASSO."""
+class StabilitySettings(_Section):
+    """Which features survive a second drawing of the region: perturbed ones, or a second reader's.
 
+    ``icc`` "agreement" is ICC(2,1), "consistency" ICC(3,1); its estimate, or the lower end of its 95 % interval
+    (``bound``), must reach ``minimum``. ``repeats`` redrawings of at most ``cases`` training cases, or the table
+    ``second_reader`` (case_id, region, region_value). Lengths are shares of the region's diameter.
+    """
+
+    minimum: float = Field(0.75, ge=0, le=1)
+    icc: Literal["agreement", "consistency"] = "agreement"
+    bound: Literal["estimate", "lower"] = "estimate"
+    second_reader: str | None = None
+    repeats: int = Field(3, ge=1, le=50)
+    cases: int = Field(60, ge=20)
+    shift: float = Field(0.03, ge=0, le=0.5)
+    rotate: float = Field(3.0, ge=0, le=45)
+    grow: float = Field(0.03, ge=0, le=0.5)
+    contour: float = Field(0.02, ge=0, le=0.5)
+    noise: float = Field(1.0, ge=0, le=10)
+
+
+class SelectionSettings(_Section):
+    """Thresholds of the steps that come before the LASSO; without ``stability`` that step is left out."""
+
+    stability: StabilitySettings | None = None
     univariate_p: float = Field(0.05, gt=0, le=1)
     correlation: float = Field(0.9, gt=0, le=1)
     lasso: LassoSettings = LassoSettings()
@@ -166,9 +188,10 @@ def _names_at(loc: tuple[int | str, ...]) -> list[str]:
     model: type[BaseModel] = Settings
     for part in loc:
         inner = model.model_fields[str(part)].annotation if str(part) in model.model_fields else None
-        if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
+        sections = [one for one in (inner, *get_args(inner)) if isinstance(one, type) and issubclass(one, BaseModel)]
+        if not sections:
             return []
-        model = inner
+        model = sections[0]
     return [field.alias or name for name, field in model.model_fields.items()]
 
 

@@ -10,7 +10,13 @@ from trabecula.evaluation import evaluate
 from trabecula.modelling import fit_task, gather, plan_tasks
 from trabecula.modelling.fit import ModelFit, SelectionTrace
 from trabecula.modelling.learners import LEARNERS, FrequenciesIfEmpty
-from trabecula.modelling.selection import LassoFilter, RedundancyFilter, UnivariateFilter, selection_steps
+from trabecula.modelling.selection import (
+    LassoFilter,
+    RedundancyFilter,
+    StabilityFilter,
+    UnivariateFilter,
+    selection_steps,
+)
 from trabecula.modelling.split import grouped_folds
 from trabecula.records import Split
 from trabecula.settings import Settings
@@ -124,6 +130,29 @@ def test_what_is_scored_was_never_seen(planted):
     assert scaled.score == before.score
 
 
+def test_stability_is_learnt_from_training_rows_alone(planted):
+    """A feature that a second drawing turns to noise leaves; what befalls the held-out rows changes nothing."""
+    features, split, *_ = planted
+    asked = make_settings(models=["lr"], selection={"stability": {"minimum": 0.75}, "lasso": {"folds": 3}})
+    rng = np.random.default_rng(0)
+    task = plan_tasks(["radiomics"], split)[-1]
+    shaky = features.columns[::2]
+    second = features + rng.normal(0, 0.01, features.shape)
+    second[shaky] = rng.normal(size=(len(second), len(shaky)))
+    trace, _ = list(fit_task(task, features, split, asked, redrawn=[second]))
+    assert {row["feature"] for row in trace.ledger if row["left_at"] == "stability"} == set(shaky)
+    assert [row["step"] for row in trace.funnel] == ["extracted", "stability", "univariate", "redundancy", "lasso"]
+    first = plan_tasks(["radiomics"], split)[0]
+    held = split.table.index[split.table["fold"].isin([0, first.fold])]
+    wild = second.copy()
+    wild.loc[held] = rng.normal(size=wild.loc[held].shape) * 1e3
+    (_, before), (_, after) = (list(fit_task(first, features, split, asked, redrawn=[t])) for t in (second, wild))
+    assert before.to_json() == after.to_json()
+    few = second.iloc[::2]
+    trace, _ = list(fit_task(task, features, split, asked, redrawn=[few, few * 1.001]))
+    assert {row["feature"] for row in trace.ledger if row["left_at"] == "stability"} == set(shaky)
+
+
 def test_no_patient_is_on_two_sides_of_a_fold():
     rng = np.random.default_rng(0)
     groups = rng.integers(0, 40, 120).astype(str)
@@ -174,7 +203,13 @@ def test_scaling_and_imputation_learn_from_training_rows_alone():
     assert fitted.named_steps["impute"].statistics_[0] == pytest.approx(np.nanmedian(x[:, 0]))
 
 
-STEPS = [UnivariateFilter(0.999), RedundancyFilter(), LassoFilter(folds=2), FrequenciesIfEmpty(LEARNERS["lr"].make(0))]
+STEPS = [
+    StabilityFilter(),
+    UnivariateFilter(0.999),
+    RedundancyFilter(),
+    LassoFilter(folds=2),
+    FrequenciesIfEmpty(LEARNERS["lr"].make(0)),
+]
 KEEPS_NONE = {"check_estimators_empty_data_messages": "a step may be given no column, when the one before kept none"}
 
 

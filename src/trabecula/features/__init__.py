@@ -4,5 +4,15 @@ from .diagnostics import Diagnostics
 from .extract import extract_features
 from .radiomics import Radiomics
 from .resnet import ResNetFeatures
+from .stability import Perturbation, load_perturbed, perturbed_digests, stability_table
 
-__all__ = ["Diagnostics", "Radiomics", "ResNetFeatures", "extract_features"]
+__all__ = [
+    "Diagnostics",
+    "Perturbation",
+    "Radiomics",
+    "ResNetFeatures",
+    "extract_features",
+    "load_perturbed",
+    "perturbed_digests",
+    "stability_table",
+]

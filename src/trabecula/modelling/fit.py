@@ -3,7 +3,7 @@
 import hashlib
 import json
 import warnings
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -90,11 +90,17 @@ def plan_tasks(signatures: Collection[str], split: Split) -> list[FitTask]:
 
 
 def fit_task(
-    task: FitTask, features: pd.DataFrame, split: Split, settings: Settings, done: Collection[str] = ()
+    task: FitTask,
+    features: pd.DataFrame,
+    split: Split,
+    settings: Settings,
+    done: Collection[str] = (),
+    redrawn: Sequence[pd.DataFrame] = (),
 ) -> Iterator[SelectionTrace | ModelFit]:
     """The trace of the selection first, then one result a model as it is finished; models in ``done`` are left out.
 
-    ``features`` is indexed by case id. Nothing but the task's training rows is seen by anything that learns.
+    ``features`` is indexed by case id, and so is ``redrawn``, one table a further drawing of some of the regions.
+    Nothing but the task's training rows is seen by anything that learns.
     """
     table = split.table.loc[features.index]
     in_training = table["fold"] != FINAL
@@ -102,18 +108,21 @@ def fit_task(
     test = table[table["fold"] == task.fold]
     x = features.loc[train.index].to_numpy(np.float64)
     y = train["truth"].map({name: number for number, name in enumerate(split.classes)}).to_numpy(np.int64)
-    groups = train["patient_id"].to_numpy(str)
+    by_row: dict[str, np.ndarray] = {"groups": train["patient_id"].to_numpy(str)}
+    if redrawn:
+        drawings = [table.reindex(train.index).to_numpy(np.float64) for table in (features, *redrawn)]
+        by_row["readings"] = np.stack(drawings, axis=1)
     memory = _Once()
     with sklearn.config_context(enable_metadata_routing=True), threadpool_limits(1):
         select = selection_steps(settings.selection, _seed(settings.seed, task, "selection"))
         warm = Pipeline([("select", select), ("end", "passthrough")], memory=memory)
-        fitted = warm.fit(x, y, groups=groups).named_steps["select"]
+        fitted = warm.fit(x, y, **by_row).named_steps["select"]
         yield _trace(task, fitted, list(features.columns), split.classes)
         for model in settings.models:
             if model in done:
                 continue
             seed = _seed(settings.seed, task, model)
-            search, note = _tune(model, select, memory, x, y, groups, settings, seed)
+            search, note = _tune(model, select, memory, x, y, by_row, settings, seed)
             scores = _aligned(search, features.loc[test.index].to_numpy(np.float64), len(split.classes))
             if not fitted.named_steps["lasso"].support_.any():
                 note = "the LASSO kept no feature: class frequencies of the training rows"
@@ -165,6 +174,7 @@ _COLUMNS = {
     "path": ["signature", "fold", "penalty", "deviance", "deviance_se", "features", "chosen"],
 }
 _REASONS = {
+    "stability": "changes when the region is drawn again (intraclass correlation below the minimum)",
     "univariate": "no difference between the classes (analysis of variance)",
     "redundancy": "correlated with a feature more related to the classes",
     "lasso": "coefficient 0 at the chosen penalty",
@@ -197,8 +207,8 @@ class _Once:
     @staticmethod
     def _key(transformer: Any, X: np.ndarray, y: np.ndarray, params: Mapping[str, Any]) -> str:
         digest = hashlib.sha256(f"{sorted(transformer.get_params().items())!r}".encode())
-        groups = params.get("fit_transform", params.get("fit", {})).get("groups", ())
-        for array in (X, y, np.asarray(groups, dtype=str)):
+        given = params.get("fit_transform", params.get("fit", {}))
+        for array in (X, y, np.asarray(given.get("groups", ()), dtype=str), np.asarray(given.get("readings", ()))):
             digest.update(f"{array.shape} {array.dtype}".encode())
             digest.update(np.ascontiguousarray(array).view(np.uint8).data)
         return digest.hexdigest()
@@ -210,13 +220,13 @@ def _tune(
     memory: _Once,
     x: np.ndarray,
     y: np.ndarray,
-    groups: np.ndarray,
+    by_row: Mapping[str, np.ndarray],
     settings: Settings,
     seed: int,
 ) -> tuple[GridSearchCV, str]:
     learner = LEARNERS[model]
     step = FrequenciesIfEmpty(learner.make(seed), learner.grouped, seed).set_fit_request(groups=True)
-    inner = train_and_test(grouped_folds(y, groups, settings.tuning.inner_folds, settings.seed))
+    inner = train_and_test(grouped_folds(y, by_row["groups"], settings.tuning.inner_folds, settings.seed))
     grid = learner.grid_for(min(len(train) for train, _ in inner))
     search = GridSearchCV(
         Pipeline([("select", select), ("learner", step)], memory=memory),
@@ -226,7 +236,7 @@ def _tune(
     )
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", ConvergenceWarning)
-        search.fit(x, y, groups=groups)
+        search.fit(x, y, **by_row)
     slow = sum(issubclass(warning.category, ConvergenceWarning) for warning in caught)
     return search, f"{slow} fits stopped before they converged" if slow else ""
 
@@ -263,7 +273,7 @@ def _trace(task: FitTask, fitted: Pipeline, names: list[str], classes: tuple[str
     kept = np.array(names, dtype=object)
     funnel = [{"step": "extracted", "kept": len(names)}]
     ledger = []
-    for step in ("univariate", "redundancy", "lasso"):
+    for step in (name for name in ("stability", "univariate", "redundancy", "lasso") if name in fitted.named_steps):
         support = fitted.named_steps[step].support_
         ledger += [{"feature": n, "left_at": step, "reason": _REASONS[step]} for n in kept[~support]]
         kept = kept[support]

@@ -13,26 +13,28 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from ..agreement import icc
 from ..settings import SelectionSettings
 from .lasso import Path, deviances, lasso_path, penalty_grid
 from .split import grouped_folds
 
 
 def selection_steps(settings: SelectionSettings, seed: int) -> Pipeline:
-    """Impute, scale, univariate filter, redundancy filter, LASSO: fitted on the rows it is given alone."""
-    lasso = settings.lasso
-    return Pipeline(
-        [
-            ("impute", SimpleImputer(strategy="median", keep_empty_features=True)),
-            ("scale", StandardScaler()),
-            ("univariate", UnivariateFilter(settings.univariate_p)),
-            ("redundancy", RedundancyFilter(settings.correlation)),
-            (
-                "lasso",
-                LassoFilter(lasso.rule, lasso.folds, lasso.max_features, seed).set_fit_request(groups=True),
-            ),
-        ]
-    )
+    """Impute, scale, stability filter (if wanted), univariate filter, redundancy filter, LASSO.
+
+    All is fitted on the rows that it is given alone.
+    """
+    lasso, stability = settings.lasso, settings.stability
+    filters: list[tuple[str, Any]] = [
+        ("univariate", UnivariateFilter(settings.univariate_p)),
+        ("redundancy", RedundancyFilter(settings.correlation)),
+        ("lasso", LassoFilter(lasso.rule, lasso.folds, lasso.max_features, seed).set_fit_request(groups=True)),
+    ]
+    if stability is not None:
+        step = StabilityFilter(stability.minimum, stability.icc, stability.bound)
+        filters.insert(0, ("stability", step.set_fit_request(readings=True)))
+    imputer = SimpleImputer(strategy="median", keep_empty_features=True)
+    return Pipeline([("impute", imputer), ("scale", StandardScaler()), *filters])
 
 
 class _Filter(SelectorMixin, BaseEstimator):
@@ -54,6 +56,30 @@ class _Filter(SelectorMixin, BaseEstimator):
         X, y = validate_data(self, X, y, ensure_min_features=0, dtype=np.float64)
         self.classes_, y = np.unique(y, return_inverse=True)
         return X, y
+
+
+class StabilityFilter(_Filter):
+    """Keeps columns whose intraclass correlation between drawings of the same region reaches ``minimum``.
+
+    ``form`` "agreement" is ICC(2,1), "consistency" ICC(3,1); ``bound`` "lower" asks it of the lower end of the 95 %
+    interval. Columns for which it is undefined leave.
+    """
+
+    def __init__(self, minimum: float = 0.75, form: str = "agreement", bound: str = "estimate"):
+        self.minimum = minimum
+        self.form = form
+        self.bound = bound
+
+    def fit(self, X: Any, y: Any = None, readings: Any = None) -> Self:  # noqa: ARG002 scikit-learn's signature
+        """``readings``: the columns of X, unscaled, in every drawing (rows x drawings x columns); NaN where none."""
+        X = validate_data(self, X, ensure_min_features=0, dtype=np.float64)
+        if readings is None:
+            self.support_ = np.ones(X.shape[1], dtype=bool)
+            return self
+        self.icc_ = icc(np.asarray(readings, dtype=np.float64), agreement=self.form == "agreement")
+        judged = self.icc_.low if self.bound == "lower" else self.icc_.value
+        self.support_ = np.nan_to_num(judged, nan=-1.0) >= self.minimum
+        return self
 
 
 class UnivariateFilter(_Filter):

@@ -1,6 +1,6 @@
 """Files -> Study: the table of cases, films and regions, with every fault named at once."""
 
-from .cases import read_batch, read_study
+from .cases import read_batch, read_second_reader, read_study
 from .layouts import IngestResult, ingest
 from .study import FilmCheck, check_films, film_digests, films, load_film
 
@@ -13,5 +13,6 @@ __all__ = [
     "ingest",
     "load_film",
     "read_batch",
+    "read_second_reader",
     "read_study",
 ]

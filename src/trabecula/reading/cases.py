@@ -5,6 +5,7 @@ import difflib
 import io
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from ..errors import Fault, InvalidInput
@@ -61,6 +62,36 @@ def read_batch(path: Path) -> tuple[Study | None, tuple[Fault, ...]]:
     cases, usable, faults = _cases(path.name, path.parent, renamed, rows)
     faults += _repeated(path.name, cases)
     return Study(path.parent, path.stem, (), tuple(usable)), tuple(faults)
+
+
+def read_second_reader(path: Path, study: Study) -> tuple[tuple[Case, ...], tuple[Fault, ...]]:
+    """The study's cases as another reader drew them: a table of case_id, region and, if masks need it, region_value."""
+    try:
+        headings, rows = read_table(path)
+    except InvalidInput as error:
+        return (), error.faults
+    missing = _missing(path.name, headings, ("case_id", "region"))
+    if missing:
+        return (), missing
+    known = {case.case_id: case for case in study.cases}
+    again, faults = [], []
+    for number, row in enumerate(rows, start=2):
+        where = f"{path.name}, row {number}"
+        case = known.get(row["case_id"])
+        if case is None:
+            faults.append(Fault(where, f"the case {row['case_id']!r}", "a case_id of the study"))
+            continue
+        value = row.get("region_value", "")
+        region = study.folder / row["region"]
+        if not row["region"] or not region.is_file():
+            faults.append(
+                Fault(f"{where}, region", f"no file {row['region']!r}", "a mask, relative to the study folder")
+            )
+        elif value and not _WHOLE.fullmatch(value):
+            faults.append(Fault(f"{where}, region_value", value, "a whole number"))
+        else:
+            again.append(replace(case, region=region, region_value=int(float(value)) if value else None))
+    return tuple(again), (*faults, *_repeated(path.name, again))
 
 
 def read_table(path: Path) -> tuple[list[str], list[dict[str, str]]]:

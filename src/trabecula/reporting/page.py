@@ -117,6 +117,7 @@ def _render(
         facts=facts,
         style=Markup(style),  # noqa: S704 our own style sheet
         drawings=drawings,
+        stability=(selection.funnel["step"] == "stability").any(),
         classes=evaluation.classes,
         cohorts=evaluation.cohorts,
         signature=signature,

@@ -6,10 +6,11 @@ from pathlib import Path
 
 from ..errors import Fault, InvalidInput
 from ..features import Radiomics, ResNetFeatures
-from ..reading import FilmCheck, check_films, films, read_study
+from ..reading import FilmCheck, check_films, films, read_second_reader, read_study
 from ..records import Extractor, Study
 from ..settings import FILE_NAME, DeepSettings, RadiomicsSettings, Settings, read_settings
 
+_FEWEST_READ_TWICE = 20
 Tell = Callable[[str, int, int], None]  # stage, done, total
 
 
@@ -65,6 +66,13 @@ def check_study(folder: Path, *, jobs: int = 1, tell: Tell = silent) -> Check:
     if not settings.deep.weights and "radiomics" not in settings.signatures:
         expected = f"a weights file, which the signatures {', '.join(settings.signatures)} need"
         faults = (*faults, Fault(f"{FILE_NAME}, deep.weights", "none", expected))
+    stability = settings.selection.stability
+    if study is not None and stability is not None and stability.second_reader is not None:
+        again, amiss = read_second_reader(folder / stability.second_reader, study)
+        faults = (*faults, *amiss)
+        if not amiss and len(again) < _FEWEST_READ_TWICE:
+            found, expected = f"{len(again)} cases", f"at least {_FEWEST_READ_TWICE} that both readers drew"
+            faults = (*faults, Fault(stability.second_reader, found, expected))
     seen: list[FilmCheck] = []
     if study is not None and study.cases:
         total = len(films(study))

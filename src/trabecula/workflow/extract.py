@@ -10,7 +10,14 @@ from pathlib import Path
 import pandas as pd
 
 from ..errors import Fault, InvalidInput
-from ..features import Diagnostics, Radiomics, extract_features
+from ..features import (
+    Diagnostics,
+    Perturbation,
+    Radiomics,
+    extract_features,
+    load_perturbed,
+    perturbed_digests,
+)
 from ..reading import film_digests, films, load_film, read_batch, read_study
 from ..records import Extractor, FeatureTable, Study
 from ..settings import FILE_NAME, DataSettings, DeepSettings, RadiomicsSettings, Settings, Standard, read_settings
@@ -103,16 +110,23 @@ def study_features(
     jobs: int,
     tell: Tell,
     cache: Path | None = None,
+    stage: str = "features",
+    perturbation: Perturbation | None = None,
 ) -> dict[str, FeatureTable]:
-    """One table an extractor, its rows in the order of the study's cases."""
+    """One table an extractor, its rows in the order of the study's cases; of regions drawn again, if asked for."""
+    load = functools.partial(load_film, settings=settings.image)
+    digests = functools.partial(film_digests, settings=settings.image)
+    if perturbation is not None:
+        load = functools.partial(load_perturbed, load=load, how=perturbation)
+        digests = functools.partial(perturbed_digests, digests=digests, how=perturbation)
     tables = extract_features(
         [cases for _, cases in films(study)],
         extractors,
-        load=functools.partial(load_film, settings=settings.image),
-        digests=functools.partial(film_digests, settings=settings.image),
+        load=load,
+        digests=digests,
         cache=cache or folder / "cache",
         jobs=jobs,
-        progress=functools.partial(tell, "features"),
+        progress=functools.partial(tell, stage),
     )
     order = [case.case_id for case in study.cases]
     return {name: _in_order(table, order) for name, table in tables.items()}

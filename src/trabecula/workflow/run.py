@@ -5,7 +5,7 @@ import hashlib
 import importlib.metadata
 import json
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import joblib
@@ -27,6 +27,7 @@ from ..settings import Settings
 from ..storage import write_atomically
 from .check import Check, Tell, check_study, silent
 from .extract import study_features, write_frame
+from .stability import redrawn_features, stability_of
 
 COHORTS = "cohorts.json"
 _DONE = "manifest.json"  # written last: a run folder that has it is finished
@@ -47,7 +48,8 @@ def run_study(folder: Path, *, jobs: int = 1, seed: int | None = None, tell: Tel
     study = checked.study
     tables = study_features(folder, study, settings, checked.extractors, jobs, tell)
     split = make_split(study, settings, folder / COHORTS)
-    run = _run_folder(folder, _run_key(study, settings, checked.extractors, split))
+    redrawn = redrawn_features(folder, study, settings, checked.extractors, split, jobs, tell)
+    run = _run_folder(folder, _run_key(study, settings, checked.extractors, split, redrawn))
     report = run / "report.html"
     if (run / _DONE).exists():
         return report
@@ -55,7 +57,11 @@ def run_study(folder: Path, *, jobs: int = 1, seed: int | None = None, tell: Tel
         write_frame(run / "features" / f"{table.name}.parquet", table.values)
         write_frame(run / "features" / f"{table.name}-undefined.csv", table.undefined)
     write_frame(run / "splits.csv", split.table)
-    fits, traces = _fit(run / "fits", signatures(settings, tables), split, settings, jobs, tell)
+    if redrawn:
+        write_frame(run / "features" / "stability.csv", stability_of(tables, redrawn))
+    columns = signatures(settings, tables)
+    again = [signatures(settings, one) for one in redrawn]
+    fits, traces = _fit(run / "fits", columns, again, split, settings, jobs, tell)
     predictions, selection = gather(fits, traces, split)
     write_atomically(run / "predictions.csv", predictions.rows.to_csv(index=False, lineterminator="\n"))
     tell("report", 0, 1)
@@ -66,7 +72,7 @@ def run_study(folder: Path, *, jobs: int = 1, seed: int | None = None, tell: Tel
     return report
 
 
-def signatures(settings: Settings, tables: dict[str, FeatureTable]) -> dict[str, pd.DataFrame]:
+def signatures(settings: Settings, tables: Mapping[str, FeatureTable]) -> dict[str, pd.DataFrame]:
     """The columns each signature may choose from: radiomics, deep-<weights>, fusion-<weights>."""
     deep = [name for name in tables if name.startswith("deep-")]
     made: dict[str, pd.DataFrame] = {}
@@ -82,7 +88,13 @@ def signatures(settings: Settings, tables: dict[str, FeatureTable]) -> dict[str,
     return made
 
 
-def _run_key(study: Study, settings: Settings, extractors: Sequence[Extractor], split: Split) -> str:
+def _run_key(
+    study: Study,
+    settings: Settings,
+    extractors: Sequence[Extractor],
+    split: Split,
+    redrawn: Sequence[Mapping[str, FeatureTable]],
+) -> str:
     """What a run is: the same key gives the same predictions."""
     parts = {
         "version": __version__,
@@ -90,6 +102,7 @@ def _run_key(study: Study, settings: Settings, extractors: Sequence[Extractor], 
         "extractors": [(extractor.name, extractor.digest) for extractor in extractors],
         "cases": [digest for _, cases in films(study) for digest in film_digests(cases, settings.image)],
         "split": split.table.to_csv(),
+        "redrawn": [table.values.to_csv() for tables in redrawn for table in tables.values()],
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
@@ -108,13 +121,22 @@ def _run_folder(folder: Path, key: str) -> Path:
 
 
 def _fit(
-    store: Path, columns: dict[str, pd.DataFrame], split: Split, settings: Settings, jobs: int, tell: Tell
+    store: Path,
+    columns: dict[str, pd.DataFrame],
+    redrawn: Sequence[dict[str, pd.DataFrame]],
+    split: Split,
+    settings: Settings,
+    jobs: int,
+    tell: Tell,
 ) -> tuple[list[ModelFit], list[SelectionTrace]]:
     """Fit what is not stored yet; every model's result is stored as soon as it exists."""
     tasks = plan_tasks(columns, split)
     wanted = len(tasks) * (len(settings.models) + 1)
     work = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered", batch_size=1)(
-        joblib.delayed(_fit_and_store)(store, task, columns[task.signature], split, settings) for task in tasks
+        joblib.delayed(_fit_and_store)(
+            store, task, columns[task.signature], [again[task.signature] for again in redrawn], split, settings
+        )
+        for task in tasks
     )
     tell("models", len(list(store.glob("*/*/*.json"))), wanted)
     for _ in work:
@@ -133,12 +155,19 @@ def _fit(
 _TRACE = "selection.json"
 
 
-def _fit_and_store(store: Path, task: FitTask, features: pd.DataFrame, split: Split, settings: Settings) -> None:
+def _fit_and_store(
+    store: Path,
+    task: FitTask,
+    features: pd.DataFrame,
+    redrawn: Sequence[pd.DataFrame],
+    split: Split,
+    settings: Settings,
+) -> None:
     folder = store / task.signature / task.label
     done = [model for model in settings.models if (folder / f"{model}.json").exists()]
     if len(done) == len(settings.models) and (folder / _TRACE).exists():
         return
-    for result in fit_task(task, features, split, settings, done):
+    for result in fit_task(task, features, split, settings, done, redrawn):
         name = f"{result.model}.json" if isinstance(result, ModelFit) else _TRACE
         write_atomically(folder / name, result.to_json())
 

@@ -1,0 +1,78 @@
+"""Agreement of readings of the same cases: intraclass correlation, for every feature at once.
+
+Shrout and Fleiss 1979, doi 10.1037/0033-2909.86.2.420; intervals of McGraw and Wong 1996, doi
+10.1037/1082-989X.1.1.30.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float64
+from scipy.stats import f as f_distribution
+
+FEWEST = 3  # cases
+
+
+@dataclass(frozen=True, eq=False)
+class Icc:
+    """One coefficient a feature with its interval; NaN where it is undefined (constant, or too few cases)."""
+
+    value: Float64[np.ndarray, " features"]
+    low: Float64[np.ndarray, " features"]
+    high: Float64[np.ndarray, " features"]
+    cases: Float64[np.ndarray, " features"]
+
+
+def icc(readings: Float64[np.ndarray, "cases readings features"], *, agreement: bool, level: float = 0.95) -> Icc:
+    """ICC(2,1), absolute agreement with readings drawn at random, or ICC(3,1), consistency of just these readings.
+
+    For each feature, cases with a missing reading are left out.
+    """
+    complete = np.isfinite(readings).all(axis=1)
+    out = np.full((3, readings.shape[2]), np.nan)
+    for pattern, columns in _by_pattern(complete):
+        if pattern.sum() >= FEWEST and readings.shape[1] > 1:
+            out[:, columns] = _of_complete(readings[pattern][:, :, columns], agreement, level)
+    return Icc(out[0], out[1], out[2], complete.sum(axis=0).astype(np.float64))
+
+
+def _by_pattern(complete: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Features with the same complete cases, together."""
+    patterns, which = np.unique(complete, axis=1, return_inverse=True)
+    return [(patterns[:, k], np.flatnonzero(which.ravel() == k)) for k in range(patterns.shape[1])]
+
+
+def _of_complete(readings: np.ndarray, agreement: bool, level: float) -> np.ndarray:
+    n, k, _ = readings.shape
+    whole, by_case, by_reading = readings.mean(axis=(0, 1)), readings.mean(axis=1), readings.mean(axis=0)
+    rows = k * ((by_case - whole) ** 2).sum(axis=0) / (n - 1)
+    columns = n * ((by_reading - whole) ** 2).sum(axis=0) / (k - 1)
+    rest = ((readings - by_case[:, None] - by_reading[None] + whole) ** 2).sum(axis=(0, 1)) / ((n - 1) * (k - 1))
+    constant = np.ptp(readings, axis=(0, 1)) == 0
+    same = ~constant & (np.ptp(readings, axis=1) == 0).all(axis=0)
+    form = _agreement if agreement else _consistency
+    with np.errstate(divide="ignore", invalid="ignore"):
+        out = form(rows, columns, rest, n, k, (1 + level) / 2)
+    out[:, same], out[:, constant] = 1.0, np.nan
+    return out
+
+
+def _agreement(rows: np.ndarray, columns: np.ndarray, rest: np.ndarray, n: int, k: int, upper: float) -> np.ndarray:
+    value = (rows - rest) / (rows + (k - 1) * rest + k * (columns - rest) / n)
+    ratio = columns / rest
+    share = n * (1 + (k - 1) * value) - k * value
+    freedom = (k - 1) * (n - 1) * (k * value * ratio + share) ** 2
+    freedom /= (n - 1) * (k * value * ratio) ** 2 + share**2
+    above, below = f_distribution.ppf(upper, n - 1, freedom), f_distribution.ppf(upper, freedom, n - 1)
+    spread = k * columns + (k * n - k - n) * rest
+    low = n * (rows - above * rest) / (above * spread + n * rows)
+    high = n * (below * rows - rest) / (spread + n * below * rows)
+    return np.stack([value, low, high])
+
+
+def _consistency(rows: np.ndarray, _columns: np.ndarray, rest: np.ndarray, n: int, k: int, upper: float) -> np.ndarray:
+    value = (rows - rest) / (rows + (k - 1) * rest)
+    freedom = (n - 1) * (k - 1)
+    low = rows / rest / f_distribution.ppf(upper, n - 1, freedom)
+    high = rows / rest * f_distribution.ppf(upper, freedom, n - 1)
+    return np.stack([value, (low - 1) / (low + k - 1), (high - 1) / (high + k - 1)])
