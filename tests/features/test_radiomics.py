@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import pywt
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
@@ -209,6 +210,26 @@ def test_a_filter_on_the_window_gives_what_the_whole_film_gives(spot):
     assert np.array_equal(filters.gradient(film, box), filters.gradient(film, whole)[cut])
     small, large = (filters.lbp2d(film, part, radius=1.0, samples=8) for part in (box, whole))
     assert np.array_equal(small, large[cut])
+
+
+@settings(max_examples=40)
+@given(
+    shape=st.tuples(st.integers(1, 6), st.integers(1, 6)).map(lambda s: (8 * s[0], 8 * s[1])),
+    wavelet=st.sampled_from(["haar", "coif1", "db3", "bior2.4", "sym5", "dmey"]),
+    level=st.integers(1, 3),
+    standard=st.sampled_from(["pyradiomics", "ibsi"]),
+)
+def test_the_wavelet_is_that_of_pywavelets(shape, wavelet, level, standard):
+    pixels = np.random.default_rng(level).normal(0, 100, shape).astype(np.float32)
+    film = prepare_film(xray(pixels), normalise=False)
+    made = filters.wavelet_bands(film, box_of(pixels == pixels), wavelet=wavelet, level=level, standard=standard)
+    data = np.pad(pixels, [(0, side) for side in shape], mode="symmetric") if standard == "ibsi" else pixels
+    for depth in range(level):
+        bands = pywt.swtn(data, wavelet, level=1, start_level=depth if standard == "ibsi" else 0, axes=(1, 0))[0]
+        data = bands["aa"]
+    for name, band in made.items():
+        theirs = bands[name.replace("L", "a").replace("H", "d")][: shape[0], : shape[1]]
+        assert np.allclose(band, theirs, rtol=1e-5, atol=1e-3)
 
 
 @pytest.mark.parametrize("sigma", [1.0, 2.0, 4.0])

@@ -5,13 +5,14 @@ defines them; the LoG is the recursive Gaussian of Farnebäck and Westin (2006, 
 Gaussian filters", doi 10.1007/s10851-006-8464-z), as in ITK.
 """
 
+import functools
 import math
 from collections.abc import Callable
 
 import numba
 import numpy as np
 import pywt
-from jaxtyping import Float, Float64
+from jaxtyping import Float, Float32, Float64, Int64
 
 from ..errors import Fault, InvalidInput
 from ..settings import Standard
@@ -35,14 +36,14 @@ def square(film: Film, box: Box) -> Window:
 def squareroot(film: Film, box: Box) -> Window:
     """Square roots of magnitudes with their sign, scaled so that the largest magnitude stays."""
     x = _wide(film, box)
-    return np.sign(x) * np.sqrt(np.abs(x) * film.largest)
+    return np.copysign(np.sqrt(np.abs(x) * film.largest), x)
 
 
 def logarithm(film: Film, box: Box) -> Window:
     """log(|x| + 1) with the sign of x, scaled so that the largest magnitude stays."""
     x = _wide(film, box)
     scale = film.largest / math.log(film.largest + 1) if film.largest else 0.0
-    return np.sign(x) * np.log(np.abs(x) + 1) * scale
+    return np.copysign(np.log(np.abs(x) + 1) * scale, x)
 
 
 def exponential(film: Film, box: Box) -> Window:
@@ -55,10 +56,7 @@ def gradient(film: Film, box: Box, *, use_spacing: bool = True) -> Window:
     """Magnitude of central differences, in greys per mm where spacing is known and wanted, else per pixel."""
     row_mm, column_mm = film.spacing_mm if use_spacing and film.spacing_mm else (1.0, 1.0)
     window, inner = _window(film, box, 1)
-    wide = np.pad(window.astype(np.float64), 1, mode="edge")
-    by_row = (wide[2:, 1:-1] - wide[:-2, 1:-1]) / (2 * row_mm)
-    by_column = (wide[1:-1, 2:] - wide[1:-1, :-2]) / (2 * column_mm)
-    return np.hypot(by_row, by_column).astype(np.float32)[inner]
+    return _slopes(np.ascontiguousarray(window), row_mm, column_mm)[inner]
 
 
 def wavelet_bands(
@@ -69,18 +67,25 @@ def wavelet_bands(
     PyRadiomics filters every level with the same kernels and continues the film periodically, after its first row
     or column is repeated where its size is odd. IBSI doubles the kernels' reach at each level and mirrors the film.
     """
+    low, high = _taps(wavelet)
     ibsi = standard == "ibsi"
-    step = 2**level if ibsi else 2  # PyWavelets wants sizes that are multiples of it
-    reach = pywt.Wavelet(wavelet).dec_len * (2**level if ibsi else 2 * level)
+    steps = [2**depth if ibsi else 1 for depth in range(level)]
+    before, after = sum(steps) * (low.size // 2 - 1), sum(steps) * (low.size // 2)
     index = _mirrored if ibsi else _periodic
-    rows, top = index(box.top, box.bottom, film.pixels.shape[0], reach, step)
-    columns, left = index(box.left, box.right, film.pixels.shape[1], reach, step)
-    data = film.pixels[np.ix_(rows, columns)]
-    inner = (slice(top, top + box.bottom - box.top), slice(left, left + box.right - box.left))
-    for depth in range(level):
-        bands = pywt.swtn(data, wavelet, level=1, start_level=depth if ibsi else 0, axes=(1, 0))[0]
-        data = bands["aa"]
-    return {name.replace("a", "L").replace("d", "H"): bands[name][inner] for name in ("aa", "ad", "da", "dd")}
+    rows, columns = (
+        index(np.arange(first - before, last + after), size)
+        for first, last, size in zip((box.top, box.left), (box.bottom, box.right), film.pixels.shape, strict=True)
+    )
+    data = film.pixels[np.ix_(rows, columns)].T.copy()
+    for step in steps[:-1]:
+        data = _convolved(_convolved(data, low, step).T.copy(), low, step).T.copy()
+    bands: dict[str, Window] = {}
+    for letter, along in zip("LH", (low, high), strict=True):
+        half = _convolved(data, along, steps[-1]).T.copy()
+        bands |= {
+            letter + other: _convolved(half, down, steps[-1]) for other, down in zip("LH", (low, high), strict=True)
+        }
+    return bands
 
 
 def log(film: Film, box: Box, *, sigma: float, in_mm: bool, standard: Standard = "pyradiomics") -> Window:
@@ -108,11 +113,11 @@ def log(film: Film, box: Box, *, sigma: float, in_mm: bool, standard: Standard =
     smooth = [_coefficients(s, order=0) for s in sigmas]
     second = [_coefficients(s, order=2) * (sigma / mm) ** 2 for s, mm in zip(sigmas, spacing, strict=True)]
     poles = [_poles(s) for s in sigmas]
-    # down the columns: smoothed and differentiated; then along the rows, the other way round, summed in one pass
-    none = np.zeros(4)
-    smoothed, curved = (_recursive(window, window, n, none, poles[0])[rows] for n in (smooth[0], second[0]))
-    across = [np.ascontiguousarray(part.T) for part in (smoothed, curved)]
-    return _recursive(across[0], across[1], second[1], smooth[1], poles[1])[columns].T.astype(np.float32)
+    total = np.zeros((box.right - box.left, box.bottom - box.top))
+    for down, across in ((smooth[0], second[1]), (second[0], smooth[1])):
+        half = np.ascontiguousarray(_recursive(np.ascontiguousarray(window), down, poles[0])[rows].T)
+        total += _recursive(half, across, poles[1])[columns]
+    return total.T.astype(np.float32)
 
 
 def lbp2d(film: Film, box: Box, *, radius: float, samples: int) -> Window:
@@ -156,7 +161,7 @@ def _sampled_log(film: Film, box: Box, sigmas: list[float]) -> Window:
         smooth.append(np.exp(-(x**2) / (2 * s**2)) / (math.sqrt(2 * np.pi) * s))
         curved.append(smooth[-1] * (x**2 / s**4 - 1 / s**2))
     index = [
-        _mirrored(low, high, size, part.size // 2, 1)[0]
+        _mirrored(np.arange(low - part.size // 2, high + part.size // 2), size)
         for low, high, size, part in zip(
             (box.top, box.left), (box.bottom, box.right), film.pixels.shape, smooth, strict=True
         )
@@ -169,25 +174,28 @@ def _sampled_log(film: Film, box: Box, sigmas: list[float]) -> Window:
     return total.astype(np.float32)
 
 
-def _mirrored(start: int, stop: int, size: int, margin: int, step: int) -> tuple[np.ndarray, int]:
-    """Row numbers of a window with margins, mirrored at the film's edges, its length a multiple of ``step``."""
-    low, high = start - margin, stop + margin
-    high += -(high - low) % step
-    folded = np.arange(low, high) % (2 * size)
-    return np.where(folded < size, folded, 2 * size - 1 - folded), margin
+@functools.cache
+def _taps(wavelet: str) -> tuple[Float32[np.ndarray, " taps"], Float32[np.ndarray, " taps"]]:
+    """PyWavelets' low- and high-pass taps as it uses them on greys of single precision: its answer to an impulse.
 
-
-def _periodic(start: int, stop: int, size: int, margin: int, step: int) -> tuple[np.ndarray, int]:
-    """Row numbers of a window with margins, continued periodically, its length a multiple of ``step``.
-
-    The film counts as padded to a multiple of ``step`` with its own first rows.
+    They differ in the last bit from what it shows in double precision, and PyRadiomics' values depend on it.
     """
-    period = -(-size // step) * step
-    low = start - -(-margin // step) * step
-    low -= low % step
-    high = stop + margin
-    high += -(high - low) % step
-    return (np.arange(low, high) % period) % size, start - low
+    reach = pywt.Wavelet(wavelet).dec_len // 2
+    impulse = np.zeros(8 * reach, dtype=np.float32)
+    impulse[4 * reach] = 1
+    ((low, high),) = pywt.swt(impulse, wavelet, level=1)
+    return low[3 * reach : 5 * reach].copy(), high[3 * reach : 5 * reach].copy()
+
+
+def _mirrored(places: Int64[np.ndarray, " n"], size: int) -> Int64[np.ndarray, " n"]:
+    """Row numbers of a film that is mirrored at its edges: c b a | a b c."""
+    folded = places % (2 * size)
+    return np.where(folded < size, folded, 2 * size - 1 - folded)
+
+
+def _periodic(places: Int64[np.ndarray, " n"], size: int) -> Int64[np.ndarray, " n"]:
+    """Row numbers of a film that begins again at its end; an odd one repeats its first row before."""
+    return (places % (size + size % 2)) % size
 
 
 def _poles(sigma: float) -> Float64[np.ndarray, " four"]:
@@ -238,50 +246,68 @@ def _coefficients(sigma: float, *, order: int) -> Float64[np.ndarray, " four"]:
 
 @numba.njit(cache=True, nogil=True, fastmath={"contract"})
 def _recursive(
-    a: Window,
-    b: Window,
-    of_a: Float64[np.ndarray, " four"],
-    of_b: Float64[np.ndarray, " four"],
-    d: Float64[np.ndarray, " four"],
+    image: Window, n: Float64[np.ndarray, " four"], d: Float64[np.ndarray, " four"]
 ) -> Float64[np.ndarray, "rows cols"]:
-    """Filter two images with the same poles down the rows, forward plus backward, and add them.
-
-    Beyond the first and last row their values go on for ever. Rows are handled whole, so that the processor
-    works on several columns at once.
-    """
-    rows, cols = a.shape
-    gain = 1 / (1 + d.sum())
-    out = np.empty((rows, cols))
-    y1 = (a[0] * of_a.sum() + b[0] * of_b.sum()) * gain
-    y2, y3, y4, y0 = y1.copy(), y1.copy(), y1.copy(), np.empty(cols)
-    n0, n1, n2, n3 = of_a
-    m0, m1, m2, m3 = of_b
-    d0, d1, d2, d3 = d
-    for r in range(rows):
-        r1, r2, r3 = max(r - 1, 0), max(r - 2, 0), max(r - 3, 0)
-        for c in range(cols):
-            y0[c] = (
-                n0 * a[r, c] + n1 * a[r1, c] + n2 * a[r2, c] + n3 * a[r3, c]
-                + (m0 * b[r, c] + m1 * b[r1, c] + m2 * b[r2, c] + m3 * b[r3, c])
-                - (d0 * y1[c] + d1 * y2[c] + d2 * y3[c] + d3 * y4[c])
-            )  # fmt: skip
-            out[r, c] = y0[c]
-        y0, y1, y2, y3, y4 = y4, y0, y1, y2, y3
+    """Filter down the rows, forward plus backward; beyond the first and last row their values go on for ever."""
+    rows, cols = image.shape
     last = rows - 1
-    n1, n2, n3, n4 = n1 - d0 * n0, n2 - d1 * n0, n3 - d2 * n0, -d3 * n0
-    m1, m2, m3, m4 = m1 - d0 * m0, m2 - d1 * m0, m3 - d2 * m0, -d3 * m0
-    y1 = (a[last] * (n1 + n2 + n3 + n4) + b[last] * (m1 + m2 + m3 + m4)) * gain
-    y2, y3, y4 = y1.copy(), y1.copy(), y1.copy()
-    for r in range(last, -1, -1):
-        r1, r2, r3, r4 = min(r + 1, last), min(r + 2, last), min(r + 3, last), min(r + 4, last)
+    gain = 1 / (1 + d.sum())
+    m = np.array([n[1] - d[0] * n[0], n[2] - d[1] * n[0], n[3] - d[2] * n[0], -d[3] * n[0]])
+    forward, backward = np.empty((rows + 4, cols)), np.empty((rows + 4, cols))
+    for k in range(4):
+        forward[k] = image[0] * (n.sum() * gain)
+        backward[k] = image[last] * (m.sum() * gain)
+    for r in range(rows):
+        x = image[r], image[max(r - 1, 0)], image[max(r - 2, 0)], image[max(r - 3, 0)]
+        _step(forward[r + 4], x, (forward[r + 3], forward[r + 2], forward[r + 1], forward[r]), n, d)
+    for k in range(rows):
+        r = last - k
+        x = image[min(r + 1, last)], image[min(r + 2, last)], image[min(r + 3, last)], image[min(r + 4, last)]
+        _step(backward[k + 4], x, (backward[k + 3], backward[k + 2], backward[k + 1], backward[k]), m, d)
         for c in range(cols):
-            y0[c] = (
-                n1 * a[r1, c] + n2 * a[r2, c] + n3 * a[r3, c] + n4 * a[r4, c]
-                + (m1 * b[r1, c] + m2 * b[r2, c] + m3 * b[r3, c] + m4 * b[r4, c])
-                - (d0 * y1[c] + d1 * y2[c] + d2 * y3[c] + d3 * y4[c])
-            )  # fmt: skip
-            out[r, c] += y0[c]
-        y0, y1, y2, y3, y4 = y4, y0, y1, y2, y3
+            forward[r + 4, c] += backward[k + 4, c]
+    return forward[4:]
+
+
+@numba.njit(cache=True, nogil=True, fastmath={"contract"})
+def _step(out, x, y, n, d):  # type: ignore[no-untyped-def]
+    """One row from four rows of the image and the four rows before it: several columns at once."""
+    x0, x1, x2, x3 = x
+    y1, y2, y3, y4 = y
+    n0, n1, n2, n3 = n[0], n[1], n[2], n[3]
+    d0, d1, d2, d3 = d[0], d[1], d[2], d[3]
+    for c in range(out.size):
+        taken = n0 * x0[c] + n1 * x1[c] + n2 * x2[c] + n3 * x3[c]
+        out[c] = taken - (d0 * y1[c] + d1 * y2[c] + d2 * y3[c] + d3 * y4[c])
+
+
+@numba.njit(cache=True, nogil=True)
+def _convolved(
+    image: Float32[np.ndarray, "height width"], taps: Float32[np.ndarray, " taps"], step: int
+) -> Float32[np.ndarray, "fewer width"]:
+    """Convolve down the rows, taps ``step`` rows apart, where all of them lie within the image."""
+    reach = (taps.size - 1) * step
+    out = np.zeros((image.shape[0] - reach, image.shape[1]), dtype=np.float32)
+    for r in range(out.shape[0]):
+        row = out[r]
+        for k in range(taps.size):
+            tap, source = taps[k], image[r + reach - k * step]
+            for c in range(row.size):
+                row[c] += tap * source[c]
+    return out
+
+
+@numba.njit(cache=True, nogil=True)
+def _slopes(window: Window, row_mm: float, column_mm: float) -> Float32[np.ndarray, "height width"]:
+    """Central differences; beyond the window its own border goes on."""
+    height, width = window.shape
+    out = np.empty((height, width), dtype=np.float32)
+    for r in range(height):
+        above, own, below = window[max(r - 1, 0)], window[r], window[min(r + 1, height - 1)]
+        for c in range(width):
+            by_row = (np.float64(below[c]) - above[c]) / (2 * row_mm)
+            by_column = (np.float64(own[min(c + 1, width - 1)]) - own[max(c - 1, 0)]) / (2 * column_mm)
+            out[r, c] = np.sqrt(by_row * by_row + by_column * by_column)
     return out
 
 
@@ -295,23 +321,28 @@ def _patterns(
     right: Float64[np.ndarray, " samples"],
 ) -> Float64[np.ndarray, "height width"]:
     samples = down.size
-    out = np.empty((window.shape[0] - 2 * margin, window.shape[1] - 2 * margin))
-    bright = np.empty(samples, dtype=np.bool_)
-    for r in range(out.shape[0]):
-        for c in range(out.shape[1]):
-            centre = window[r + margin, c + margin]
-            for k in range(samples):
-                # places on the film: rounding, and so a tie with the centre, must not depend on the window
-                y, x = film_row + r + down[k], film_column + c + right[k]
-                dy, dx = y - np.floor(y), x - np.floor(x)
-                top, left = int(np.floor(y)) - film_row + margin, int(np.floor(x)) - film_column + margin
-                bottom, far = int(np.ceil(y)) - film_row + margin, int(np.ceil(x)) - film_column + margin
-                upper = (1 - dx) * window[top, left] + dx * window[top, far]
-                lower = (1 - dx) * window[bottom, left] + dx * window[bottom, far]
-                bright[k] = (1 - dy) * upper + dy * lower >= centre
-            turns, count = 0, 0
-            for k in range(samples):
-                turns += bright[k] != bright[k - 1] if k else 0
-                count += bright[k]
+    height, width = window.shape[0] - 2 * margin, window.shape[1] - 2 * margin
+    out = np.empty((height, width))
+    bright = np.empty((samples, width), dtype=np.bool_)
+    for r in range(height):
+        centre = window[r + margin, margin : margin + width]
+        for k in range(samples):
+            # places on the film: rounding, and so a tie with the centre, must not depend on the window
+            y = film_row + r + down[k]
+            dy, top = y - np.floor(y), int(np.floor(y)) - film_row + margin
+            left = int(np.floor(right[k])) + margin
+            a, b = window[top, left : left + width], window[top, left + 1 : left + 1 + width]
+            e, f = window[top + 1, left : left + width], window[top + 1, left + 1 : left + 1 + width]
+            for c in range(width):
+                x = film_column + c + right[k]
+                dx = x - np.floor(x)
+                upper = (1 - dx) * a[c] + dx * b[c]
+                lower = (1 - dx) * e[c] + dx * f[c]
+                bright[k, c] = (1 - dy) * upper + dy * lower >= centre[c]
+        for c in range(width):
+            turns, count = 0, int(bright[0, c])
+            for k in range(1, samples):
+                turns += bright[k, c] != bright[k - 1, c]
+                count += bright[k, c]
             out[r, c] = count if turns <= 2 else samples + 1
     return out

@@ -23,34 +23,12 @@ def first_order(
     (1 where spacing is unknown) scales TotalEnergy; ``shift`` is added before Energy and RootMeanSquared.
     """
     n = greys.size
-    low, high, total, energy = np.inf, -np.inf, 0.0, 0.0
-    for k in range(n):
-        x = np.float64(greys[k])
-        low, high = min(low, x), max(high, x)
-        total += x
-        energy += (x + shift) ** 2
+    low, high, total, energy = _sums(greys, shift)
     mean = total / n
-    absolute, second, third, fourth = 0.0, 0.0, 0.0, 0.0
-    for k in range(n):
-        d = greys[k] - mean
-        square = d * d
-        absolute += abs(d)
-        second += square
-        third += square * d
-        fourth += square * square
+    absolute, second, third, fourth = _moments(greys, mean)
     variance = second / n
     p10, q1, median, q3, p90 = _percentiles(greys, low, high)
-    kept, sum_kept = 0, 0.0
-    for k in range(n):
-        x = np.float64(greys[k])
-        if p10 <= x <= p90:
-            kept += 1
-            sum_kept += x
-    robust = 0.0
-    for k in range(n):
-        x = np.float64(greys[k])
-        if p10 <= x <= p90:
-            robust += abs(x - sum_kept / kept)
+    robust = _robust_deviation(greys, p10, p90)
     entropy, uniformity = 0.0, 0.0
     for count in counts:
         p = count / n
@@ -60,11 +38,57 @@ def first_order(
     return np.array(
         [
             p10, p90, energy, entropy, q3 - q1, fourth / n / variance**2 if variance > 0 else 0.0, high,
-            absolute / n, mean, median, low, high - low, robust / kept if kept else np.nan,
+            absolute / n, mean, median, low, high - low, robust,
             np.sqrt(energy / n), third / n / variance**1.5 if variance > 0 else 0.0,
             energy * pixel_area, uniformity, variance,
         ]
     )  # fmt: skip
+
+
+_IN_ANY_ORDER = {"reassoc", "contract", "nsz", "nnan"}  # lets the processor take several greys at a time
+
+
+@numba.njit(cache=True, nogil=True, fastmath=_IN_ANY_ORDER)
+def _sums(greys, shift):  # type: ignore[no-untyped-def]
+    low, high = greys[0], greys[0]
+    total, energy = 0.0, 0.0
+    for k in range(greys.size):
+        x = np.float64(greys[k])
+        low, high = min(low, greys[k]), max(high, greys[k])
+        total += x
+        energy += (x + shift) * (x + shift)
+    return np.float64(low), np.float64(high), total, energy
+
+
+@numba.njit(cache=True, nogil=True, fastmath=_IN_ANY_ORDER)
+def _moments(greys, mean):  # type: ignore[no-untyped-def]
+    absolute, second, third, fourth = 0.0, 0.0, 0.0, 0.0
+    for k in range(greys.size):
+        d = greys[k] - mean
+        square = d * d
+        absolute += abs(d)
+        second += square
+        third += square * d
+        fourth += square * square
+    return absolute, second, third, fourth
+
+
+@numba.njit(cache=True, nogil=True, fastmath=_IN_ANY_ORDER)
+def _robust_deviation(greys, p10, p90):  # type: ignore[no-untyped-def]
+    """Mean absolute deviation of the greys from the 10th to the 90th percentile."""
+    kept, total, deviation = 0, 0.0, 0.0
+    for k in range(greys.size):
+        x = np.float64(greys[k])
+        inside = (x >= p10) & (x <= p90)
+        kept += inside
+        total += x if inside else 0.0
+    if kept == 0:
+        return np.nan
+    mean = total / kept
+    for k in range(greys.size):
+        x = np.float64(greys[k])
+        deviation += abs(x - mean) if (x >= p10) & (x <= p90) else 0.0
+    return deviation / kept
 
 
 @numba.njit(cache=True, nogil=True)

@@ -64,10 +64,12 @@ data:
   # columns: {{mask: region}}     # your heading: ours
 # split: {{internal: 0.2}}        # draw an internal cohort by patient, where the table has no column cohort
 # image: {{polarity: auto, spacing_mm: null, mask_orientation: as_is}}
-# radiomics: {{normalise: film, bins: 32, filters: [original, wavelet, log]}}   # or params: a PyRadiomics file
+# radiomics: {{normalise: film, bins: 32, filters: [original, wavelet, log]}}
+#                                # standard: ibsi, params: a PyRadiomics parameter file
 # deep: {{weights: [resnet50.safetensors], margin: 0.1, size: 224}}
 # signatures: [radiomics, deep, fusion]
 # selection: {{univariate_p: 0.05, correlation: 0.9, lasso: {{rule: min, folds: 5, max_features: 24}}}}
+#                                # stability: {{minimum: 0.75}} leaves out what a second drawing of the region changes
 # models: [lr, svm, knn, rf, et, xgb, lgbm, mlp]
 # tuning: {{folds: 5, inner_folds: 3}}
 # seed: 2024

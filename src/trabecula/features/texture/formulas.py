@@ -86,17 +86,13 @@ def _glcm_of(p, px, greys, highest):  # type: ignore[no-untyped-def]
     for i in range(n):
         variance += px[i] * (greys[i] - mean) ** 2
     by_sum, by_gap = np.zeros(2 * highest + 1), np.zeros(highest + 1)
-    entropy, cross1, cross2, covariance = 0.0, 0.0, 0.0, 0.0
+    entropy, covariance = 0.0, 0.0
     for i in range(n):
         for j in range(i + 1):
             weight = 1.0 if i == j else 2.0  # the matrix is symmetric
-            product = px[i] * px[j]
-            logs = np.log2(product + _EPS)
-            cross2 -= weight * product * logs
             one = p[i, j]
             if one == 0:
                 continue
-            cross1 -= weight * one * logs
             entropy -= weight * one * np.log2(one + _EPS)
             part = weight * one
             both = greys[i] + greys[j] - 2 * mean
@@ -111,8 +107,9 @@ def _glcm_of(p, px, greys, highest):  # type: ignore[no-untyped-def]
             by_gap[int(greys[i] - greys[j])] += part
     out[5] = covariance / variance if variance > 0 else 1.0
     _of_sums_and_gaps(by_sum, by_gap, highest, out)
-    out[13] = (entropy - cross1) / entropy_x if entropy_x > 0 else 0.0
-    out[14] = np.sqrt(max(0.0, 1 - np.exp(-2 * max(0.0, cross2 - entropy))))
+    independent = 2 * entropy_x  # HXY1 and HXY2 both: the logarithm of a product is a sum
+    out[13] = (entropy - independent) / entropy_x if entropy_x > 0 else 0.0
+    out[14] = np.sqrt(max(0.0, 1 - np.exp(-2 * max(0.0, independent - entropy))))
     out[16] = mean
     out[18] = entropy
     out[23] = variance

@@ -198,25 +198,26 @@ def neighbourhoods(
     pixels that have a neighbour and the sum of their distances to the mean of their neighbours.
     """
     height, width = levels.shape
+    inner = width - 2 * border
     most = np.int32(alpha)
     dependence = np.zeros((n, 2 * steps.shape[0] + 1), dtype=np.int32)
     pixels, differences = np.zeros(n), np.zeros(n)
-    near, alike = np.empty(width, dtype=np.int32), np.empty(width, dtype=np.int32)
-    total = np.empty(width, dtype=np.int32)
+    near, alike, total = np.empty(inner, np.int32), np.empty(inner, np.int32), np.empty(inner, np.int32)
     for r in range(border, height - border):
         near[:], alike[:], total[:] = 0, 0, 0
-        centre = levels[r]
+        centre = levels[r, border : border + inner]
         for k in range(2 * steps.shape[0]):
             side = 1 if k % 2 else -1
-            dc = side * steps[k // 2, 1]
-            row = levels[r + side * steps[k // 2, 0]]
-            for c in range(border, width - border):
-                other = row[c + dc]
+            first = border + side * steps[k // 2, 1]
+            others = levels[r + side * steps[k // 2, 0], first : first + inner]
+            for c in range(inner):  # whole rows of plain sums, which the processor does several at a time
+                other = others[c]
                 near[c] += other > 0
                 total[c] += other
                 alike[c] += (other > 0) & (abs(other - centre[c]) <= most)
-        for c in range(border, width - border):
-            rank = ranks[r, c]
+        rank_of = ranks[r, border : border + inner]
+        for c in range(inner):
+            rank = rank_of[c]
             if rank < n:
                 dependence[rank, alike[c]] += 1
                 if near[c] > 0:
