@@ -17,6 +17,8 @@ Levels = tuple[Grid, Grid, Float64[np.ndarray, " n"], Int32[np.ndarray, " n"]]  
 
 Steps = Int64[np.ndarray, "steps 2"]  # (rows, columns); rows are never negative
 
+_U = np.uintp  # an index of this type is not looked at for being negative
+
 DIRECTIONS = np.array([(0, 1), (1, 0), (1, 1), (1, -1)])  # the angles of ``pairs_and_runs``, in its order
 
 
@@ -61,42 +63,52 @@ def grids(
 @numba.njit(cache=True, nogil=True)
 def pairs_and_runs(ranks: Grid, n: int) -> tuple[Int32[np.ndarray, "4 n n"], Int32[np.ndarray, "4 n lengths"]]:
     """In one pass: pairs of neighbours, each counted once, and runs of each level and length (from 1)."""
-    height, width = ranks.shape
-    longest = max(height, width) - 1
+    height, inner = ranks.shape[0], ranks.shape[1] - 2
     pairs = np.zeros((4, n + 1, n + 1), dtype=np.int32)
-    reached = np.zeros((4, n + 1, longest + 1), dtype=np.int32)  # pixels that are the k-th of their run
-    up = np.zeros(width, dtype=np.int32)
-    falling, falling_before = np.zeros(width, dtype=np.int32), np.zeros(width, dtype=np.int32)
-    rising, rising_before = np.zeros(width, dtype=np.int32), np.zeros(width, dtype=np.int32)
-    seen = 1  # the longest run so far
+    flat, upright, falling, rising = pairs[0], pairs[1], pairs[2], pairs[3]
+    reached = np.zeros((4, n + 1, max(ranks.shape)), dtype=np.int32)  # pixels that are the k-th of their run
+    of_left, of_up, of_fall, of_rise = reached[0], reached[1], reached[2], reached[3]
+    runs = np.zeros((2, 3, inner + 2), dtype=np.int32)  # down, falling, rising: this row's and the row's above
     for r in range(1, height - 1):
-        left = 0
-        for c in range(1, width - 1):
-            level = ranks[r, c]
-            west, north = ranks[r, c - 1], ranks[r - 1, c]
-            north_west, north_east = ranks[r - 1, c - 1], ranks[r - 1, c + 1]
-            pairs[0, west, level] += 1
-            pairs[1, north, level] += 1
-            pairs[2, north_west, level] += 1
-            pairs[3, north_east, level] += 1
-            left = left * (west == level) + 1
-            up[c] = up[c] * (north == level) + 1
-            falling[c] = falling_before[c - 1] * (north_west == level) + 1
-            rising[c] = rising_before[c + 1] * (north_east == level) + 1
-            if level < n:
-                reached[0, level, left] += 1
-                reached[1, level, up[c]] += 1
-                reached[2, level, falling[c]] += 1
-                reached[3, level, rising[c]] += 1
-                seen = max(seen, left, up[c], max(falling[c], rising[c]))
-        falling, falling_before = falling_before, falling
-        rising, rising_before = rising_before, rising
-    runs = reached[:, :n, 1 : seen + 1].copy()
-    for angle in range(4):
-        for i in range(n):
-            for k in range(seen - 1):
-                runs[angle, i, k] -= runs[angle, i, k + 1]
-    return pairs[:, :n, :n].copy(), runs
+        own, above = ranks[r, 1 : 1 + inner], ranks[r - 1]
+        north, north_west, north_east = above[1 : 1 + inner], above[:inner], above[2 : 2 + inner]
+        now, before = runs[r % 2], runs[1 - r % 2]
+        up, fall, rise = now[0, 1 : 1 + inner], now[1, 1 : 1 + inner], now[2, 1 : 1 + inner]
+        _continue(up, before[0, 1 : 1 + inner], north, own)
+        _continue(fall, before[1, :inner], north_west, own)
+        _continue(rise, before[2, 2 : 2 + inner], north_east, own)
+        left, west = _U(0), _U(n)
+        for c in range(inner):
+            level = _U(own[c])
+            flat[west, level] += 1
+            upright[_U(north[c]), level] += 1
+            falling[_U(north_west[c]), level] += 1
+            rising[_U(north_east[c]), level] += 1
+            left = left + _U(1) if west == level else _U(1)
+            west = level
+            of_left[level, left] += 1
+            of_up[level, _U(up[c])] += 1
+            of_fall[level, _U(fall[c])] += 1
+            of_rise[level, _U(rise[c])] += 1
+    return pairs[:, :n, :n].copy(), _ended(reached[:, :n])
+
+
+@numba.njit(cache=True, nogil=True)
+def _continue(length, before, other, own):  # type: ignore[no-untyped-def]
+    """Lengths of a row's runs so far, from those of the row above; 32-bit throughout, so that many are done at once."""
+    for c in range(length.size):
+        length[c] = before[c] + np.int32(1) if other[c] == own[c] else np.int32(1)
+
+
+@numba.njit(cache=True, nogil=True)
+def _ended(reached):  # type: ignore[no-untyped-def]
+    """Runs of each length (from 1): those that reached it less those that went on."""
+    longest = 1
+    while longest + 1 < reached.shape[2] and reached[:, :, longest + 1].any():
+        longest += 1
+    runs = reached[:, :, 1 : longest + 1].copy()
+    runs[:, :, : longest - 1] -= reached[:, :, 2 : longest + 1]
+    return runs
 
 
 @numba.njit(cache=True, nogil=True)
@@ -200,27 +212,38 @@ def neighbourhoods(
     height, width = levels.shape
     inner = width - 2 * border
     most = np.int32(alpha)
-    dependence = np.zeros((n, 2 * steps.shape[0] + 1), dtype=np.int32)
-    pixels, differences = np.zeros(n), np.zeros(n)
+    dependence = np.zeros((n + 1, 2 * steps.shape[0] + 1), dtype=np.int32)
+    alone = np.zeros(n + 1)
+    differences = np.zeros((4, n + 1))  # four sums in turn: one need not wait for the other
     near, alike, total = np.empty(inner, np.int32), np.empty(inner, np.int32), np.empty(inner, np.int32)
+    apart = np.empty(inner)
     for r in range(border, height - border):
         near[:], alike[:], total[:] = 0, 0, 0
         centre = levels[r, border : border + inner]
         for k in range(2 * steps.shape[0]):
             side = 1 if k % 2 else -1
             first = border + side * steps[k // 2, 1]
-            others = levels[r + side * steps[k // 2, 0], first : first + inner]
-            for c in range(inner):  # whole rows of plain sums, which the processor does several at a time
-                other = others[c]
-                near[c] += other > 0
-                total[c] += other
-                alike[c] += (other > 0) & (abs(other - centre[c]) <= most)
+            _compare(near, total, alike, centre, levels[r + side * steps[k // 2, 0], first : first + inner], most)
+        for c in range(inner):
+            apart[c] = abs(centre[c] - total[c] / max(near[c], np.int32(1))) if near[c] else 0.0
         rank_of = ranks[r, border : border + inner]
         for c in range(inner):
-            rank = rank_of[c]
-            if rank < n:
-                dependence[rank, alike[c]] += 1
-                if near[c] > 0:
-                    pixels[rank] += 1
-                    differences[rank] += abs(centre[c] - total[c] / near[c])
-    return dependence, pixels, differences
+            rank = _U(rank_of[c])
+            dependence[rank, _U(alike[c])] += 1
+            differences[_U(c & 3), rank] += apart[c]
+            if near[c] == 0:
+                alone[rank] += 1
+    pixels = dependence.sum(axis=1) - alone
+    return dependence[:n], pixels[:n], differences.sum(axis=0)[:n]
+
+
+@numba.njit(cache=True, nogil=True)
+def _compare(near, total, alike, centre, others, most):  # type: ignore[no-untyped-def]
+    """Add one neighbour of every pixel of a row; 32-bit throughout, so that many are done at once."""
+    one, none = np.int32(1), np.int32(0)
+    for c in range(near.size):
+        other = others[c]
+        inside = one if other > none else none
+        near[c] += inside
+        total[c] += other
+        alike[c] += inside if abs(other - centre[c]) <= most else none
