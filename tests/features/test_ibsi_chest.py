@@ -28,7 +28,7 @@ def chest(shared):
     spacing = tuple(float(mm) for mm in image.header.get_zooms()[:2])
     greys, inside = np.asarray(image.dataobj, dtype=np.float32), np.asarray(mask.dataobj) > 0
     return [
-        (Film(np.ascontiguousarray(greys[:, :, k].T), spacing, 4096.0), np.ascontiguousarray(inside[:, :, k].T))
+        (Film(np.ascontiguousarray(greys[:, :, k].T), spacing), np.ascontiguousarray(inside[:, :, k].T))
         for k in range(greys.shape[2])
         if inside[:, :, k].any()
     ]
@@ -45,7 +45,7 @@ def prepared(chest, config):
     for film, inside in chest:
         if config == "b":
             film, grid = resample_film(film, (2.0, 2.0), order=1, centred=True)
-            film, inside = Film(film.pixels.round(), film.spacing_mm, film.largest), resample_region(inside, grid)
+            film, inside = Film(film.pixels.round(), film.spacing_mm), resample_region(inside, grid)
         kept = resegmented(film, inside, (-500.0, 400.0), "absolute")
         if kept.any():
             yield film, kept
@@ -123,7 +123,7 @@ def turned(make):
         for k in range(4):
             pixels = np.ascontiguousarray(np.rot90(film.pixels, k))
             whole = Box(0, pixels.shape[0], 0, pixels.shape[1])
-            total = total + np.rot90(make(Film(pixels, film.spacing_mm, film.largest), whole), -k)
+            total = total + np.rot90(make(Film(pixels, film.spacing_mm), whole), -k)
         return total / 4
 
     return average
@@ -165,6 +165,6 @@ def test_the_log_of_the_checkerboard_is_the_consensus_map(shared):
     spacing = tuple(float(mm) for mm in image.header.get_zooms()[:2])
     greys, wanted = np.asarray(image.dataobj, dtype=np.float32), np.asarray(wanted.dataobj)
     for k in range(greys.shape[2]):
-        film = Film(np.ascontiguousarray(greys[:, :, k]), spacing, 1.0)
+        film = Film(np.ascontiguousarray(greys[:, :, k]), spacing)
         made = filters.log(film, Box(0, 64, 0, 64), sigma=5.0, in_mm=True, standard="ibsi")
         assert np.abs(made - wanted[:, :, k]).max() < 0.01 * np.ptp(wanted)

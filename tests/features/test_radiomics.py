@@ -21,6 +21,7 @@ from trabecula.features.radiomics import Radiomics
 from trabecula.features.shape import NAMES as SHAPE
 from trabecula.features.shape import shape2d
 from trabecula.features.texture import TEXTURE_CLASSES, TextureRules, grids, texture_features
+from trabecula.features.texture.eigen import second_magnitude
 from trabecula.records import Region, Xray
 from trabecula.settings import RadiomicsSettings
 
@@ -124,6 +125,21 @@ def test_texture_is_that_of_the_naive_reference(levels, alpha, stretch, distance
         assert set(wanted) == set(TEXTURE_CLASSES[group])
         theirs = np.array([wanted[name] for name in TEXTURE_CLASSES[group]])
         assert np.allclose(found[group], theirs, rtol=1e-9, atol=1e-10), group
+
+
+@settings(max_examples=80)
+@given(n=st.integers(2, 40), rank=st.integers(1, 40), seed=st.integers(0, 10**6), repeated=st.booleans())
+def test_the_second_eigenvalue_is_that_of_lapack(n, rank, seed, repeated):
+    rng = np.random.default_rng(seed)
+    axes = np.linalg.qr(rng.normal(size=(n, n)))[0]
+    values = np.zeros(n)
+    values[:rank] = rng.uniform(-1, 1, n)[:rank]
+    if repeated:
+        values = np.round(values, 1)
+    values[rng.integers(n)] = 1
+    matrix = axes * values @ axes.T
+    wanted = np.sort(np.abs(values))[-2]
+    assert second_magnitude(matrix.copy()) == pytest.approx(wanted, abs=1e-12)
 
 
 @settings(max_examples=60)

@@ -111,7 +111,7 @@ def log(film: Film, box: Box, *, sigma: float, in_mm: bool, standard: Standard =
         return _sampled_log(film, box, sigmas)
     window, (rows, columns) = _window(film, box, math.ceil(_LOG_REACH * max(sigmas)))
     smooth = [_coefficients(s, order=0) for s in sigmas]
-    second = [_coefficients(s, order=2) * (sigma / mm) ** 2 for s, mm in zip(sigmas, spacing, strict=True)]
+    second = [_coefficients(s, order=2) * s**2 for s in sigmas]
     poles = [_poles(s) for s in sigmas]
     total = np.zeros((box.right - box.left, box.bottom - box.top))
     for down, across in ((smooth[0], second[1]), (second[0], smooth[1])):
@@ -198,6 +198,7 @@ def _periodic(places: Int64[np.ndarray, " n"], size: int) -> Int64[np.ndarray, "
     return (places % (size + size % 2)) % size
 
 
+@functools.lru_cache(maxsize=256)
 def _poles(sigma: float) -> Float64[np.ndarray, " four"]:
     cos1, cos2 = math.cos(0.6681 / sigma), math.cos(2.0787 / sigma)
     exp1, exp2 = math.exp(-1.3932 / sigma), math.exp(-1.3732 / sigma)
@@ -227,6 +228,7 @@ def _numerator(sigma: float, a1: float, b1: float, a2: float, b2: float) -> Floa
     )
 
 
+@functools.lru_cache(maxsize=256)
 def _coefficients(sigma: float, *, order: int) -> Float64[np.ndarray, " four"]:
     """Causal numerator of the Gaussian (order 0) or of its second derivative (order 2), per pixel."""
     poles = _poles(sigma)
@@ -244,7 +246,7 @@ def _coefficients(sigma: float, *, order: int) -> Float64[np.ndarray, " four"]:
     return n / alpha
 
 
-@numba.njit(cache=True, nogil=True, fastmath={"contract"})
+@numba.njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
 def _recursive(
     image: Window, n: Float64[np.ndarray, " four"], d: Float64[np.ndarray, " four"]
 ) -> Float64[np.ndarray, "rows cols"]:
@@ -269,7 +271,7 @@ def _recursive(
     return forward[4:]
 
 
-@numba.njit(cache=True, nogil=True, fastmath={"contract"})
+@numba.njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
 def _step(out, x, y, n, d):  # type: ignore[no-untyped-def]
     """One row from four rows of the image and the four rows before it: several columns at once."""
     x0, x1, x2, x3 = x
@@ -281,7 +283,7 @@ def _step(out, x, y, n, d):  # type: ignore[no-untyped-def]
         out[c] = taken - (d0 * y1[c] + d1 * y2[c] + d2 * y3[c] + d3 * y4[c])
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def _convolved(
     image: Float32[np.ndarray, "height width"], taps: Float32[np.ndarray, " taps"], step: int
 ) -> Float32[np.ndarray, "fewer width"]:
@@ -297,7 +299,7 @@ def _convolved(
     return out
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def _slopes(window: Window, row_mm: float, column_mm: float) -> Float32[np.ndarray, "height width"]:
     """Central differences; beyond the window its own border goes on."""
     height, width = window.shape
@@ -311,7 +313,7 @@ def _slopes(window: Window, row_mm: float, column_mm: float) -> Float32[np.ndarr
     return out
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def _patterns(
     window: Float64[np.ndarray, "rows cols"],
     margin: int,

@@ -13,7 +13,7 @@ _QUANTILES = np.array([0.10, 0.25, 0.50, 0.75, 0.90])
 _BINS = 2048
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def first_order(
     greys: Float[np.ndarray, " pixels"], counts: Int32[np.ndarray, " levels"], pixel_area: float, shift: float
 ) -> Float64[np.ndarray, "18"]:
@@ -48,7 +48,7 @@ def first_order(
 _IN_ANY_ORDER = {"reassoc", "contract", "nsz", "nnan"}  # lets the processor take several greys at a time
 
 
-@numba.njit(cache=True, nogil=True, fastmath=_IN_ANY_ORDER)
+@numba.njit(cache=True, nogil=True, error_model="numpy", fastmath=_IN_ANY_ORDER)
 def _sums(greys, shift):  # type: ignore[no-untyped-def]
     low, high = greys[0], greys[0]
     total, energy = 0.0, 0.0
@@ -60,7 +60,7 @@ def _sums(greys, shift):  # type: ignore[no-untyped-def]
     return np.float64(low), np.float64(high), total, energy
 
 
-@numba.njit(cache=True, nogil=True, fastmath=_IN_ANY_ORDER)
+@numba.njit(cache=True, nogil=True, error_model="numpy", fastmath=_IN_ANY_ORDER)
 def _moments(greys, mean):  # type: ignore[no-untyped-def]
     absolute, second, third, fourth = 0.0, 0.0, 0.0, 0.0
     for k in range(greys.size):
@@ -73,7 +73,7 @@ def _moments(greys, mean):  # type: ignore[no-untyped-def]
     return absolute, second, third, fourth
 
 
-@numba.njit(cache=True, nogil=True, fastmath=_IN_ANY_ORDER)
+@numba.njit(cache=True, nogil=True, error_model="numpy", fastmath=_IN_ANY_ORDER)
 def _robust_deviation(greys, p10, p90):  # type: ignore[no-untyped-def]
     """Mean absolute deviation of the greys from the 10th to the 90th percentile."""
     kept, total, deviation = 0, 0.0, 0.0
@@ -91,7 +91,7 @@ def _robust_deviation(greys, p10, p90):  # type: ignore[no-untyped-def]
     return deviation / kept
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def _percentiles(greys, low, high):  # type: ignore[no-untyped-def]
     """The five quantiles by linear interpolation: a histogram finds the few greys that need sorting."""
     n = greys.size
@@ -117,12 +117,12 @@ def _percentiles(greys, low, high):  # type: ignore[no-untyped-def]
     return out
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def _bin_of(below, rank):  # type: ignore[no-untyped-def]
     return np.searchsorted(below, rank, side="right") - 1
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def _of_bins(greys, bins, below):  # type: ignore[no-untyped-def]
     """The greys of the bins that hold a wanted rank, sorted; and how many greys below each bin are not among them."""
     n = greys.size

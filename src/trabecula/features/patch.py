@@ -1,6 +1,7 @@
 """A film's greys ready for filtering, and the small window of it that one region needs."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numba
 import numpy as np
@@ -15,7 +16,11 @@ class Film:
 
     pixels: Pixels
     spacing_mm: tuple[float, float] | None
-    largest: float
+
+    @cached_property
+    def largest(self) -> float:
+        """The largest magnitude."""
+        return max(-float(self.pixels.min()), float(self.pixels.max()))
 
 
 @dataclass(frozen=True)
@@ -57,32 +62,44 @@ def prepare_film(xray: Xray, *, normalise: bool, scale: float = 1.0, outliers: f
         if outliers is not None:
             scaled = np.clip(scaled, -outliers * scale, outliers * scale)
         pixels = scaled.astype(np.float32)
-    largest = max(abs(float(pixels.min())), abs(float(pixels.max())))
-    return Film(pixels, xray.spacing_mm, largest)
+    return Film(pixels, xray.spacing_mm)
 
 
 def box_of(inside: Inside) -> Box:
     """The smallest box that holds the region."""
     rows = np.flatnonzero(inside.any(axis=1))
-    columns = np.flatnonzero(inside.any(axis=0))
-    return Box(int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1)
+    top, bottom = int(rows[0]), int(rows[-1]) + 1
+    columns = np.flatnonzero(inside[top:bottom].any(axis=0))
+    return Box(top, bottom, int(columns[0]), int(columns[-1]) + 1)
 
 
 def outline_of(inside: Inside, box: Box, border: int = 1) -> Outline:
     """The region's pixels within the box."""
-    inside = inside[box.slices]
-    places = np.flatnonzero(inside)
-    rows, columns = np.divmod(places, inside.shape[1])
-    return Outline(inside, places, (rows + border) * (inside.shape[1] + 2 * border) + columns + border, border)
+    inside = np.ascontiguousarray(inside[box.slices])
+    places, bordered = _places(inside, border)
+    return Outline(inside, places, bordered, border)
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def _places(inside: Inside, border: int) -> tuple[Int64[np.ndarray, " pixels"], Int64[np.ndarray, " pixels"]]:
+    """Flat places of the region's pixels, without and with a border around it."""
+    height, width = inside.shape
+    plain, bordered = np.empty(inside.size, np.int64), np.empty(inside.size, np.int64)
+    count = 0
+    for r in range(height):
+        for c in range(width):
+            plain[count] = r * width + c
+            bordered[count] = (r + border) * (width + 2 * border) + c + border
+            count += inside[r, c]
+    return plain[:count], bordered[:count]
 
 
 def cropped(film: Film, box: Box, margin: int) -> tuple[Film, Box]:
     """The film cut down to the box and a margin, and the box in it."""
     top, left = max(box.top - margin, 0), max(box.left - margin, 0)
     pixels = film.pixels[top : box.bottom + margin, left : box.right + margin]
-    largest = max(abs(float(pixels.min())), abs(float(pixels.max())))
     moved = Box(box.top - top, box.bottom - top, box.left - left, box.right - left)
-    return Film(pixels, film.spacing_mm, largest), moved
+    return Film(pixels, film.spacing_mm), moved
 
 
 def resegmented(film: Film, inside: Inside, bounds: tuple[float, ...], mode: str) -> Inside:
@@ -129,20 +146,31 @@ def discretise(
     return _digitise(values, edges.astype(np.float64))
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def _digitise(
     values: Float[np.ndarray, " pixels"], edges: Float64[np.ndarray, " edges"]
 ) -> Int32[np.ndarray, " pixels"]:
-    """np.digitize for edges that are evenly spaced but for rounding and the last one: a guess, then a look."""
-    out = np.empty(values.size, dtype=np.int32)
+    """np.digitize for edges that are evenly spaced but for rounding and the last one: a guess, then a look.
+
+    Only greys so near to an edge that rounding could matter are looked at.
+    """
     first, last = edges[0], edges.size - 1
     scale = 1 / (edges[1] - first)
+    doubt = 1e-9
+    for k in range(last):
+        doubt = max(doubt, 2 * abs((edges[k] - first) * scale - k))
+    out = np.empty(values.size, dtype=np.int32)
+    near = np.empty(values.size, dtype=np.bool_)
     for k in range(values.size):
-        x = values[k]
-        guess = min(max(int((x - first) * scale), 0), last - 1)
+        place = (values[k] - first) * scale
+        level = np.int32(place)
+        out[k] = level + np.int32(1)
+        near[k] = (abs(place - level - 0.5) > 0.5 - doubt) | (place >= last - 1)
+    for doubtful in np.flatnonzero(near):
+        x, guess = values[doubtful], min(int(out[doubtful]) - 1, last - 1)
         while guess > 0 and x < edges[guess]:
             guess -= 1
         while guess < last and x >= edges[guess + 1]:
             guess += 1
-        out[k] = guess + 1
+        out[doubtful] = guess + 1
     return out

@@ -74,11 +74,11 @@ class Radiomics:
         whole = inside
         if p.resegment is not None and inside.any():
             inside = resegmented(film, inside, p.resegment, p.resegment_mode)
-        too_small = self._too_small(inside)
+        box = box_of(inside) if inside.any() else Box(0, 0, 0, 0)
+        outline = outline_of(inside, box, p.texture.border)
+        too_small = self._too_small(outline.inside)
         if too_small:
             return FeatureRow(np.full(len(self.names), np.nan), dict.fromkeys(self.names, too_small))
-        box = box_of(inside)
-        outline = outline_of(inside, box, p.texture.border)
         warnings: list[str] = []
         parts: list[np.ndarray] = []
         reasons = dict(_REASONS)

@@ -6,7 +6,7 @@ and keeps what is at least one half.
 """
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from scipy import ndimage
@@ -44,8 +44,7 @@ def resample_film(film: Film, spacing_mm: tuple[float, float], *, order: int, ce
     width, left, right = _line(film.pixels.shape[1], columns_mm / film.spacing_mm[1], centred)
     grid = Grid((height, width), (top, left), (down, right), centred)
     pixels = _interpolate(film.pixels.astype(np.float64), grid, order).astype(np.float32)
-    largest = max(abs(float(pixels.min())), abs(float(pixels.max())))
-    return replace(film, pixels=pixels, spacing_mm=(rows_mm, columns_mm), largest=largest), grid
+    return Film(pixels, (rows_mm, columns_mm)), grid
 
 
 def resample_region(inside: Inside, grid: Grid) -> Inside:

@@ -34,26 +34,25 @@ def shape2d(inside: Bool[np.ndarray, "height width"], spacing: tuple[float, floa
     )
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def _moments(inside: Bool[np.ndarray, "height width"]) -> tuple[int, Float64[np.ndarray, "2 2"]]:
     """The number of pixels, and the variances and covariance of their row and column numbers."""
-    count, row, col = 0, 0.0, 0.0
+    count, row, col, rr, rc, cc = 0, 0, 0, 0, 0, 0
     for r in range(inside.shape[0]):
+        n, total, squares = 0, 0, 0
         for c in range(inside.shape[1]):
-            if inside[r, c]:
-                count, row, col = count + 1, row + r, col + c
-    row, col = row / count, col / count
-    rr, rc, cc = 0.0, 0.0, 0.0
-    for r in range(inside.shape[0]):
-        for c in range(inside.shape[1]):
-            if inside[r, c]:
-                rr += (r - row) ** 2
-                rc += (r - row) * (c - col)
-                cc += (c - col) ** 2
-    return count, np.array([[rr, rc], [rc, cc]]) / count
+            n += inside[r, c]
+            total += c * inside[r, c]
+            squares += c * c * inside[r, c]
+        count, row, col = count + n, row + r * n, col + total
+        rr, rc, cc = rr + r * r * n, rc + r * total, cc + squares
+    covariance = rc / count - row / count * (col / count)
+    return count, np.array(
+        [[rr / count - (row / count) ** 2, covariance], [covariance, cc / count - (col / count) ** 2]]
+    )
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def _outline(
     inside: Bool[np.ndarray, "height width"], row_mm: float, col_mm: float
 ) -> tuple[float, float, Float64[np.ndarray, " half_rows"], Float64[np.ndarray, " half_rows"]]:
@@ -84,14 +83,14 @@ def _outline(
     return length, area * row_mm * col_mm, left, right
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def _widen(left, right, half_row, x):  # type: ignore[no-untyped-def]
     if np.isnan(left[half_row]):
         left[half_row] = x
     right[half_row] = x  # columns are visited from left to right
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def _diameter(left: Float64[np.ndarray, " half_rows"], right: Float64[np.ndarray, " half_rows"], step: float) -> float:
     """The largest distance of two points, which lie on the convex hull; half rows are ``step`` mm apart."""
     hull = np.empty((2 * left.size, 2))

@@ -9,6 +9,8 @@ import numba
 import numpy as np
 from jaxtyping import Float64, Int32
 
+from .eigen import second_magnitude
+
 Greys = Float64[np.ndarray, " n"]
 _EPS = np.spacing(1.0)
 
@@ -43,7 +45,7 @@ GLSZM_PLACES, GLDM_PLACES = (np.array(list(part.values())) for part in (_GLSZM_O
 NGTDM = ("Busyness", "Coarseness", "Complexity", "Contrast", "Strength")
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def glcm(pairs: Int32[np.ndarray, "angles n n"], greys: Greys, symmetrical: bool) -> Float64[np.ndarray, "24"]:
     """GLCM features of pairs counted once (or weighted); NaN where no two pixels are neighbours."""
     angles, n = pairs.shape[0], pairs.shape[1]
@@ -74,7 +76,7 @@ def glcm(pairs: Int32[np.ndarray, "angles n n"], greys: Greys, symmetrical: bool
     return total / used if used else np.full(24, np.nan)
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def _glcm_of(p, px, greys, highest):  # type: ignore[no-untyped-def]
     n = greys.size
     out = np.zeros(24)
@@ -116,7 +118,7 @@ def _glcm_of(p, px, greys, highest):  # type: ignore[no-untyped-def]
     return out
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def _of_directed(p, greys, out):  # type: ignore[no-untyped-def]
     """Put those features right that a matrix which is not symmetric changes."""
     n = greys.size
@@ -143,7 +145,7 @@ def _of_directed(p, greys, out):  # type: ignore[no-untyped-def]
     out[19] = np.sqrt(max(0.0, np.linalg.eigvalsh(a @ a.T)[n - 2])) if n > 1 else 1.0
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def _of_sums_and_gaps(by_sum, by_gap, highest, out):  # type: ignore[no-untyped-def]
     """Features of the probabilities of each sum and each difference of two levels."""
     for k in range(highest + 1):
@@ -167,22 +169,22 @@ def _of_sums_and_gaps(by_sum, by_gap, highest, out):  # type: ignore[no-untyped-
             out[22] -= by_sum[k] * np.log2(by_sum[k] + _EPS)
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def _maximal_correlation(p, px):  # type: ignore[no-untyped-def]
     """Second singular value of p / sqrt(px py), the root of the second eigenvalue of PyRadiomics' Q."""
     kept = np.flatnonzero(px > 0)
     n = kept.size
     if n < 2:
         return 1.0 if px.size == 1 else 0.0
+    root = 1 / np.sqrt(px[kept])
     a = np.empty((n, n))
     for i in range(n):
         for j in range(n):
-            a[i, j] = p[kept[i], kept[j]] / np.sqrt(px[kept[i]] * px[kept[j]])
-    magnitudes = np.abs(np.linalg.eigvalsh(a))
-    return np.sort(magnitudes)[n - 2]
+            a[i, j] = p[kept[i], kept[j]] * root[i] * root[j]
+    return second_magnitude(a)
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def runs_or_zones(
     counts: Int32[np.ndarray, "n lengths"], greys: Greys, lengths: Float64[np.ndarray, " lengths"], pixels: float
 ) -> Float64[np.ndarray, "16"]:
@@ -232,7 +234,7 @@ def runs_or_zones(
     return out
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def glrlm(runs: Int32[np.ndarray, "angles n lengths"], greys: Greys, pixels: float) -> Float64[np.ndarray, "16"]:
     """Mean over the angles."""
     total = np.zeros(16)
@@ -242,7 +244,7 @@ def glrlm(runs: Int32[np.ndarray, "angles n lengths"], greys: Greys, pixels: flo
     return total / runs.shape[0]
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def ngtdm(pixels: Greys, differences: Greys, greys: Greys) -> Float64[np.ndarray, "5"]:
     """NGTDM features; NaN where no pixel has a neighbour."""
     total, rough, spread = 0.0, 0.0, 0.0

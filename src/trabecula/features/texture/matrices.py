@@ -37,7 +37,7 @@ def steps_at(distances: Collection[int]) -> Steps:
     )
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def grids(
     of_pixels: Int32[np.ndarray, " pixels"], places: Int64[np.ndarray, " pixels"], height: int, width: int
 ) -> Levels:
@@ -60,7 +60,7 @@ def grids(
     return levels.reshape(shape), ranks.reshape(shape), present.astype(np.float64), counts[present]
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def pairs_and_runs(ranks: Grid, n: int) -> tuple[Int32[np.ndarray, "4 n n"], Int32[np.ndarray, "4 n lengths"]]:
     """In one pass: pairs of neighbours, each counted once, and runs of each level and length (from 1)."""
     height, inner = ranks.shape[0], ranks.shape[1] - 2
@@ -93,14 +93,14 @@ def pairs_and_runs(ranks: Grid, n: int) -> tuple[Int32[np.ndarray, "4 n n"], Int
     return pairs[:, :n, :n].copy(), _ended(reached[:, :n])
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def _continue(length, before, other, own):  # type: ignore[no-untyped-def]
     """Lengths of a row's runs so far, from those of the row above; 32-bit throughout, so that many are done at once."""
     for c in range(length.size):
         length[c] = before[c] + np.int32(1) if other[c] == own[c] else np.int32(1)
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def _ended(reached):  # type: ignore[no-untyped-def]
     """Runs of each length (from 1): those that reached it less those that went on."""
     longest = 1
@@ -111,7 +111,7 @@ def _ended(reached):  # type: ignore[no-untyped-def]
     return runs
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def pairs_of(ranks: Grid, n: int, steps: Steps) -> Int32[np.ndarray, "steps n n"]:
     """Pairs of a pixel and the one a step away, each counted once; as wide a border as the longest step."""
     height, width = ranks.shape
@@ -124,7 +124,7 @@ def pairs_of(ranks: Grid, n: int, steps: Steps) -> Int32[np.ndarray, "steps n n"
     return pairs[:, :n, :n].copy()
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def zones(  # noqa: C901 one decision tree; a call for each pixel would cost five times the time
     ranks: Grid, n: int
 ) -> tuple[Int32[np.ndarray, "n sizes"], Float64[np.ndarray, " sizes"]]:
@@ -166,7 +166,7 @@ def zones(  # noqa: C901 one decision tree; a call for each pixel would cost fiv
     return _by_size(level_of[:count], size[:count], n)
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def _by_size(level_of, size, n):  # type: ignore[no-untyped-def]
     """Counts of zones by level and by the sizes that occur; size 0 is no zone."""
     largest = 0
@@ -186,7 +186,7 @@ def _by_size(level_of, size, n):  # type: ignore[no-untyped-def]
     return counts, sizes
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def _join(parent, a, b):  # type: ignore[no-untyped-def]
     """Join two trees under the smaller root."""
     while parent[a] != a:
@@ -200,7 +200,7 @@ def _join(parent, a, b):  # type: ignore[no-untyped-def]
     return low
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def neighbourhoods(
     levels: Grid, ranks: Grid, n: int, alpha: int, steps: Steps, border: int
 ) -> tuple[Int32[np.ndarray, "n most"], Float64[np.ndarray, " n"], Float64[np.ndarray, " n"]]:
@@ -220,10 +220,11 @@ def neighbourhoods(
     for r in range(border, height - border):
         near[:], alike[:], total[:] = 0, 0, 0
         centre = levels[r, border : border + inner]
-        for k in range(2 * steps.shape[0]):
-            side = 1 if k % 2 else -1
-            first = border + side * steps[k // 2, 1]
-            _compare(near, total, alike, centre, levels[r + side * steps[k // 2, 0], first : first + inner], most)
+        for k in range(steps.shape[0]):
+            dr, dc = steps[k]
+            ahead = levels[r + dr, border + dc : border + dc + inner]
+            behind = levels[r - dr, border - dc : border - dc + inner]
+            _compare(near, total, alike, centre, ahead, behind, most)
         for c in range(inner):
             apart[c] = abs(centre[c] - total[c] / max(near[c], np.int32(1))) if near[c] else 0.0
         rank_of = ranks[r, border : border + inner]
@@ -237,13 +238,14 @@ def neighbourhoods(
     return dependence[:n], pixels[:n], differences.sum(axis=0)[:n]
 
 
-@numba.njit(cache=True, nogil=True)
-def _compare(near, total, alike, centre, others, most):  # type: ignore[no-untyped-def]
-    """Add one neighbour of every pixel of a row; 32-bit throughout, so that many are done at once."""
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def _compare(near, total, alike, centre, ahead, behind, most):  # type: ignore[no-untyped-def]
+    """Add two neighbours of every pixel of a row; 32-bit throughout, so that many are done at once."""
     one, none = np.int32(1), np.int32(0)
     for c in range(near.size):
-        other = others[c]
-        inside = one if other > none else none
-        near[c] += inside
-        total[c] += other
-        alike[c] += inside if abs(other - centre[c]) <= most else none
+        a, b = ahead[c], behind[c]
+        inside_a, inside_b = one if a > none else none, one if b > none else none
+        near[c] += inside_a + inside_b
+        total[c] += a + b
+        alike[c] += inside_a if abs(a - centre[c]) <= most else none
+        alike[c] += inside_b if abs(b - centre[c]) <= most else none
