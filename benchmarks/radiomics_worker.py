@@ -72,6 +72,27 @@ def pyradiomics(images: str) -> Extract:
     return extract
 
 
+def flash_radiomics(images: str) -> Extract:
+    """The fastest peer with all filters, as its users call it; it writes its values to a file in memory."""
+    import os
+    import tempfile
+
+    import SimpleITK
+    from flash_radiomics import featureextractor
+
+    os.environ["FLASH_RADIOMICS_HDF5_DIR"] = tempfile.mkdtemp(dir="/dev/shm" if os.path.isdir("/dev/shm") else None)
+    wanted = settings(images)
+    wanted["setting"] = {"binCount": 32}  # one slice is flat anyway; force2D takes it to a path that is ten times slower
+    engine = featureextractor.RadiomicsFeatureExtractor(wanted, backend="cpu", num_threads=1)
+
+    def extract(film: np.ndarray, inside: np.ndarray) -> dict[str, float]:
+        image, mask = (SimpleITK.GetImageFromArray(a[None]) for a in (film, inside.astype(np.uint8)))
+        values = engine.execute(image, mask)
+        return {name: float(value) for name, value in values.items() if not name.startswith("diagnostics")}
+
+    return extract
+
+
 def film_and_region(height: int, width: int, handed: str) -> tuple[np.ndarray, np.ndarray]:
     """A smooth 12-bit film of 2000 x 1000 pixels and a rounded region; ``crop``: with 20 pixels around it."""
     rng = np.random.default_rng(0)
@@ -91,7 +112,7 @@ def film_and_region(height: int, width: int, handed: str) -> tuple[np.ndarray, n
 def main() -> None:
     """Answer one job a line until the input ends; the first run of each kind is not timed."""
     logging.disable(logging.CRITICAL)
-    engine = {"trabecula": trabecula, "pyradiomics": pyradiomics}[sys.argv[1]]
+    engine = {"trabecula": trabecula, "pyradiomics": pyradiomics, "flash-radiomics": flash_radiomics}[sys.argv[1]]
     known: dict[str, tuple[Extract, np.ndarray, np.ndarray]] = {}
     for line in sys.stdin:
         job = json.loads(line)

@@ -10,10 +10,10 @@ that cannot be installed is named.
 
 import json
 import os
+import shutil
 import statistics
 import subprocess
 import sys
-import venv
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +31,13 @@ def environment(peer: Path) -> Path:
     folder = HERE / ".envs" / peer.stem
     python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     if not (folder / "ready").exists():
-        venv.create(folder, with_pip=True, clear=True)
-        lines = [line for line in peer.read_text().splitlines() if line and not line.startswith("#")]
+        lines = peer.read_text().splitlines()
+        wanted = [line.removeprefix("# python: ") for line in lines if line.startswith("# python: ")]
+        interpreter = shutil.which(f"python{wanted[0]}") if wanted else sys.executable
+        if interpreter is None:
+            raise NotHere(f"needs Python {wanted[0]}, which is not on this machine")
+        subprocess.run([interpreter, "-m", "venv", "--clear", folder], check=True, capture_output=True)
+        lines = [line for line in lines if line and not line.startswith("#")]
         plain = [line for line in lines if not line.startswith("-")]
         subprocess.run([python, "-m", "pip", "install", "-q", *plain], check=True, capture_output=True)
         for line in lines:
@@ -40,6 +45,10 @@ def environment(peer: Path) -> Path:
                 subprocess.run([python, "-m", "pip", "install", "-q", *line.split()], check=True, capture_output=True)
         (folder / "ready").touch()
     return python
+
+
+class NotHere(Exception):
+    """A peer that this machine cannot run, and why."""
 
 
 def start(name: str, python: Path) -> subprocess.Popen[str]:
@@ -73,6 +82,8 @@ def main() -> None:
             workers[peer.stem] = start(peer.stem, environment(peer))
         except subprocess.CalledProcessError as error:
             print(f"{peer.stem}: cannot be installed: {error.stderr.decode().strip().splitlines()[-1]}")
+        except NotHere as error:
+            print(f"{peer.stem}: {error}")
     for job in JOBS:
         times: dict[str, list[float]] = {name: [] for name in workers}
         values: dict[str, dict[str, float]] = {}

@@ -7,6 +7,7 @@ and keeps what is at least one half.
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy import ndimage
@@ -67,7 +68,6 @@ def _line(size: int, ratio: float, centred: bool) -> tuple[int, float, float]:
 
 def _interpolate(values: np.ndarray, grid: Grid, order: int) -> np.ndarray:
     mode = "nearest" if grid.centred else "mirror"
-    made = ndimage.affine_transform(  # type: ignore[call-overload]  # the stubs know no sequence as an offset
-        values, np.array(grid.step), offset=grid.first, output_shape=grid.size, order=order, mode=mode
-    )
+    transform: Any = ndimage.affine_transform  # its stubs know no sequence as an offset
+    made = transform(values, np.array(grid.step), offset=grid.first, output_shape=grid.size, order=order, mode=mode)
     return np.asarray(made)
