@@ -31,6 +31,7 @@ $(VENV)/.dev: $(VENV)/.run
 
 bench: $(VENV)/.dev
 	$(BIN)/python benchmarks/run.py
+	$(BIN)/python benchmarks/costs.py
 
 clean:
 	rm -rf $(VENV) build demo

@@ -3,6 +3,7 @@
 Runs in the engine's own environment, so it imports nothing of the others.
 """
 
+import functools
 import json
 import logging
 import sys
@@ -76,13 +77,17 @@ def flash_radiomics(images: str) -> Extract:
     """The fastest peer with all filters, as its users call it; it writes its values to a file in memory."""
     import os
     import tempfile
+    from pathlib import Path
 
     import SimpleITK
     from flash_radiomics import featureextractor
 
-    os.environ["FLASH_RADIOMICS_HDF5_DIR"] = tempfile.mkdtemp(dir="/dev/shm" if os.path.isdir("/dev/shm") else None)
+    in_memory = Path("/dev/shm")
+    os.environ["FLASH_RADIOMICS_HDF5_DIR"] = tempfile.mkdtemp(dir=in_memory if in_memory.is_dir() else None)
     wanted = settings(images)
-    wanted["setting"] = {"binCount": 32}  # one slice is flat anyway; force2D takes it to a path that is ten times slower
+    wanted["setting"] = {
+        "binCount": 32
+    }  # one slice is flat anyway; force2D takes it to a path that is ten times slower
     engine = featureextractor.RadiomicsFeatureExtractor(wanted, backend="cpu", num_threads=1)
 
     def extract(film: np.ndarray, inside: np.ndarray) -> dict[str, float]:
@@ -107,6 +112,21 @@ def film_and_region(height: int, width: int, handed: str) -> tuple[np.ndarray, n
         cut = np.s_[1000 - height // 2 - 20 : 1000 + height // 2 + 20, 500 - width // 2 - 20 : 500 + width // 2 + 20]
         film, inside = film[cut], inside[cut]
     return np.ascontiguousarray(film), np.ascontiguousarray(inside)
+
+
+@functools.cache
+def ready(folder: str) -> tuple[Extract, np.ndarray, np.ndarray]:
+    """Our engine for all filters, and a film and a region made before: kept for the life of the process."""
+    film, inside = (np.load(f"{folder}/{name}.npy") for name in ("film", "inside"))
+    engine = trabecula("all")
+    engine(film, inside)
+    return engine, film, inside
+
+
+def extract_once(folder: str) -> None:
+    """One extraction, for a pool of processes."""
+    engine, film, inside = ready(folder)
+    engine(film, inside)
 
 
 def main() -> None:

@@ -74,8 +74,8 @@ def agreeing(ours: dict[str, float], theirs: dict[str, float]) -> int:
     return sum(name in ours and abs(ours[name] - value) <= 1e-6 * abs(value) + 1e-12 for name, value in theirs.items())
 
 
-def main() -> None:
-    """Build the environments, run the rounds, print a table."""
+def engines() -> dict[str, subprocess.Popen[str]]:
+    """Ours and every peer that can be installed; the others are named."""
     workers = {"trabecula": start("trabecula", Path(sys.executable))}
     for peer in sorted((HERE / "peers").glob("*.txt")):
         try:
@@ -84,6 +84,12 @@ def main() -> None:
             print(f"{peer.stem}: cannot be installed: {error.stderr.decode().strip().splitlines()[-1]}")
         except NotHere as error:
             print(f"{peer.stem}: {error}")
+    return workers
+
+
+def main() -> None:
+    """Build the environments, run the rounds, print a table."""
+    workers = engines()
     for job in JOBS:
         times: dict[str, list[float]] = {name: [] for name in workers}
         values: dict[str, dict[str, float]] = {}

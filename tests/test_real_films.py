@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from trabecula.workflow import check_study, extract_table
+from trabecula.workflow.check import check_study
+from trabecula.workflow.extract import extract_table
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 

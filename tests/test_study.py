@@ -13,7 +13,10 @@ import pytest
 import yaml
 from PIL import Image
 
-from trabecula.workflow import check_study, extract_table, init_study, run_study
+from trabecula.workflow.check import check_study
+from trabecula.workflow.extract import extract_table
+from trabecula.workflow.make import init_study
+from trabecula.workflow.run import run_study
 
 
 def start(*arguments):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float64
-from scipy.stats import f as f_distribution
+from scipy.special import fdtri
 
 FEWEST = 3  # cases
 
@@ -63,7 +63,7 @@ def _agreement(rows: np.ndarray, columns: np.ndarray, rest: np.ndarray, n: int, 
     share = n * (1 + (k - 1) * value) - k * value
     freedom = (k - 1) * (n - 1) * (k * value * ratio + share) ** 2
     freedom /= (n - 1) * (k * value * ratio) ** 2 + share**2
-    above, below = f_distribution.ppf(upper, n - 1, freedom), f_distribution.ppf(upper, freedom, n - 1)
+    above, below = fdtri(n - 1, freedom, upper), fdtri(freedom, n - 1, upper)
     spread = k * columns + (k * n - k - n) * rest
     low = n * (rows - above * rest) / (above * spread + n * rows)
     high = n * (below * rows - rest) / (spread + n * below * rows)
@@ -73,6 +73,6 @@ def _agreement(rows: np.ndarray, columns: np.ndarray, rest: np.ndarray, n: int, 
 def _consistency(rows: np.ndarray, _columns: np.ndarray, rest: np.ndarray, n: int, k: int, upper: float) -> np.ndarray:
     value = (rows - rest) / (rows + (k - 1) * rest)
     freedom = (n - 1) * (k - 1)
-    low = rows / rest / f_distribution.ppf(upper, n - 1, freedom)
-    high = rows / rest * f_distribution.ppf(upper, freedom, n - 1)
+    low = rows / rest / fdtri(n - 1, freedom, upper)
+    high = rows / rest * fdtri(freedom, n - 1, upper)
     return np.stack([value, (low - 1) / (low + k - 1), (high - 1) / (high + k - 1)])

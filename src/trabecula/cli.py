@@ -65,7 +65,7 @@ def demo(
     jobs: Jobs = CORES,
 ) -> None:
     """Run a whole study on simulated lateral spine X-rays, offline."""
-    from .workflow import make_demo
+    from .workflow.make import make_demo
 
     with _progress() as tell:
         report = make_demo(folder, cases=cases, seed=seed, jobs=jobs, tell=tell)
@@ -75,7 +75,7 @@ def demo(
 @app.command()
 def init(folder: Annotated[Path, typer.Argument(metavar="DIR", help="The new study's folder.")]) -> None:
     """Write a commented study.yaml and an empty cases.csv to fill in."""
-    from .workflow import init_study
+    from .workflow.make import init_study
 
     for path in init_study(folder):
         out.print(str(path), markup=False)
@@ -88,7 +88,7 @@ def ingest(
     labels: Annotated[Path | None, typer.Option(help="A table with case_id (or image) and label.")] = None,
 ) -> None:
     """Build cases.csv from folders of films and masks."""
-    from .workflow import ingest_films
+    from .workflow.make import ingest_films
 
     result = ingest_films(folder, sources, labels)
     _print_notes(result.notes)
@@ -98,7 +98,7 @@ def ingest(
 @app.command()
 def check(folder: StudyFolder, jobs: Jobs = CORES) -> None:
     """Name everything that is wrong with a study, at once."""
-    from .workflow import check_study
+    from .workflow.check import check_study
 
     with _progress() as tell:
         result = check_study(folder, jobs=jobs, tell=tell)
@@ -111,7 +111,7 @@ def check(folder: StudyFolder, jobs: Jobs = CORES) -> None:
 @app.command()
 def run(folder: StudyFolder, jobs: Jobs = CORES, seed: Seed = None) -> None:
     """Run a study from files to a report; a run that was stopped goes on."""
-    from .workflow import run_study
+    from .workflow.run import run_study
 
     with _progress() as tell:
         report = run_study(folder, jobs=jobs, seed=seed, tell=tell)
@@ -130,7 +130,7 @@ def extract(
     jobs: Jobs = CORES,
 ) -> None:
     """Write the features of every case to one table."""
-    from .workflow import extract_table
+    from .workflow.extract import extract_table
 
     with _progress() as tell:
         made = extract_table(

@@ -1,7 +1,7 @@
 """Study -> FeatureTable: radiomics of the region and the average-pool vector of a ResNet-50."""
 
 from .diagnostics import Diagnostics
-from .extract import extract_features
+from .extract import extract_features, is_new
 from .radiomics import Radiomics
 from .resnet import ResNetFeatures
 from .stability import Perturbation, load_perturbed, perturbed_digests, stability_table
@@ -12,6 +12,7 @@ __all__ = [
     "Radiomics",
     "ResNetFeatures",
     "extract_features",
+    "is_new",
     "load_perturbed",
     "perturbed_digests",
     "stability_table",

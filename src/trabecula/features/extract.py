@@ -51,6 +51,11 @@ def extract_features(
     return {extractor.name: _table(extractor, named, cache) for extractor in extractors}
 
 
+def is_new(cache: Path, extractor: Extractor) -> bool:
+    """Whether this extractor has stored no row yet."""
+    return not _row_path(cache, extractor, "any").parent.exists()
+
+
 @dataclass(frozen=True)
 class _FilmResult:
     number: int

@@ -69,6 +69,13 @@ class Radiomics:
         film, grid = resample_film(film, p.spacing_mm, order=p.order, centred=p.standard == "ibsi")
         return [self._row(film, resample_region(region.inside, grid)) for region in regions]
 
+    def warm_up(self) -> None:
+        """Compile what these parameters need, or load it where it was compiled before: once for each installation."""
+        pixels = np.arange(400, dtype=np.float32).reshape(20, 20)
+        inside = np.zeros((20, 20), dtype=bool)
+        inside[5:15, 5:15] = True
+        self.rows(Xray(pixels, (1.0, 1.0), "none", "none", ""), [Region(inside, "none", "none", "")])
+
     def _row(self, film: Film, inside: Inside) -> FeatureRow:
         p = self.parameters
         whole = inside

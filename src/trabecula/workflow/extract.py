@@ -15,6 +15,7 @@ from ..features import (
     Perturbation,
     Radiomics,
     extract_features,
+    is_new,
     load_perturbed,
     perturbed_digests,
 )
@@ -119,12 +120,18 @@ def study_features(
     if perturbation is not None:
         load = functools.partial(load_perturbed, load=load, how=perturbation)
         digests = functools.partial(perturbed_digests, digests=digests, how=perturbation)
+    cache = cache or folder / "cache"
+    for extractor in extractors:
+        if isinstance(extractor, Radiomics) and is_new(cache, extractor):
+            tell("compiling, once", 0, 1)  # before any other process starts, which would compile it all as well
+            extractor.warm_up()
+            tell("compiling, once", 1, 1)
     tables = extract_features(
         [cases for _, cases in films(study)],
         extractors,
         load=load,
         digests=digests,
-        cache=cache or folder / "cache",
+        cache=cache,
         jobs=jobs,
         progress=functools.partial(tell, stage),
     )
