@@ -265,6 +265,7 @@ def first_order(greys, levels, pixel_area, shift):
     deviation = x - mean
     variance = float((deviation**2).mean())
     robust = x[(x >= p10) & (x <= p90)]
+    spread = float(np.abs(robust - robust.mean()).mean()) if robust.size else np.nan
     energy = float(((x + shift) ** 2).sum())
     return {
         "10Percentile": float(p10),
@@ -279,7 +280,7 @@ def first_order(greys, levels, pixel_area, shift):
         "Median": float(median),
         "Minimum": float(x.min()),
         "Range": float(x.max() - x.min()),
-        "RobustMeanAbsoluteDeviation": float(np.abs(robust - robust.mean()).mean()),
+        "RobustMeanAbsoluteDeviation": spread,
         "RootMeanSquared": float(np.sqrt(energy / x.size)),
         "Skewness": float((deviation**3).mean() / variance**1.5) if variance > 0 else 0.0,
         "TotalEnergy": energy * pixel_area,
