@@ -6,6 +6,7 @@ Runs in the engine's own environment, so it imports nothing of the others.
 import functools
 import json
 import logging
+import statistics
 import sys
 import time
 from collections.abc import Callable
@@ -24,6 +25,7 @@ FILTERS = {
     "LBP2D": {},
 }
 CLASSES = {name: [] for name in ("shape2D", "firstorder", "glcm", "glrlm", "glszm", "gldm", "ngtdm")}
+_BURST = 0.1  # seconds that one engine goes on with one job before the next has its turn
 SPACING = 1.0  # mm: a sigma in mm is a sigma in pixels, the same work for every engine
 
 Extract = Callable[[np.ndarray, np.ndarray], dict[str, float]]
@@ -140,9 +142,12 @@ def main() -> None:
             known[line] = (engine(job["images"]), *film_and_region(job["height"], job["width"], job["handed"]))
             known[line][0](*known[line][1:])
         extract, film, inside = known[line]
-        start = time.perf_counter()
-        values = extract(film, inside)
-        print(json.dumps({"ms": 1000 * (time.perf_counter() - start), "values": values}), flush=True)
+        times: list[float] = []
+        while sum(times) < _BURST:
+            start = time.perf_counter()
+            values = extract(film, inside)
+            times.append(time.perf_counter() - start)
+        print(json.dumps({"ms": 1000 * statistics.median(times), "values": values}), flush=True)
 
 
 if __name__ == "__main__":

@@ -4,8 +4,8 @@
 
 The values are compared as well: how many features of a peer we give to 1e-6 relative.
 
-Each engine runs in a process of its own on one thread; round by round every engine does every job once. A peer
-that cannot be installed is named.
+Each engine runs in a process of its own on one thread; round by round every engine does every job in turn, again
+and again until a tenth of a second is over, and answers with the median. A peer that cannot be installed is named.
 """
 
 import json
@@ -34,7 +34,7 @@ def environment(peer: Path) -> Path:
         lines = peer.read_text().splitlines()
         wanted = [line.removeprefix("# python: ") for line in lines if line.startswith("# python: ")]
         interpreter = shutil.which(f"python{wanted[0]}") if wanted else sys.executable
-        if interpreter is None:
+        if interpreter is None or subprocess.run([interpreter, "--version"], capture_output=True).returncode:
             raise NotHere(f"needs Python {wanted[0]}, which is not on this machine")
         subprocess.run([interpreter, "-m", "venv", "--clear", folder], check=True, capture_output=True)
         lines = [line for line in lines if line and not line.startswith("#")]

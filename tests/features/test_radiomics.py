@@ -73,6 +73,24 @@ def test_every_value_is_that_of_pyradiomics(shared, tmp_path, name):
     assert not wrong.any(axis=None), difference.max().nlargest(10)
 
 
+def test_a_slice_taken_as_a_volume_has_the_same_original_values_but_for_its_shape(shared, tmp_path):
+    """Set B: neighbours above and below do not exist, so that greys and textures are those of the plane."""
+    wanted = json.loads(shared(*GOLD, "settings.json").read_text())["settings"]["B_single_slice_3D_bw25"]
+    setting = {key: value for key, value in wanted["setting"].items() if key != "label"}
+    (tmp_path / "params.json").write_text(json.dumps({"setting": setting, "imageType": {"Original": {}}}))
+    extractor = Radiomics(read_parameters(tmp_path / "params.json"))
+    gold = pd.read_csv(shared(*GOLD, "B_single_slice_3D_bw25.csv")).set_index("case_id")
+    gold = gold[[name for name in gold.columns if name.startswith("original_") and "_shape_" not in name]]
+    rows = {}
+    for case in gold.index:
+        pixels, mask = (np.asarray(Image.open(shared(*GOLD, f"{case}_{k}.png"))) for k in ("image", "mask"))
+        rows[case] = features(extractor, pixels, mask > 0)
+    made = pd.DataFrame(rows).T.loc[gold.index, gold.columns]
+    assert gold.shape[1] == 93
+    allowed = np.maximum(1e-6 * gold.abs().to_numpy(), 1e-9 * gold.abs().max().to_numpy())
+    assert ((made - gold).abs() <= allowed).all(axis=None)
+
+
 @pytest.mark.parametrize("greys", [[1e9, 1e9 + 64, 1e9 + 640], [1.0, 1.0 + 1.2e-7], [0.0, 5e-324], [3.0, 3.0]])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_levels_stay_within_the_number_of_bins(greys, dtype):
@@ -204,6 +222,42 @@ def test_a_constant_added_to_the_film_changes_nothing_under_our_grey_policy(ours
     plain, shifted, scaled = (features(ours, p, inside) for p in (pixels, pixels + 300, pixels * 2))
     assert np.allclose(plain, shifted, rtol=1e-4, atol=1e-6)
     assert np.allclose(plain, scaled, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("move", [(3, 0), (0, 8), (40, 24)])
+def test_where_on_the_film_a_region_lies_changes_nothing(everything, film, move):
+    """Far from the film's edges."""
+    pixels, inside = film
+    wide = np.pad(pixels, 200, mode="reflect")
+    place = np.pad(inside, 200)
+    here, there = (features(everything, np.roll(wide, by, (0, 1)), np.roll(place, by, (0, 1))) for by in ((0, 0), move))
+    assert np.allclose(here, there, rtol=1e-6, atol=1e-9 * here.abs().max(), equal_nan=True)
+
+
+@pytest.mark.parametrize("offset", [25, 1000])
+def test_a_constant_of_whole_bins_changes_no_texture_under_a_fixed_bin_width(tmp_path, film, offset):
+    pixels, inside = film
+    (tmp_path / "p.yaml").write_text("setting: {binWidth: 25}\nimageType: {Original: {}}")
+    extractor = Radiomics(read_parameters(tmp_path / "p.yaml"))
+    plain, lifted = (features(extractor, pixels + by, inside) for by in (0, offset))
+    same = [name for name in plain.index if not name.startswith("original_firstorder")]
+    same += [f"original_firstorder_{name}" for name in ("Entropy", "Uniformity", "Range", "Variance", "Skewness")]
+    assert np.allclose(plain[same], lifted[same], rtol=1e-6)
+
+
+def test_no_value_depends_on_how_much_of_the_film_the_engine_looks_at(everything, film, monkeypatch):
+    """With four times the margin around the region every column stays within 1e-7 of its range."""
+    pixels, inside = film
+    wide = np.pad(pixels, 150, mode="symmetric")
+    places = [np.roll(np.pad(inside, 150), by, (0, 1)) for by in ((0, 0), (-60, 40), (70, -30), (25, 90), (-90, -80))]
+
+    def table():
+        rows = everything.rows(xray(wide), [region(place) for place in places])
+        return np.array([row.values for row in rows])
+
+    usual = table()
+    monkeypatch.setattr(filters, "_LOG_REACH", 4 * filters._LOG_REACH)
+    assert (np.abs(table() - usual) <= 1e-7 * np.ptp(usual, axis=0)).all()
 
 
 @pytest.mark.parametrize("spot", [(0, 0), (99, 89), (60, 0), (30, 45)])
