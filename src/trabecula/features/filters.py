@@ -246,7 +246,7 @@ def _coefficients(sigma: float, *, order: int) -> Float64[np.ndarray, " four"]:
     return n / alpha
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def _recursive(
     image: Window, n: Float64[np.ndarray, " four"], d: Float64[np.ndarray, " four"]
 ) -> Float64[np.ndarray, "rows cols"]:
@@ -271,7 +271,7 @@ def _recursive(
     return forward[4:]
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def _step(out, x, y, n, d):  # type: ignore[no-untyped-def]
     """One row from four rows of the image and the four rows before it: several columns at once."""
     x0, x1, x2, x3 = x

@@ -45,10 +45,7 @@ def first_order(
     )  # fmt: skip
 
 
-_IN_ANY_ORDER = {"reassoc", "contract", "nsz", "nnan"}  # lets the processor take several greys at a time
-
-
-@numba.njit(cache=True, nogil=True, error_model="numpy", fastmath=_IN_ANY_ORDER)
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def _sums(greys, shift):  # type: ignore[no-untyped-def]
     low, high = greys[0], greys[0]
     total, energy = 0.0, 0.0
@@ -60,7 +57,7 @@ def _sums(greys, shift):  # type: ignore[no-untyped-def]
     return np.float64(low), np.float64(high), total, energy
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy", fastmath=_IN_ANY_ORDER)
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def _moments(greys, mean):  # type: ignore[no-untyped-def]
     absolute, second, third, fourth = 0.0, 0.0, 0.0, 0.0
     for k in range(greys.size):
@@ -73,7 +70,7 @@ def _moments(greys, mean):  # type: ignore[no-untyped-def]
     return absolute, second, third, fourth
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy", fastmath=_IN_ANY_ORDER)
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def _robust_deviation(greys, p10, p90):  # type: ignore[no-untyped-def]
     """Mean absolute deviation of the greys from the 10th to the 90th percentile."""
     kept, total, deviation = 0, 0.0, 0.0

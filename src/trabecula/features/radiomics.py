@@ -21,7 +21,7 @@ from .resampling import resample_film, resample_region
 from .shape import shape2d
 from .texture import grids, texture_features
 
-DEFINITIONS = "2026.3"  # raise it when any value may change
+DEFINITIONS = "2026.4"  # raise it when any value may change
 _BINS_FINE = (16, 128)
 _BINS_MOST = 4096  # the memory of a GLCM grows with the square
 _NO_VALUE = "not defined for this region"

@@ -49,7 +49,7 @@ def _count_below(diagonal, squares, places, count, sign):  # type: ignore[no-unt
             count[k] += sign if x < 0.0 else 0.0
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"})
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def _three_diagonals(a):  # type: ignore[no-untyped-def]
     """Diagonal and side diagonal of a matrix with the same eigenvalues."""
     n = a.shape[0]
