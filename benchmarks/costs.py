@@ -43,14 +43,9 @@ MANY = """
 import sys, time
 sys.path.insert(0, {here!r})
 import numpy as np
-from radiomics_worker import FILTERS, film_and_region, settings, trabecula
-from trabecula.features.parameters import read_parameters
-from trabecula.features.radiomics import Radiomics
+from radiomics_worker import our_engine
 from trabecula.records import Region, Xray
-import json, pathlib, tempfile
-path = pathlib.Path(tempfile.mkdtemp()) / "p.json"
-path.write_text(json.dumps(settings("all")))
-engine = Radiomics(read_parameters(path))
+engine = our_engine("all")
 film, inside = (np.load({folder!r} + name) for name in ("/film.npy", "/inside.npy"))
 rng = np.random.default_rng(0)
 moves = [(rng.integers(-850, 850), rng.integers(-400, 400)) for _ in range(100)]

@@ -37,18 +37,24 @@ def settings(images: str) -> dict[str, object]:
     return {"setting": {"binCount": 32, "force2D": True}, "imageType": wanted, "featureClass": CLASSES}
 
 
-def trabecula(images: str) -> Extract:
-    """Trabecula itself."""
+def our_engine(images: str):  # type: ignore[no-untyped-def]
+    """Trabecula's extractor with the settings of every engine."""
     import tempfile
     from pathlib import Path
 
     from trabecula.features.parameters import read_parameters
     from trabecula.features.radiomics import Radiomics
-    from trabecula.records import Region, Xray
 
     path = Path(tempfile.mkdtemp()) / "params.json"
     path.write_text(json.dumps(settings(images)))
-    engine = Radiomics(read_parameters(path))
+    return Radiomics(read_parameters(path))
+
+
+def trabecula(images: str) -> Extract:
+    """Trabecula itself."""
+    from trabecula.records import Region, Xray
+
+    engine = our_engine(images)
 
     def extract(film: np.ndarray, inside: np.ndarray) -> dict[str, float]:
         xray = Xray(film, (SPACING, SPACING), "test", "film", "")
@@ -87,9 +93,7 @@ def flash_radiomics(images: str) -> Extract:
     in_memory = Path("/dev/shm")
     os.environ["FLASH_RADIOMICS_HDF5_DIR"] = tempfile.mkdtemp(dir=in_memory if in_memory.is_dir() else None)
     wanted = settings(images)
-    wanted["setting"] = {
-        "binCount": 32
-    }  # one slice is flat anyway; force2D takes it to a path that is ten times slower
+    wanted["setting"] = {"binCount": 32}  # one slice is flat; with force2D it takes a path ten times slower
     engine = featureextractor.RadiomicsFeatureExtractor(wanted, backend="cpu", num_threads=1)
 
     def extract(film: np.ndarray, inside: np.ndarray) -> dict[str, float]:

@@ -14,9 +14,8 @@ import numpy as np
 import pywt
 from jaxtyping import Float, Float32, Float64, Int64
 
-from ..errors import Fault, InvalidInput
 from ..settings import Standard
-from .patch import Box, Film
+from .patch import Box, Film, known_spacing
 
 Window = Float[np.ndarray, "height width"]
 Filter = Callable[[Film, Box], Window]
@@ -94,28 +93,19 @@ def log(film: Film, box: Box, *, sigma: float, in_mm: bool, standard: Standard =
     PyRadiomics' is recursive and normalised across scales (times sigma squared); IBSI's is a sampled kernel,
     truncated at 4 sigma, on the mirrored film, as it is.
     """
-    if in_mm and film.spacing_mm is None:
-        raise InvalidInput(
-            [
-                Fault(
-                    "radiomics",
-                    f"LoG with sigma {sigma} mm on a film of unknown spacing",
-                    "a spacing in mm",
-                    "Give the spacing (image.spacing_mm) or use radiomics.log_sigma_px.",
-                )
-            ]
-        )
-    spacing = film.spacing_mm if in_mm and film.spacing_mm else (1.0, 1.0)
+    instead = "use radiomics.log_sigma_px"
+    spacing = known_spacing(film, f"LoG with sigma {sigma} mm", instead) if in_mm else (1.0, 1.0)
     sigmas = [sigma / s for s in spacing]
     if standard == "ibsi":
         return _sampled_log(film, box, sigmas)
     window, (rows, columns) = _window(film, box, math.ceil(_LOG_REACH * max(sigmas)))
+    window = np.ascontiguousarray(window)
     smooth = [_coefficients(s, order=0) for s in sigmas]
     second = [_coefficients(s, order=2) * s**2 for s in sigmas]
     poles = [_poles(s) for s in sigmas]
     total = np.zeros((box.right - box.left, box.bottom - box.top))
     for down, across in ((smooth[0], second[1]), (second[0], smooth[1])):
-        half = np.ascontiguousarray(_recursive(np.ascontiguousarray(window), down, poles[0])[rows].T)
+        half = np.ascontiguousarray(_recursive(window, down, poles[0])[rows].T)
         total += _recursive(half, across, poles[1])[columns]
     return total.T.astype(np.float32)
 

@@ -14,7 +14,6 @@ import numpy as np
 from ..records import Region, Xray
 from .parameters import CLASSES, Parameters
 from .radiomics import Radiomics
-from .texture import TextureRules
 
 # four slices, one character a pixel: its grey level, or 0 outside the region
 _PHANTOM = (
@@ -63,7 +62,6 @@ def digital_phantom() -> list[Comparison]:
             standard="ibsi",
             bin_width=1.0,
             resegment=(1.0, 6.0),
-            texture=TextureRules(isolated=False),
         )
     )
     each, (whole,) = ([_values(engine, film) for film in films] for films in (slices, [np.hstack(slices)]))

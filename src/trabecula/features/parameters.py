@@ -4,6 +4,7 @@ import difflib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,12 @@ class Parameters:
     resegment_mode: str = "absolute"
     resegment_shape: bool = False
     crop: int | None = None
+
+    @cached_property
+    def rules(self) -> TextureRules:
+        """How textures are counted, by the standard."""
+        return replace(self.texture, isolated=self.standard == "pyradiomics")
+
     minimum_size: int = 1
     minimum_dimensions: int = 1
 
@@ -68,7 +75,6 @@ def default_parameters(settings: RadiomicsSettings) -> Parameters:
         bin_width=None,
         bin_count=settings.bins,
         standard=settings.standard,
-        texture=TextureRules(isolated=settings.standard == "pyradiomics"),
     )
 
 
@@ -90,8 +96,7 @@ def read_parameters(path: Path, standard: Standard = "pyradiomics") -> Parameter
     classes = reader.classes(content.get("featureClass"))
     if reader.faults:
         raise InvalidInput(reader.faults)
-    made = Parameters(images=images, classes=classes, standard=standard, **settings)
-    return replace(made, texture=replace(made.texture, isolated=standard == "pyradiomics"))
+    return Parameters(images=images, classes=classes, standard=standard, **settings)
 
 
 _Check = Callable[[Any], bool]
@@ -116,14 +121,8 @@ _COUNT: tuple[_Check, str] = (lambda v: _is_whole(v) and v > 0, "a whole number 
 _COUNT_OR_0: tuple[_Check, str] = (lambda v: _is_whole(v) and v >= 0, "0 or a whole number above it")
 
 _NORMS = ("manhattan", "euclidean", "infinity", "no_weighting")
-_ORDERS = {
-    "sitkBSpline": 3,
-    "sitkLinear": 1,
-    "sitkNearestNeighbor": 0,
-    3: 3,
-    2: 1,
-    1: 0,
-}  # SimpleITK's names and numbers
+# SimpleITK's names and numbers: the order of the spline
+_ORDERS: dict[Any, int] = {"sitkBSpline": 3, "sitkLinear": 1, "sitkNearestNeighbor": 0, 3: 3, 2: 1, 1: 0}
 
 _SETTINGS: dict[str, tuple[str, tuple[_Check, str]]] = {
     "normalize": ("normalise", _BOOLEAN),

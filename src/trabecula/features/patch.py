@@ -7,6 +7,7 @@ import numba
 import numpy as np
 from jaxtyping import Bool, Float, Float64, Int32, Int64
 
+from ..errors import Fault, InvalidInput
 from ..records import Inside, Pixels, Xray
 
 
@@ -63,6 +64,14 @@ def prepare_film(xray: Xray, *, normalise: bool, scale: float = 1.0, outliers: f
             scaled = np.clip(scaled, -outliers * scale, outliers * scale)
         pixels = scaled.astype(np.float32)
     return Film(pixels, xray.spacing_mm)
+
+
+def known_spacing(film: Film, what: str, instead: str) -> tuple[float, float]:
+    """The film's spacing, or InvalidInput: ``what`` needs it, and ``instead`` is what to do without."""
+    if film.spacing_mm is None:
+        action = f"Give the spacing (image.spacing_mm) or {instead}."
+        raise InvalidInput([Fault("radiomics", f"{what} on a film of unknown spacing", "a spacing in mm", action)])
+    return film.spacing_mm
 
 
 def box_of(inside: Inside) -> Box:

@@ -149,7 +149,7 @@ class Radiomics:
             found["firstorder"] = first_order(greys, levels[-1], math.prod(spacing), p.shift)
             if p.standard == "ibsi" and found["firstorder"][_VARIANCE] > 0:
                 found["firstorder"][_KURTOSIS] -= 3
-        found |= texture_features(levels, self._wanted, p.texture, spacing)
+        found |= texture_features(levels, self._wanted, p.rules, spacing)
         return [found[group][places] for group, places in self._wanted.items() if group != "shape2D"]
 
     def _too_small(self, inside: np.ndarray) -> str:

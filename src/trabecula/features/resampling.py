@@ -12,9 +12,8 @@ from typing import Any
 import numpy as np
 from scipy import ndimage
 
-from ..errors import Fault, InvalidInput
 from ..records import Inside
-from .patch import Film
+from .patch import Film, known_spacing
 
 
 @dataclass(frozen=True)
@@ -29,20 +28,10 @@ class Grid:
 
 def resample_film(film: Film, spacing_mm: tuple[float, float], *, order: int, centred: bool) -> tuple[Film, Grid]:
     """Interpolate a film by splines (``order`` 0, 1 or 3) at ``spacing_mm`` (0 keeps what the film has)."""
-    if film.spacing_mm is None:
-        raise InvalidInput(
-            [
-                Fault(
-                    "radiomics",
-                    "resampledPixelSpacing on a film of unknown spacing",
-                    "a spacing in mm",
-                    "Give the spacing (image.spacing_mm) or do not resample.",
-                )
-            ]
-        )
-    rows_mm, columns_mm = (wanted or own for wanted, own in zip(spacing_mm, film.spacing_mm, strict=True))
-    height, top, down = _line(film.pixels.shape[0], rows_mm / film.spacing_mm[0], centred)
-    width, left, right = _line(film.pixels.shape[1], columns_mm / film.spacing_mm[1], centred)
+    own_mm = known_spacing(film, "resampledPixelSpacing", "do not resample")
+    rows_mm, columns_mm = (wanted or own for wanted, own in zip(spacing_mm, own_mm, strict=True))
+    height, top, down = _line(film.pixels.shape[0], rows_mm / own_mm[0], centred)
+    width, left, right = _line(film.pixels.shape[1], columns_mm / own_mm[1], centred)
     grid = Grid((height, width), (top, left), (down, right), centred)
     pixels = _interpolate(film.pixels.astype(np.float64), grid, order).astype(np.float32)
     return Film(pixels, (rows_mm, columns_mm)), grid

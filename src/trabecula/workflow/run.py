@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import joblib
+import numpy as np
 import pandas as pd
 import yaml
 
@@ -102,9 +103,15 @@ def _run_key(
         "extractors": [(extractor.name, extractor.digest) for extractor in extractors],
         "cases": [digest for _, cases in films(study) for digest in film_digests(cases, settings.image)],
         "split": split.table.to_csv(),
-        "redrawn": [table.values.to_csv() for tables in redrawn for table in tables.values()],
+        "redrawn": [_digest(table.values) for tables in redrawn for table in tables.values()],
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def _digest(values: pd.DataFrame) -> str:
+    digest = hashlib.sha256(repr((list(values.index), list(values.columns))).encode())
+    digest.update(values.to_numpy(np.float64).tobytes())
+    return digest.hexdigest()
 
 
 def _run_folder(folder: Path, key: str) -> Path:
