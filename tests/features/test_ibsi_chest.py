@@ -67,10 +67,9 @@ def made(request, shared, chest):
     for _, inside in slices:
         box = box_of(inside)
         outline = outline_of(inside, box)
-        rows, columns = outline.inside.shape
-        of_slice = levels[place : place + outline.places.size]
-        place += outline.places.size
-        bordered = grids(of_slice, outline.bordered, rows + 2, columns + 2)
+        pixels = int(outline.inside.sum())
+        bordered = grids(levels[place : place + pixels], outline.spans, outline.inside.shape, 1)
+        place += pixels
         each.append(texture_features(bordered, TEXTURE_CLASSES, RULES, (1.0, 1.0)))
     for group, names in TEXTURE_CLASSES.items():
         ours |= {

@@ -16,7 +16,7 @@ from trabecula.features import filters
 from trabecula.features.intensity import NAMES as FIRST_ORDER
 from trabecula.features.intensity import first_order
 from trabecula.features.parameters import default_parameters, read_parameters
-from trabecula.features.patch import box_of, discretise, prepare_film
+from trabecula.features.patch import Box, box_of, discretise, outline_of, prepare_film
 from trabecula.features.radiomics import Radiomics
 from trabecula.features.shape import NAMES as SHAPE
 from trabecula.features.shape import shape2d
@@ -129,13 +129,11 @@ def test_texture_is_that_of_the_naive_reference(levels, alpha, stretch, distance
     levels = levels * np.int32(stretch)
     if not levels.any():
         return
-    height, width = levels.shape
-    rows, columns = np.nonzero(levels)
     rules = TextureRules(distances=distances, alpha=alpha, isolated=isolated)
-    border = rules.border
-    places = (rows + border) * (width + 2 * border) + columns + border
-    bordered = grids(levels[rows, columns], places, height + 2 * border, width + 2 * border)
-    found = texture_features(bordered, TEXTURE_CLASSES, rules, (1.0, 1.0))
+    outline = outline_of(levels > 0, Box(0, levels.shape[0], 0, levels.shape[1]))
+    found = texture_features(
+        grids(outline.greys(levels), outline.spans, levels.shape, rules.border), TEXTURE_CLASSES, rules, (1.0, 1.0)
+    )
     for group, wanted in naive.texture(levels, alpha, distances, isolated).items():
         if not wanted:
             assert np.isnan(found[group]).all()

@@ -18,6 +18,7 @@ from ..settings import Standard
 from .patch import Box, Film, known_spacing
 
 Window = Float[np.ndarray, "height width"]
+Taps = Float64[np.ndarray, " four"]
 Filter = Callable[[Film, Box], Window]
 
 
@@ -103,11 +104,10 @@ def log(film: Film, box: Box, *, sigma: float, in_mm: bool, standard: Standard =
     smooth = [_coefficients(s, order=0) for s in sigmas]
     second = [_coefficients(s, order=2) * s**2 for s in sigmas]
     poles = [_poles(s) for s in sigmas]
-    total = np.zeros((box.right - box.left, box.bottom - box.top))
-    for down, across in ((smooth[0], second[1]), (second[0], smooth[1])):
-        half = np.ascontiguousarray(_recursive(window, down, poles[0])[rows].T)
-        total += _recursive(half, across, poles[1])[columns]
-    return total.T.astype(np.float32)
+    smoothed, curved = _recursive_pair(window, smooth[0], second[0], poles[0])
+    halves = (np.ascontiguousarray(half[rows].T) for half in (smoothed, curved))
+    total = _recursive_sum(*halves, second[1], smooth[1], poles[1])
+    return np.ascontiguousarray(total[columns].T.astype(np.float32))
 
 
 def lbp2d(film: Film, box: Box, *, radius: float, samples: int) -> Window:
@@ -237,40 +237,105 @@ def _coefficients(sigma: float, *, order: int) -> Float64[np.ndarray, " four"]:
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
-def _recursive(
-    image: Window, n: Float64[np.ndarray, " four"], d: Float64[np.ndarray, " four"]
-) -> Float64[np.ndarray, "rows cols"]:
-    """Filter down the rows, forward plus backward; beyond the first and last row their values go on for ever."""
+def _recursive_pair(
+    image: Window, first: Taps, second: Taps, d: Taps
+) -> tuple[Float64[np.ndarray, "rows cols"], Float64[np.ndarray, "rows cols"]]:
+    """Two filters of the same poles down the rows, forward plus backward, which share their recursion.
+
+    Beyond the first and last row their values go on for ever.
+    """
     rows, cols = image.shape
-    last = rows - 1
     gain = 1 / (1 + d.sum())
-    m = np.array([n[1] - d[0] * n[0], n[2] - d[1] * n[0], n[3] - d[2] * n[0], -d[3] * n[0]])
-    forward, backward = np.empty((rows + 4, cols)), np.empty((rows + 4, cols))
-    for k in range(4):
-        forward[k] = image[0] * (n.sum() * gain)
-        backward[k] = image[last] * (m.sum() * gain)
+    one, other, state = np.empty((rows, cols)), np.empty((rows, cols)), np.empty((_RING, cols))
+    for k in range(_RING):
+        state[k] = image[0] * gain
     for r in range(rows):
-        x = image[r], image[max(r - 1, 0)], image[max(r - 2, 0)], image[max(r - 3, 0)]
-        _step(forward[r + 4], x, (forward[r + 3], forward[r + 2], forward[r + 1], forward[r]), n, d)
+        _forward(one, other, image, state, r, first, second, d)
+    for k in range(_RING):
+        state[k] = image[rows - 1] * gain
+    first, second = _backwards(first, d), _backwards(second, d)
     for k in range(rows):
-        r = last - k
-        x = image[min(r + 1, last)], image[min(r + 2, last)], image[min(r + 3, last)], image[min(r + 4, last)]
-        _step(backward[k + 4], x, (backward[k + 3], backward[k + 2], backward[k + 1], backward[k]), m, d)
-        for c in range(cols):
-            forward[r + 4, c] += backward[k + 4, c]
-    return forward[4:]
+        _backward(one, other, image, state, rows - 1 - k, k, first, second, d)
+    return one, other
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
-def _step(out, x, y, n, d):  # type: ignore[no-untyped-def]
-    """One row from four rows of the image and the four rows before it: several columns at once."""
-    x0, x1, x2, x3 = x
-    y1, y2, y3, y4 = y
+def _recursive_sum(
+    one: Float64[np.ndarray, "rows cols"], other: Float64[np.ndarray, "rows cols"], first: Taps, second: Taps, d: Taps
+) -> Float64[np.ndarray, "rows cols"]:
+    """The sum of two images, each filtered down the rows, forward plus backward, with the same poles."""
+    rows, cols = one.shape
+    last, gain = rows - 1, 1 / (1 + d.sum())
+    out, state = np.empty((rows, cols)), np.empty((_RING, cols))
+    for k in range(_RING):
+        state[k] = (one[0] * first.sum() + other[0] * second.sum()) * gain
+    for r in range(rows):
+        _step(state, r, one, other, (r, max(r - 1, 0), max(r - 2, 0), max(r - 3, 0)), first, second, d)
+        out[r] = state[r % _RING]
+    first, second = _backwards(first, d), _backwards(second, d)
+    for k in range(_RING):
+        state[k] = (one[last] * first.sum() + other[last] * second.sum()) * gain
+    for k in range(rows):
+        r = last - k
+        places = min(r + 1, last), min(r + 2, last), min(r + 3, last), min(r + 4, last)
+        _step(state, k, one, other, places, first, second, d)
+        out[r] += state[k % _RING]
+    return out
+
+
+_RING = 5  # rows of state: the one to fill and the four before it
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def _backwards(n, d):  # type: ignore[no-untyped-def]
+    """The numerator of the same filter the other way, which begins one row later."""
+    return np.array([n[1] - d[0] * n[0], n[2] - d[1] * n[0], n[3] - d[2] * n[0], -d[3] * n[0]])
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def _forward(one, other, image, state, r, n, m, d):  # type: ignore[no-untyped-def]
+    """The state of one row from the four before it, and what both filters make of it: several columns at once."""
+    k, k1, k2, k3, k4 = r % _RING, (r + 4) % _RING, (r + 3) % _RING, (r + 2) % _RING, (r + 1) % _RING
     n0, n1, n2, n3 = n[0], n[1], n[2], n[3]
+    m0, m1, m2, m3 = m[0], m[1], m[2], m[3]
     d0, d1, d2, d3 = d[0], d[1], d[2], d[3]
-    for c in range(out.size):
-        taken = n0 * x0[c] + n1 * x1[c] + n2 * x2[c] + n3 * x3[c]
-        out[c] = taken - (d0 * y1[c] + d1 * y2[c] + d2 * y3[c] + d3 * y4[c])
+    for c in range(image.shape[1]):
+        y1, y2, y3 = state[k1, c], state[k2, c], state[k3, c]
+        y = image[r, c] - (d0 * y1 + d1 * y2 + d2 * y3 + d3 * state[k4, c])
+        state[k, c] = y
+        one[r, c] = n0 * y + n1 * y1 + n2 * y2 + n3 * y3
+        other[r, c] = m0 * y + m1 * y1 + m2 * y2 + m3 * y3
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def _backward(one, other, image, state, r, number, n, m, d):  # type: ignore[no-untyped-def]
+    """The same from below, added to what is there; the filters see the rows after this one."""
+    k, k1, k2 = number % _RING, (number + 4) % _RING, (number + 3) % _RING
+    k3, k4 = (number + 2) % _RING, (number + 1) % _RING
+    n0, n1, n2, n3 = n[0], n[1], n[2], n[3]
+    m0, m1, m2, m3 = m[0], m[1], m[2], m[3]
+    d0, d1, d2, d3 = d[0], d[1], d[2], d[3]
+    for c in range(image.shape[1]):
+        y1, y2, y3, y4 = state[k1, c], state[k2, c], state[k3, c], state[k4, c]
+        one[r, c] += n0 * y1 + n1 * y2 + n2 * y3 + n3 * y4
+        other[r, c] += m0 * y1 + m1 * y2 + m2 * y3 + m3 * y4
+        state[k, c] = image[r, c] - (d0 * y1 + d1 * y2 + d2 * y3 + d3 * y4)
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def _step(state, number, one, other, places, n, m, d):  # type: ignore[no-untyped-def]
+    """One row of the sum from four rows of each image and the four rows of the sum before it."""
+    k, k1, k2 = number % _RING, (number + 4) % _RING, (number + 3) % _RING
+    k3, k4 = (number + 2) % _RING, (number + 1) % _RING
+    r0, r1, r2, r3 = places
+    n0, n1, n2, n3 = n[0], n[1], n[2], n[3]
+    m0, m1, m2, m3 = m[0], m[1], m[2], m[3]
+    d0, d1, d2, d3 = d[0], d[1], d[2], d[3]
+    for c in range(state.shape[1]):
+        taken = n0 * one[r0, c] + n1 * one[r1, c] + n2 * one[r2, c] + n3 * one[r3, c]
+        taken += m0 * other[r0, c] + m1 * other[r1, c] + m2 * other[r2, c] + m3 * other[r3, c]
+        before = d0 * state[k1, c] + d1 * state[k2, c] + d2 * state[k3, c] + d3 * state[k4, c]
+        state[k, c] = taken - before
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")

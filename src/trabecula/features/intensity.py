@@ -11,6 +11,7 @@ NAMES = (
 )  # fmt: skip
 _QUANTILES = np.array([0.10, 0.25, 0.50, 0.75, 0.90])
 _BINS = 2048
+_U = np.uintp  # an index of this type is not looked at for being negative
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
@@ -45,47 +46,90 @@ def first_order(
     )  # fmt: skip
 
 
+_STRETCH = 256  # so many sums side by side, none of which waits for another; the same order on every processor
+
+
 @numba.njit(cache=True, nogil=True, error_model="numpy")
 def _sums(greys, shift):  # type: ignore[no-untyped-def]
-    low, high = greys[0], greys[0]
-    total, energy = 0.0, 0.0
-    for k in range(greys.size):
-        x = np.float64(greys[k])
-        low, high = min(low, greys[k]), max(high, greys[k])
-        total += x
-        energy += (x + shift) * (x + shift)
-    return np.float64(low), np.float64(high), total, energy
+    """Lowest, highest, sum, and sum of the squares after the shift."""
+    low, high = np.full(_STRETCH, np.float64(greys[0])), np.full(_STRETCH, np.float64(greys[0]))
+    total, energy = np.zeros(_STRETCH), np.zeros(_STRETCH)
+    for start in range(0, greys.size, _STRETCH):
+        part = greys[start : start + _STRETCH]
+        _add_squares(total, energy, part, shift)
+        _widen(low, high, part)
+    return low.min(), high.max(), total.sum(), energy.sum()
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def _add_squares(total, energy, part, shift):  # type: ignore[no-untyped-def]
+    for k in range(part.size):
+        x = np.float64(part[k])
+        total[k] += x
+        energy[k] += (x + shift) * (x + shift)
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def _widen(low, high, part):  # type: ignore[no-untyped-def]
+    for k in range(part.size):
+        x = np.float64(part[k])
+        low[k] = min(low[k], x)
+        high[k] = max(high[k], x)
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
 def _moments(greys, mean):  # type: ignore[no-untyped-def]
-    absolute, second, third, fourth = 0.0, 0.0, 0.0, 0.0
-    for k in range(greys.size):
-        d = greys[k] - mean
+    """Sums of the magnitudes, squares, third and fourth powers of the distances to the mean."""
+    absolute, second, third, fourth = _four_sums()
+    for start in range(0, greys.size, _STRETCH):
+        _add_powers(absolute, second, third, fourth, greys[start : start + _STRETCH], mean)
+    return absolute.sum(), second.sum(), third.sum(), fourth.sum()
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def _four_sums():  # type: ignore[no-untyped-def]
+    return np.zeros(_STRETCH), np.zeros(_STRETCH), np.zeros(_STRETCH), np.zeros(_STRETCH)
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def _add_powers(absolute, second, third, fourth, part, mean):  # type: ignore[no-untyped-def]
+    for k in range(part.size):
+        d = part[k] - mean
         square = d * d
-        absolute += abs(d)
-        second += square
-        third += square * d
-        fourth += square * square
-    return absolute, second, third, fourth
+        absolute[k] += abs(d)
+        second[k] += square
+        third[k] += square * d
+        fourth[k] += square * square
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
 def _robust_deviation(greys, p10, p90):  # type: ignore[no-untyped-def]
     """Mean absolute deviation of the greys from the 10th to the 90th percentile."""
-    kept, total, deviation = 0, 0.0, 0.0
-    for k in range(greys.size):
-        x = np.float64(greys[k])
-        inside = (x >= p10) & (x <= p90)
-        kept += inside
-        total += x if inside else 0.0
-    if kept == 0:
+    kept, total, deviation, _ = _four_sums()
+    for start in range(0, greys.size, _STRETCH):
+        _add_between(kept, total, greys[start : start + _STRETCH], p10, p90)
+    if kept.sum() == 0:
         return np.nan
-    mean = total / kept
-    for k in range(greys.size):
-        x = np.float64(greys[k])
-        deviation += abs(x - mean) if (x >= p10) & (x <= p90) else 0.0
-    return deviation / kept
+    mean = total.sum() / kept.sum()
+    for start in range(0, greys.size, _STRETCH):
+        _add_distance(deviation, greys[start : start + _STRETCH], p10, p90, mean)
+    return deviation.sum() / kept.sum()
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def _add_between(kept, total, part, low, high):  # type: ignore[no-untyped-def]
+    for k in range(part.size):
+        x = np.float64(part[k])
+        inside = (x >= low) & (x <= high)
+        kept[k] += 1.0 if inside else 0.0
+        total[k] += x if inside else 0.0
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def _add_distance(deviation, part, low, high, mean):  # type: ignore[no-untyped-def]
+    for k in range(part.size):
+        x = np.float64(part[k])
+        deviation[k] += abs(x - mean) if (x >= low) & (x <= high) else 0.0
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
@@ -95,23 +139,34 @@ def _percentiles(greys, low, high):  # type: ignore[no-untyped-def]
     out = np.full(5, low)
     if low == high:
         return out
-    scale = (_BINS - 1) / (high - low)
     bins = np.empty(n, dtype=np.int32)
-    below = np.zeros(_BINS + 1, dtype=np.int64)  # greys in the bins below each
-    for k in range(n):
-        bins[k] = int((greys[k] - low) * scale)
-        below[bins[k] + 1] += 1
+    _find_bins(bins, greys, low, (_BINS - 1) / (high - low))
+    below = np.zeros(_BINS + 1, dtype=np.int32)  # greys in the bins below each
+    for one in bins:
+        below[_U(one) + _U(1)] += 1
     below = np.cumsum(below)
-    few, left_out = _of_bins(greys, bins, below)
+    few, left_out, alike = _of_bins(greys, bins, below)
     for q in range(5):
         place = (n - 1) * _QUANTILES[q]
         rank = int(place)
-        upper = min(rank + 1, n - 1)
-        a = few[rank - left_out[_bin_of(below, rank)]]
-        b = few[upper - left_out[_bin_of(below, upper)]]
+        a = _ranked(rank, few, left_out, alike, below)
+        b = _ranked(min(rank + 1, n - 1), few, left_out, alike, below)
         t = place - rank
         out[q] = a + (b - a) * t if t < 0.5 else b - (b - a) * (1 - t)
     return out
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def _find_bins(bins, greys, low, scale):  # type: ignore[no-untyped-def]
+    for k in range(greys.size):
+        bins[k] = np.int32((greys[k] - low) * scale)
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def _ranked(rank, few, left_out, alike, below):  # type: ignore[no-untyped-def]
+    """The grey of a rank: that of its whole bin, or one of the few that were sorted."""
+    one = _bin_of(below, rank)
+    return few[rank - left_out[one]] if np.isnan(alike[one]) else alike[one]
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
@@ -121,19 +176,31 @@ def _bin_of(below, rank):  # type: ignore[no-untyped-def]
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
 def _of_bins(greys, bins, below):  # type: ignore[no-untyped-def]
-    """The greys of the bins that hold a wanted rank, sorted; and how many greys below each bin are not among them."""
+    """The greys of the bins that hold a wanted rank, sorted, and how many greys below each bin are not among them.
+
+    For a bin whose greys are all alike that grey instead: they need no sorting, and an image of few greys has many.
+    """
     n = greys.size
     wanted = np.zeros(_BINS, dtype=np.bool_)
     for quantile in _QUANTILES:
         rank = int((n - 1) * quantile)
         wanted[_bin_of(below, rank)] = wanted[_bin_of(below, min(rank + 1, n - 1))] = True
-    left_out = np.zeros(_BINS, dtype=np.int64)
-    for b in range(1, _BINS):
-        left_out[b] = left_out[b - 1] + (0 if wanted[b - 1] else below[b] - below[b - 1])
-    few = np.empty(n)
+    low, high = np.full(_BINS, np.inf), np.full(_BINS, -np.inf)
+    for k in range(n):
+        one = _U(bins[k])
+        if wanted[one]:
+            low[one], high[one] = min(low[one], greys[k]), max(high[one], greys[k])
+    alike, left_out = np.full(_BINS, np.nan), np.zeros(_BINS, dtype=np.int64)
+    count = 0
+    for one in range(_BINS):
+        left_out[one] = below[one] - count
+        if low[one] == high[one]:
+            alike[one], wanted[one] = low[one], False
+        count += below[one + 1] - below[one] if wanted[one] else 0
+    few = np.empty(count)
     count = 0
     for k in range(n):
-        if wanted[bins[k]]:
+        if wanted[_U(bins[k])]:
             few[count] = greys[k]
             count += 1
-    return np.sort(few[:count]), left_out
+    return np.sort(few), left_out, alike

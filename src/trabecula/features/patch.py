@@ -10,6 +10,8 @@ from jaxtyping import Bool, Float, Float64, Int32, Int64
 from ..errors import Fault, InvalidInput
 from ..records import Inside, Pixels, Xray
 
+Spans = Int64[np.ndarray, "spans 3"]  # row, first column, pixels
+
 
 @dataclass(frozen=True, eq=False)
 class Film:
@@ -45,12 +47,14 @@ class Box:
 
 @dataclass(frozen=True, eq=False)
 class Outline:
-    """A region within its box, and where its pixels lie in the box and in the box with a border."""
+    """A region within its box, row by row: where each unbroken stretch of its pixels starts and how long it is."""
 
     inside: Bool[np.ndarray, "height width"]
-    places: Int64[np.ndarray, " pixels"]
-    bordered: Int64[np.ndarray, " pixels"]
-    border: int
+    spans: Spans
+
+    def greys(self, window: Float[np.ndarray, "height width"]) -> Float[np.ndarray, " pixels"]:
+        """The region's pixels of a picture of its box, row by row."""
+        return _gathered(np.ascontiguousarray(window), self.spans)
 
 
 def prepare_film(xray: Xray, *, normalise: bool, scale: float = 1.0, outliers: float | None = None) -> Film:
@@ -82,25 +86,38 @@ def box_of(inside: Inside) -> Box:
     return Box(top, bottom, int(columns[0]), int(columns[-1]) + 1)
 
 
-def outline_of(inside: Inside, box: Box, border: int = 1) -> Outline:
+def outline_of(inside: Inside, box: Box) -> Outline:
     """The region's pixels within the box."""
     inside = np.ascontiguousarray(inside[box.slices])
-    places, bordered = _places(inside, border)
-    return Outline(inside, places, bordered, border)
+    return Outline(inside, _spans(inside))
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
-def _places(inside: Inside, border: int) -> tuple[Int64[np.ndarray, " pixels"], Int64[np.ndarray, " pixels"]]:
-    """Flat places of the region's pixels, without and with a border around it."""
+def _spans(inside: Inside) -> Spans:
     height, width = inside.shape
-    plain, bordered = np.empty(inside.size, np.int64), np.empty(inside.size, np.int64)
+    spans = np.empty((height * (width // 2 + 1), 3), np.int64)
     count = 0
     for r in range(height):
+        before = False
         for c in range(width):
-            plain[count] = r * width + c
-            bordered[count] = (r + border) * (width + 2 * border) + c + border
-            count += inside[r, c]
-    return plain[:count], bordered[:count]
+            now = inside[r, c]
+            if now and not before:
+                spans[count, 0], spans[count, 1], spans[count, 2] = r, c, 0
+                count += 1
+            spans[count - 1, 2] += now
+            before = now
+    return spans[:count].copy()
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def _gathered(window: Float[np.ndarray, "height width"], spans: Spans) -> Float[np.ndarray, " pixels"]:
+    out = np.empty(spans[:, 2].sum(), window.dtype)
+    place = 0
+    for k in range(spans.shape[0]):
+        row, first, pixels = spans[k]
+        out[place : place + pixels] = window[row, first : first + pixels]
+        place += pixels
+    return out
 
 
 def cropped(film: Film, box: Box, margin: int) -> tuple[Film, Box]:
@@ -145,14 +162,20 @@ def discretise(
     if bin_width is not None:
         edges = np.arange(low - low % bin_width if start is None else start, high + 2 * bin_width, bin_width)
     else:
-        kind = np.result_type(values.dtype, np.float32)
-        edges = np.linspace(low, high, bin_count + 1, dtype=kind)
+        edges = _edges(low, high, bin_count)
         if not (edges[:-1] < edges[1:]).all():
-            edges = np.linspace(float(low), float(high), bin_count + 1)
+            edges = _edges(np.float64(low), np.float64(high), bin_count)
         if not (edges[:-1] < edges[1:]).all():
             return np.ones(values.size, dtype=np.int32)
         edges[-1] = np.inf  # the largest grey belongs to the last bin
     return _digitise(values, edges.astype(np.float64))
+
+
+def _edges(low: np.floating, high: np.floating, count: int) -> Float[np.ndarray, " edges"]:
+    """np.linspace in the precision of its ends, in a third of the time."""
+    edges = np.arange(count + 1, dtype=low.dtype) * ((high - low) / low.dtype.type(count)) + low
+    edges[-1] = high
+    return edges
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")

@@ -21,7 +21,7 @@ from .resampling import resample_film, resample_region
 from .shape import shape2d
 from .texture import grids, texture_features
 
-DEFINITIONS = "2026.4"  # raise it when any value may change
+DEFINITIONS = "2026.5"  # raise it when any value may change
 _BINS_FINE = (16, 128)
 _BINS_MOST = 4096  # the memory of a GLCM grows with the square
 _NO_VALUE = "not defined for this region"
@@ -82,7 +82,7 @@ class Radiomics:
         if p.resegment is not None and inside.any():
             inside = resegmented(film, inside, p.resegment, p.resegment_mode)
         box = box_of(inside) if inside.any() else Box(0, 0, 0, 0)
-        outline = outline_of(inside, box, p.texture.border)
+        outline = outline_of(inside, box)
         too_small = self._too_small(outline.inside)
         if too_small:
             return FeatureRow(np.full(len(self.names), np.nan), dict.fromkeys(self.names, too_small))
@@ -97,7 +97,7 @@ class Radiomics:
             film, moved = cropped(film, uncut, p.crop)
             box = box.moved(moved.top - uncut.top, moved.left - uncut.left)
         for image, pixels, options in _derived(film, box, p):
-            greys = np.asarray(pixels).ravel()[outline.places]
+            greys = outline.greys(pixels)
             width, count = self._binning(options)
             too_many = _too_many_bins(greys, width)
             if too_many:
@@ -142,8 +142,7 @@ class Radiomics:
     def _of_image(self, greys: np.ndarray, of_pixels: np.ndarray, outline: Outline, film: Film) -> list[np.ndarray]:
         p = self.parameters
         spacing = film.spacing_mm or (1.0, 1.0)
-        rows, columns = outline.inside.shape
-        levels = grids(of_pixels, outline.bordered, rows + 2 * outline.border, columns + 2 * outline.border)
+        levels = grids(of_pixels, outline.spans, outline.inside.shape, p.rules.border)
         found: dict[str, np.ndarray] = {}
         if "firstorder" in self._wanted:
             found["firstorder"] = first_order(greys, levels[-1], math.prod(spacing), p.shift)

@@ -48,7 +48,7 @@ def texture_features(
     steps = matrices.steps_at(rules.distances)
     found: dict[str, np.ndarray] = {}
     if {"glcm", "glrlm"} & set(classes):
-        pairs, runs = matrices.pairs_and_runs(ranks, n)
+        pairs, runs = matrices.pairs_and_runs(ranks, counts)
         if rules.distances != (1,):
             pairs = matrices.pairs_of(ranks, n, steps)
         times = 1.0

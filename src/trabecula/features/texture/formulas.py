@@ -9,7 +9,7 @@ import numba
 import numpy as np
 from jaxtyping import Float64, Int32
 
-from .eigen import second_magnitude
+from .eigen import room, second_magnitude
 
 Greys = Float64[np.ndarray, " n"]
 _EPS = np.spacing(1.0)
@@ -177,7 +177,7 @@ def _maximal_correlation(p, px):  # type: ignore[no-untyped-def]
     if n < 2:
         return 1.0 if px.size == 1 else 0.0
     root = 1 / np.sqrt(px[kept])
-    a = np.empty((n, n))
+    a = room(n)
     for i in range(n):
         for j in range(n):
             a[i, j] = p[kept[i], kept[j]] * root[i] * root[j]
