@@ -19,6 +19,8 @@ from .patch import Box, Film, known_spacing
 
 Window = Float[np.ndarray, "height width"]
 Taps = Float64[np.ndarray, " four"]
+
+_U = np.uintp  # an index of this type is not looked at for being negative
 Filter = Callable[[Film, Box], Window]
 
 
@@ -117,12 +119,10 @@ def lbp2d(film: Film, box: Box, *, radius: float, samples: int) -> Window:
     number that are not darker, or samples + 1 where the circle turns more than twice. Beyond the film it is 0.
     """
     margin = math.ceil(radius) + 1
-    rows, columns = (
-        np.arange(low - margin, high + margin) for low, high in ((box.top, box.bottom), (box.left, box.right))
-    )
-    within = [(part >= 0) & (part < size) for part, size in zip((rows, columns), film.pixels.shape, strict=True)]
-    window = np.zeros((rows.size, columns.size))
-    window[np.ix_(*within)] = film.pixels[np.ix_(rows[within[0]], columns[within[1]])]
+    known, (rows, columns) = _window(film, box, margin)
+    down_by, right_by = margin - rows.start, margin - columns.start
+    window = np.zeros((box.bottom - box.top + 2 * margin, box.right - box.left + 2 * margin))
+    window[down_by : down_by + known.shape[0], right_by : right_by + known.shape[1]] = known
     angles = 2 * np.pi * np.arange(samples) / samples
     down, right = np.round(-radius * np.sin(angles), 5), np.round(radius * np.cos(angles), 5)
     return _patterns(window, margin, box.top, box.left, down, right)
@@ -359,11 +359,14 @@ def _slopes(window: Window, row_mm: float, column_mm: float) -> Float32[np.ndarr
     """Central differences; beyond the window its own border goes on."""
     height, width = window.shape
     out = np.empty((height, width), dtype=np.float32)
+    own = np.empty(width + 2)
     for r in range(height):
-        above, own, below = window[max(r - 1, 0)], window[r], window[min(r + 1, height - 1)]
+        above, below = max(r - 1, 0), min(r + 1, height - 1)
+        own[0], own[width + 1] = window[r, 0], window[r, width - 1]
+        own[1 : width + 1] = window[r]
         for c in range(width):
-            by_row = (np.float64(below[c]) - above[c]) / (2 * row_mm)
-            by_column = (np.float64(own[min(c + 1, width - 1)]) - own[max(c - 1, 0)]) / (2 * column_mm)
+            by_row = (np.float64(window[below, c]) - window[above, c]) / (2 * row_mm)
+            by_column = (own[c + 2] - own[c]) / (2 * column_mm)
             out[r, c] = np.sqrt(by_row * by_row + by_column * by_column)
     return out
 
@@ -380,26 +383,43 @@ def _patterns(
     samples = down.size
     height, width = window.shape[0] - 2 * margin, window.shape[1] - 2 * margin
     out = np.empty((height, width))
-    bright = np.empty((samples, width), dtype=np.bool_)
+    # places on the film: rounding, and so a tie with the centre, must not depend on the window
+    across = right.reshape(-1, 1) + np.arange(film_column, film_column + width)
+    across -= np.floor(across)
+    left, above = np.floor(right).astype(np.int64) + margin, np.floor(down).astype(np.int64) + margin
+    between = np.empty((2 * samples, width))  # for each sample the two rows around it, which change places
+    state = np.empty((3, width), np.int32)
+    for k in range(samples):
+        _interpolate(between, 2 * k, window, above[k], left[k], across, k)
     for r in range(height):
-        centre = window[r + margin, margin : margin + width]
+        state[:] = 0
         for k in range(samples):
-            # places on the film: rounding, and so a tie with the centre, must not depend on the window
             y = film_row + r + down[k]
-            dy, top = y - np.floor(y), int(np.floor(y)) - film_row + margin
-            left = int(np.floor(right[k])) + margin
-            a, b = window[top, left : left + width], window[top, left + 1 : left + 1 + width]
-            e, f = window[top + 1, left : left + width], window[top + 1, left + 1 : left + 1 + width]
-            for c in range(width):
-                x = film_column + c + right[k]
-                dx = x - np.floor(x)
-                upper = (1 - dx) * a[c] + dx * b[c]
-                lower = (1 - dx) * e[c] + dx * f[c]
-                bright[k, c] = (1 - dy) * upper + dy * lower >= centre[c]
+            upper, lower = 2 * k + r % 2, 2 * k + 1 - r % 2
+            _interpolate(between, lower, window, above[k] + r + 1, left[k], across, k)
+            _turn(state, between, upper, lower, y - np.floor(y), window, r + margin, margin)
+            if k == 0:
+                state[1] = 0
         for c in range(width):
-            turns, count = 0, int(bright[0, c])
-            for k in range(1, samples):
-                turns += bright[k, c] != bright[k - 1, c]
-                count += bright[k, c]
-            out[r, c] = count if turns <= 2 else samples + 1
+            out[r, c] = state[0, c] if state[1, c] <= 2 else samples + 1
     return out
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def _interpolate(out, to, window, row, left, across, k):  # type: ignore[no-untyped-def]
+    """A row's greys between its columns."""
+    for c in range(out.shape[1]):
+        t = across[k, c]
+        out[to, c] = (1 - t) * window[row, _U(left + c)] + t * window[row, _U(left + c + 1)]
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def _turn(state, between, upper, lower, dy, window, row, margin):  # type: ignore[no-untyped-def]
+    """One sample further around the circle: how many are not darker, how often that changed, whether this one is."""
+    one, none = np.int32(1), np.int32(0)
+    for c in range(state.shape[1]):
+        sample = (1 - dy) * between[upper, c] + dy * between[lower, c]
+        bright = one if sample >= window[row, _U(margin + c)] else none
+        state[0, c] += bright
+        state[1, c] += bright ^ state[2, c]
+        state[2, c] = bright

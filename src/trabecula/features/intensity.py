@@ -187,9 +187,9 @@ def _of_bins(greys, bins, below):  # type: ignore[no-untyped-def]
         wanted[_bin_of(below, rank)] = wanted[_bin_of(below, min(rank + 1, n - 1))] = True
     low, high = np.full(_BINS, np.inf), np.full(_BINS, -np.inf)
     for k in range(n):
-        one = _U(bins[k])
-        if wanted[one]:
-            low[one], high[one] = min(low[one], greys[k]), max(high[one], greys[k])
+        own = _U(bins[k])
+        if wanted[own]:
+            low[own], high[own] = min(low[own], greys[k]), max(high[own], greys[k])
     alike, left_out = np.full(_BINS, np.nan), np.zeros(_BINS, dtype=np.int64)
     count = 0
     for one in range(_BINS):
