@@ -33,7 +33,7 @@ sys.path.insert(0, {here!r})
 import joblib
 from radiomics_worker import extract_once
 jobs = int(sys.argv[1])
-pool = joblib.Parallel(n_jobs=jobs, batch_size=1)
+pool = joblib.Parallel(n_jobs=jobs)
 pool(joblib.delayed(extract_once)({folder!r}) for _ in range(8 * jobs))
 start = time.perf_counter()
 pool(joblib.delayed(extract_once)({folder!r}) for _ in range(100 * jobs))

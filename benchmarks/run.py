@@ -60,7 +60,7 @@ def start(name: str, python: Path) -> subprocess.Popen[str]:
 
 
 def ask(worker: subprocess.Popen[str], job: dict[str, object]) -> dict[str, Any] | None:
-    """The answer of one worker to one job; None when it has died."""
+    """The answer of one worker to one job; None when it cannot or has died."""
     try:
         worker.stdin.write(json.dumps(job) + "\n")
         worker.stdin.flush()
@@ -103,7 +103,7 @@ def main() -> None:
         ours = statistics.median(times["trabecula"])
         for name, measured in times.items():
             if not measured:
-                print(f"  {name:<16} failed")
+                print(f"  {name:<16} cannot")
                 continue
             median = statistics.median(measured)
             same = agreeing(values["trabecula"], values[name])

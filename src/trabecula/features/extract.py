@@ -35,7 +35,7 @@ def extract_features(
     computed. Each film's rows are stored as soon as they exist. Films that cannot be used are all named
     in one InvalidInput at the end, when the others are stored.
     """
-    work = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered", batch_size=1)(
+    work = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered")(
         joblib.delayed(_extract_film)(number, film, extractors, load, digests, cache)
         for number, film in enumerate(films)
     )
