@@ -136,13 +136,14 @@ def test_figures_lie_beside_the_page_as_svg_and_pdf(report):
 def test_tables_are_at_full_precision_with_the_promised_columns(report):
     auc = pd.read_csv(report / "metrics" / "auc.csv", dtype={"class": str})
     assert list(auc.columns) == [
-        "cohort", "protocol", "signature", "model", "class", "auc", "low", "high", "n", "n_positive", "method",
+        "cohort", "protocol", "signature", "model", "class", "auc", "low", "high", "low_plain", "high_plain", "n",
+        "n_positive", "method", "warning",
     ]  # fmt: skip
     delong = pd.read_csv(report / "metrics" / "delong.csv", dtype={"class": str})
     assert list(delong.columns) == [
         "cohort", "protocol", "class", "signature_a", "model_a", "signature_b", "model_b", "auc_a", "auc_b",
-        "z", "p", "p_adjusted", "method",
+        "difference", "low", "high", "z", "p", "p_adjusted", "family", "method",
     ]  # fmt: skip
     exact = evaluate(predictions()).auc
     assert np.array_equal(auc["auc"].to_numpy(), exact["auc"].to_numpy(), equal_nan=True)
-    assert set(auc["class"]) == {*CLASSES, "macro"}
+    assert set(auc["class"]) == {*CLASSES, "macro", "weighted", "micro", "hand_till"}

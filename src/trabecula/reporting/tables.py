@@ -6,7 +6,10 @@ import pandas as pd
 
 from ..records import Evaluation, Selection
 
-METRICS = ("auc", "delong", "performance", "confusion", "roc", "cutoffs")
+METRICS = (
+    "auc", "delong", "performance", "confusion", "roc", "cutoffs", "calibration", "reliability", "decision_curve",
+    "subgroups", "reclassification",
+)  # fmt: skip
 SELECTIONS = ("funnel", "ledger", "coefficients", "path", "tuning")
 ABSENT = "n/a"
 
