@@ -102,12 +102,17 @@ def loess(at: Float[np.ndarray, " points"], x: Scores, y: Scores, span: float = 
     gap = x[None, :] - at[:, None]
     width = np.partition(np.abs(gap), nearest - 1, axis=1)[:, nearest - 1, None]
     with np.errstate(divide="ignore", invalid="ignore"):
-        weight = np.where(np.abs(gap) < width, (1 - (np.abs(gap) / width) ** 3) ** 3, 0.0)
-        scaled = gap / width
-    powers = np.stack([(weight * scaled**k).sum(axis=1) for k in range(5)], axis=1)
-    right = np.stack([(weight * scaled**k) @ y for k in range(3)], axis=1)
+        scaled = np.where(width > 0, gap / width, np.nan)
+        away = 1 - np.abs(scaled) * scaled * scaled
+        term = np.where(away > 0, away * away * away, 0.0)  # the weight, then times each power of the distance
+    powers, right = np.empty((len(at), 5)), np.empty((len(at), 3))
+    for k in range(5):
+        powers[:, k] = term.sum(axis=1)
+        if k < 3:
+            right[:, k] = term @ y
+        term = term * scaled
     left = powers[:, np.add.outer(np.arange(3), np.arange(3))]
-    solvable = np.isfinite(left).all(axis=(1, 2)) & np.isfinite(right).all(axis=1)
+    solvable = np.asarray(np.isfinite(left).all(axis=(1, 2)))
     solvable[solvable] = np.linalg.cond(left[solvable]) < 1e10
     fitted = np.full(len(at), np.nan)
     fitted[solvable] = np.linalg.solve(left[solvable], right[solvable][:, :, None])[:, 0, 0]
