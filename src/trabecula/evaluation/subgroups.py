@@ -27,10 +27,10 @@ def subgroup_table(
     """
     rows = []
     for column in columns:
-        groups = _groups(cases[column])
+        groups, order = _groups(cases[column])
         for scores in cohorts:
             of_case = groups.reindex(list(scores.case_ids)).fillna(MISSING).to_numpy(object)
-            for group in [name for name in dict.fromkeys(groups.sort_values()) if name in set(of_case)]:
+            for group in [name for name in order if name in set(of_case)]:
                 about = {**scores.key, "signature": chosen[0], "model": chosen[1], "column": column, "group": group}
                 rows += [about | row for row in _of_group(scores, of_case == group, classes, chosen)]
     return pd.DataFrame(rows, columns=COLUMNS)
@@ -76,17 +76,14 @@ def _method(value: float, variance: float, clustered: bool) -> str:
     return "DeLong, clustered by patient (Obuchowski), logit scale, t" if clustered else "DeLong, logit scale"
 
 
-def _groups(cells: pd.Series) -> pd.Series:
-    """The group of every case, as text that sorts in order."""
+def _groups(cells: pd.Series) -> tuple[pd.Series, list[str]]:
+    """The group of every case, and all groups in order."""
     text = cells.fillna("").astype(str).str.strip()
     numbers = pd.to_numeric(text.where(text != ""), errors="coerce")
     if numbers.notna().sum() == (text != "").sum() and numbers.nunique() > 6:
         low, high = np.nanquantile(numbers, [1 / 3, 2 / 3])
-        names = np.select(
-            [numbers.isna(), numbers <= low, numbers <= high],
-            [MISSING, f"1: up to {low:g}", f"2: above {low:g}, up to {high:g}"],
-            f"3: above {high:g}",
-        )
-        return pd.Series(names, index=cells.index, dtype=object)
-    kept = text[text != ""].value_counts(sort=True).index[:_MOST]
-    return text.where(text.isin(kept), OTHER).where(text != "", MISSING).astype(object)
+        thirds = [f"up to {low:g}", f"{low:g} to {high:g}", f"above {high:g}"]
+        names = np.select([numbers.isna(), numbers <= low, numbers <= high], [MISSING, *thirds[:2]], thirds[2])
+        return pd.Series(names, index=cells.index, dtype=object), [*thirds, MISSING]
+    kept = sorted(text[text != ""].value_counts().index[:_MOST])
+    return text.where(text.isin(kept), OTHER).where(text != "", MISSING).astype(object), [*kept, OTHER, MISSING]
