@@ -32,8 +32,11 @@ def body(left, right, depth=90):
 @given(st.floats(40, 80), st.floats(40, 80), st.floats(-35, 35))
 def test_a_body_of_straight_sides_has_its_own_heights_at_any_tilt(left, right, tilt):
     found = region_heights(drawn(body(left, right), tilt))
-    assert [found.left, found.middle, found.right] == pytest.approx([left, (left + right) / 2, right], abs=1.0)
-    assert found.depth == pytest.approx(np.hypot(90, (left - right) / 2), abs=1.0)  # the endplates are the slant sides
+    # At a tilt near 0 a border of pixels is a stair: each of two lies up to half a pixel off, and what draws the mask adds
+    # an eighth; a parabola fitted to the inner 80 % carries that to the ends at most 2.1-fold (Chebyshev's bound).
+    assert [found.left, found.right] == pytest.approx([left, right], abs=2.1 * 1.25)
+    assert found.middle == pytest.approx((left + right) / 2, abs=1.25)
+    assert found.depth == pytest.approx(np.hypot(90, (left - right) / 2), abs=1.25)  # the endplates are the slant sides
 
 
 @given(st.floats(40, 80), st.floats(40, 80), st.floats(-30, 30))
