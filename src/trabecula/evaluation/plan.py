@@ -17,7 +17,7 @@ from .delong import logit_interval, structural_components, z_test
 
 _CURVES = 5  # studies that share their patients and classes; each has errors of its own
 _FEWEST, _MOST = 10, 50_000  # patients
-_FINE = 1.03  # sizes are told apart by this ratio
+_FINE = 1.05  # sizes are told apart by this ratio
 
 
 @dataclass(frozen=True)
