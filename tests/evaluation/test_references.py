@@ -88,6 +88,29 @@ def test_delong_is_that_of_proc(reference, table, names, pairs):
         check_pair(parts, first, second, known["paired"][pair])
 
 
+def test_the_covariance_of_two_aucs_is_that_of_proc(reference):
+    for table, numbers, names in (
+        ("asah", "delong_asah", ["s100b", "ndka", "wfns"]),
+        ("roc_binary", "delong_binary", ["m1", "m2", "m3"]),
+    ):
+        rows, known = reference(table, numbers)
+        parts = curves(rows, names, rows["outcome"] == "Poor" if table == "asah" else rows["y"] == 1)
+        for a, b in ((0, 1), (0, 2), (2, 1)):
+            gap = parts.difference([a], [b]).variance[0, 0]
+            theirs = known["cov"][a][b] if table == "roc_binary" else known["cov"][f"{names[a]}_{names[b]}"]
+            assert (parts.variance[a, 0] + parts.variance[b, 0] - gap) / 2 == pytest.approx(theirs, **CLOSE)
+
+
+@pytest.mark.parametrize("name", ["s100b", "ndka"])
+def test_delong_of_men_and_women_is_that_of_proc(reference, name):
+    rows, known = reference("asah", "delong_asah")
+    sides = [rows[rows["gender"] == gender] for gender in ("Male", "Female")]
+    t, freedom, p = unpaired_test(*(curves(side, [name], side["outcome"] == "Poor") for side in sides))
+    expected = known[f"unpaired_{name}_male_vs_female"]
+    found = [t[0, 0], freedom[0, 0], p[0, 0]]
+    assert found == pytest.approx([expected["statistic"], expected["parameter"], expected["p"]], **CLOSE)
+
+
 @pytest.mark.parametrize("name", ["m1", "m2", "m3"])
 def test_delong_of_two_cohorts_is_that_of_proc(reference, name):
     rows, known = reference("roc_binary", "delong_binary")
