@@ -20,6 +20,7 @@ SMALLEST = 1e-6  # probabilities of 0 and 1 have no logit; they count as this fa
 WIDTH_BINS = 10
 SPAN = 0.75  # of the loess curve, R's default
 _STEPS = 50
+_CELLS = 2_000_000
 
 Scores = Float[np.ndarray, " cases"]
 Truths = Bool[np.ndarray, " cases"]
@@ -99,6 +100,13 @@ def loess(at: Float[np.ndarray, " points"], x: Scores, y: Scores, span: float = 
     different values.
     """
     nearest = max(int(span * len(x) + 1e-5), 1)
+    parts = np.array_split(at, max(1, len(at) * len(x) // _CELLS))  # a table of all distances may not fit in memory
+    return np.concatenate([_local_quadratic(part, x, y, nearest) for part in parts])
+
+
+def _local_quadratic(
+    at: Float[np.ndarray, " points"], x: Scores, y: Scores, nearest: int
+) -> Float[np.ndarray, " points"]:
     gap = x[None, :] - at[:, None]
     width = np.partition(np.abs(gap), nearest - 1, axis=1)[:, nearest - 1, None]
     with np.errstate(divide="ignore", invalid="ignore"):
