@@ -123,3 +123,21 @@ def test_outside_the_promise_the_coverage_is_measured(auc, positives):
     found = coverage(Design(auc, prevalence=positives / 111), 111, least=positives, most=positives + 2)
     print(f"\n| 111 | {positives} to {positives + 2} | {auc} | {found[0]:.1f} | {found[1]:.1f} |")
     assert found[0] > found[1]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("auc", [0.95, 0.97])
+@pytest.mark.parametrize("vertebrae", SIZES)
+def test_above_0_9_many_alike_vertebrae_of_a_patient_bring_the_coverage_down(vertebrae, auc):
+    found = coverage(Design(auc, prevalence=0.5, vertebrae=3, within=0.8), vertebrae)
+    print(f"\n| {vertebrae} | above | {auc} | {found[0]:.1f} | {found[1]:.1f} |")
+    assert 97 > found[0] > found[1]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("vertebrae", SIZES)
+@pytest.mark.parametrize("auc", [0.65, 0.75, 0.85])
+def test_with_three_vertebrae_a_patient_the_error_is_measured(vertebrae, auc):
+    found = error_rate(Design(auc, auc, prevalence=0.5, vertebrae=3, within=0.5), vertebrae, draws=400)
+    print(f"\n| {vertebrae} | 3 | 0.5 | {auc} | {found[0]:.1f} | {found[1]:.1f} |")
+    assert found[0] < found[1]

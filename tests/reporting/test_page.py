@@ -168,5 +168,5 @@ def test_groups_of_cases_and_a_doubtful_interval_are_shown(tmp_path):
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert 'id="subgroups"' in page
     assert "<F>" not in page
-    assert "fewer than 20: the interval may be too narrow" in page
+    assert "fewer than 20: the interval may cover less than 95 %" in page
     assert page.index("report AUC, calibration and net benefit instead") < page.index("NRI, continuous")

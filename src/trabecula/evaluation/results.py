@@ -144,9 +144,11 @@ def _warning(value: float, smaller: int) -> str:
     if np.isnan(value):
         return ""
     if smaller < FEWEST:
-        return f"{smaller} cases of a class or of the others, fewer than {FEWEST}: the interval may be too narrow"
+        return (
+            f"{smaller} cases of a class or of the others, fewer than {FEWEST}: the interval may cover less than 95 %"
+        )
     if value > HIGHEST:
-        return f"an AUC above {HIGHEST}: the interval may be too narrow"
+        return f"an AUC above {HIGHEST}: the interval may cover less than 95 %"
     return ""
 
 
