@@ -175,3 +175,24 @@ def test_the_order_of_the_rows_of_predictions_does_not_matter(result):
     again = evaluate(Predictions(mixed.reset_index(drop=True), CLASSES), settings=FEW)
     for name in ("auc", "delong", "performance", "calibration", "reliability", "decision_curve"):
         assert getattr(again, name).equals(getattr(result, name)), name
+
+
+@pytest.mark.parametrize("kept", [1, 2, 3])
+def test_a_cohort_of_one_two_or_three_cases_goes_through_with_reasons(kept):
+    rows = predictions().rows
+    place = rows.groupby(["signature", "model", "cohort"]).cumcount()
+    made = evaluate(
+        Predictions(rows[(rows["cohort"] != "external") | (place < kept)].reset_index(drop=True), CLASSES), settings=FEW
+    )
+    external = made.auc[(made.auc["cohort"] == "external") & (made.auc["class"] != "micro")]  # micro has pairs enough
+    assert (external["n"] == kept).all()
+    assert external["low"].isna().all()
+    assert external["method"].str.contains("not computed|no interval").all()
+    assert made.auc.query("cohort == 'internal'")["low"].notna().all()
+
+
+def test_three_patients_in_all_go_through():
+    rows = predictions().rows
+    rows = rows[rows["patient_id"].isin(["p0", "p1", "p2", "p15", "p30"])].reset_index(drop=True)
+    made = evaluate(Predictions(rows, CLASSES), settings=FEW)
+    assert set(made.auc["cohort"]) == {"training", "internal", "external"}

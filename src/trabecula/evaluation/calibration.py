@@ -88,6 +88,8 @@ def _errors(
     inverse = np.linalg.inv((x * (mean * (1 - mean))[:, None]).T @ x)
     if clusters is not None:
         count = int(clusters.max()) + 1
+        if count <= x.shape[1]:  # as many directions as patients: no error can be seen
+            return np.full(x.shape[1], np.nan)
         pull = sum_by_patient(x * (y - mean)[:, None], clusters, count)
         inverse = inverse @ (pull.T @ pull) @ inverse * count / (count - 1)
     return np.sqrt(np.diag(inverse))
@@ -202,7 +204,8 @@ def _recalibration(p: Scores, positive: Truths, patients: Patients, clustered: b
     how += f"; {moved} probabilities of 0 or 1 taken as {SMALLEST:g} from it" if moved else ""
     for name, fit, term in (("slope", both, 1), ("intercept", both, 0), ("calibration_in_the_large", alone, 0)):
         low, high = _wald(fit.beta[term], fit.error[term], freedom)
-        yield Estimate(name, float(fit.beta[term]), low, high, len(p), fit.reason or how)
+        seen = how if np.isfinite(fit.error[term]) else "no interval: too few patients"
+        yield Estimate(name, float(fit.beta[term]), low, high, len(p), fit.reason or seen)
 
 
 def _wald(value: float, error: float, freedom: int | None) -> tuple[float, float]:
