@@ -191,12 +191,13 @@ def plan(
     if (width is None) == (other_auc is None):
         raise typer.BadParameter("give --width or --other-auc, one of the two")
     design = Design(auc, other_auc, prevalence, vertebrae, within, between)
-    if width is not None:
-        wish = f"95 % interval of an AUC of {auc:g} no wider than {width:g} in {assurance:.0%} of studies"
-        made = plan_width(design, width, assurance=assurance, simulations=simulations, seed=seed)
-    else:
-        wish = f"AUC {auc:g} told from {other_auc:g} by DeLong's paired test, power {power:.0%}"
-        made = plan_difference(design, power=power, simulations=simulations, seed=seed)
+    with err.status("simulating studies"):
+        if width is not None:
+            wish = f"95 % interval of an AUC of {auc:g} no wider than {width:g} in {assurance:.0%} of studies"
+            made = plan_width(design, width, assurance=assurance, simulations=simulations, seed=seed)
+        else:
+            wish = f"AUC {auc:g} told from {other_auc:g} by DeLong's paired test, power {power:.0%}"
+            made = plan_difference(design, power=power, simulations=simulations, seed=seed)
     headings = ("patients", "vertebrae", "of the class", "median width", "reached", "±")
     table = Table(*(Column(name, justify="right") for name in headings), box=None, pad_edge=False)
     for one in made.sizes:
