@@ -82,7 +82,7 @@ def test_six_points_are_measured_point_to_point():
 def phantoms():
     """Error of every height in mm, of the loss, and both grades, of the vertebrae of a simulated study."""
     rows = []
-    for patient in plan_study(60, 5):
+    for patient in plan_study(240, 1):
         rng = np.random.default_rng(patient.seed)
         spacing = HOSPITALS[patient.hospital].spacing
         y, x = np.mgrid[: round(ROOM[0] / spacing), : round(ROOM[1] / spacing)] * spacing
@@ -106,7 +106,8 @@ def phantoms():
 
 
 def test_heights_of_phantoms_are_right_within_a_millimetre(phantoms):
-    assert len(phantoms) > 50
+    print(phantoms.describe().round(3).to_string())
+    assert len(phantoms) > 200
     assert phantoms[["left", "middle", "right"]].abs().max(axis=None) < 1.0
     assert phantoms[["left", "middle", "right"]].mean().abs().max() < 0.3
 
@@ -124,16 +125,19 @@ def test_heights_of_real_bodies_are_those_of_their_corners(shared):
     errors = []
     for image, rows in corners.groupby("image_id"):
         labels = np.asarray(Image.open(shared("data", "spine-xray-lateral-landmarks", "masks", f"{image}.png")))
-        for _, row in rows[rows["vertebra"].str[0].isin(["T", "L"])].iterrows():
+        for _, row in rows.iterrows():
             found = region_heights(labels == row["mask_value"])
             ends = (found.left, found.right) if row["x_TF"] < row["x_TB"] else (found.right, found.left)
-            errors.append((ends[0] / ends[1] - row["ant_post_ratio"], ends[0] - row["anterior_height_px"]))
-    errors = np.array(errors)
+            error = {"ratio": ends[0] / ends[1] - row["ant_post_ratio"], "px": ends[0] - row["anterior_height_px"]}
+            errors.append({"part": row["vertebra"][0], **error})
+    errors = pd.DataFrame(errors)
+    print(errors.groupby("part").agg(["mean", "std"]).round(3).to_string())
+    errors = errors[errors["part"] != "C"]
     assert len(errors) > 400
-    assert np.abs(errors[:, 0]).max() < 0.05
-    assert errors[:, 0].std() < 0.012
-    assert abs(errors[:, 0].mean()) < 0.002
-    assert abs(errors[:, 1].mean()) < 0.5
+    assert errors["ratio"].abs().max() < 0.05
+    assert errors["ratio"].std() < 0.012
+    assert abs(errors["ratio"].mean()) < 0.002
+    assert abs(errors["px"].mean()) < 0.5
 
 
 def row_of(mask, spacing, anterior):
