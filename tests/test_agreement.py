@@ -25,6 +25,14 @@ def test_the_coefficients_and_intervals_are_those_of_psych(shrout_fleiss, agreem
         assert made.high[feature] == pytest.approx(reference[name]["ci"][1], abs=1e-8)
 
 
+@pytest.mark.parametrize(("agreement", "name"), [(True, "ICC2k"), (False, "ICC3k")])
+def test_the_mean_of_four_readings_by_spearman_and_brown_is_that_of_psych(shrout_fleiss, agreement, name):
+    readings, reference = shrout_fleiss
+    made = icc(readings[:, :, None], agreement=agreement)
+    of_mean = [4 * value[0] / (1 + 3 * value[0]) for value in (made.value, made.low, made.high)]
+    assert of_mean == pytest.approx([reference[name]["icc"], *reference[name]["ci"]], abs=1e-8)
+
+
 @given(st.integers(3, 20), st.integers(2, 5), st.integers(0, 10**6))
 def test_a_shift_of_one_reading_hurts_agreement_and_not_consistency(cases, readings, seed):
     rng = np.random.default_rng(seed)

@@ -189,14 +189,20 @@ class Estimate:
 class Evaluation:
     """Every estimate of a study, as tables at full precision.
 
-    ``auc``: cohort, protocol, signature, model, class (a class or "macro"), auc, low, high, n,
-    n_positive, method.
-    ``delong``: cohort, protocol, class, signature_a, model_a, signature_b, model_b, auc_a, auc_b, z, p,
-    p_adjusted, method.
-    ``performance``: cohort, protocol, signature, model, class ("all" or a class), metric, value, low,
-    high, n, method.
-    ``confusion``: cohort, protocol, signature, model, truth, predicted, n.
-    ``roc``: cohort, protocol, signature, model, class, fpr, tpr, threshold.
+    Every table begins with cohort and protocol, and all but ``delong`` and ``reclassification`` go on with
+    signature, model; ``method`` says how a number was made, or why it is missing.
+
+    ``auc``: class (a class, "macro", "weighted", "micro" or "hand_till"), auc, low, high (on the logit scale),
+    low_plain, high_plain (as pROC gives them), n, n_positive, method, warning.
+    ``delong``: class, signature_a, model_a, signature_b, model_b, auc_a, auc_b, difference, low, high, z, p,
+    p_adjusted, family ("primary" or "exploratory"), method.
+    ``performance``: class ("all" or a class), metric, value, low, high, n, method.
+    ``calibration``: the same, of each class's probability; ``reliability``: class, group, n, predicted, observed,
+    low, high, method; ``decision_curve``: class, threshold, net_benefit, low, high, treat_all, avoided, n.
+    ``subgroups`` (of ``chosen``): column, group, class, auc, low, high, n, n_positive, method.
+    ``reclassification`` (of the primary pairs): class, signature_a, signature_b, model, nri, nri_error, idi,
+    idi_error, n, warning.
+    ``confusion``: truth, predicted, n. ``roc``: class, fpr, tpr, threshold.
     ``cutoffs``: protocol, signature, model, class, cutoff (Youden, from training out-of-fold scores).
     ``chosen`` is the (signature, model) with the best training macro AUC, the mean over folds.
     """
@@ -209,4 +215,9 @@ class Evaluation:
     confusion: pd.DataFrame
     roc: pd.DataFrame
     cutoffs: pd.DataFrame
+    calibration: pd.DataFrame
+    reliability: pd.DataFrame
+    decision_curve: pd.DataFrame
+    subgroups: pd.DataFrame
+    reclassification: pd.DataFrame
     chosen: tuple[str, str]

@@ -106,6 +106,17 @@ class TuningSettings(_Section):
     inner_folds: int = Field(3, ge=2, le=20)
 
 
+class EvaluationSettings(_Section):
+    """Bootstrap resamples; columns of the table of cases whose groups are shown apart; net reclassification.
+
+    Without ``subgroups``: site, sex, age and level, as far as the table has them.
+    """
+
+    resamples: int = Field(2000, ge=200)
+    subgroups: tuple[str, ...] | None = None
+    reclassification: bool = False
+
+
 class Settings(_Section):
     """Everything a study can say about itself. Only ``classes`` and ``data.cases`` have no default."""
 
@@ -121,6 +132,7 @@ class Settings(_Section):
     selection: SelectionSettings = SelectionSettings()
     models: tuple[ModelName, ...] = get_args(ModelName)
     tuning: TuningSettings = TuningSettings()
+    evaluation: EvaluationSettings = EvaluationSettings()
     seed: int = Field(2024, ge=0, le=2**32 - 1)
 
     @field_validator("classes", mode="before")

@@ -7,7 +7,23 @@ import pandas as pd
 import pytest
 
 from trabecula.evaluation import evaluate
-from trabecula.evaluation.delong import interval, structural_components, unpaired_test, z_test
+from trabecula.evaluation.averages import hand_till, micro
+from trabecula.evaluation.calibration import (
+    binned_errors,
+    calibration_measures,
+    hosmer_lemeshow,
+    reliability,
+    spiegelhalter,
+    unreliability,
+)
+from trabecula.evaluation.decision_curve import decision_curve
+from trabecula.evaluation.delong import (
+    interval,
+    interval_of_difference,
+    structural_components,
+    unpaired_test,
+    z_test,
+)
 from trabecula.evaluation.discrimination import (
     balanced_accuracy,
     class_measures,
@@ -18,7 +34,10 @@ from trabecula.evaluation.discrimination import (
     youden_cutoff,
 )
 from trabecula.evaluation.multiplicity import holm
+from trabecula.evaluation.probabilities import brier_parts, probability_measures
 from trabecula.evaluation.proportions import proportion
+from trabecula.evaluation.reclassification import reclassification
+from trabecula.evaluation.resampling import acceleration, bca_interval, draw_resamples
 from trabecula.records import Predictions
 
 CLOSE = {"rel": 1e-10, "abs": 1e-12}
@@ -42,6 +61,8 @@ def curves(table, names, positive):
 def check_pair(parts, first, second, known):
     gap = parts.difference([first], [second])
     z, p = z_test(gap.auc, gap.variance)
+    low, high = interval_of_difference(gap.auc, gap.variance)
+    assert [low[0, 0], high[0, 0]] == pytest.approx(known["ci_diff"], **CLOSE)
     assert z[0, 0] == pytest.approx(known["statistic"], **CLOSE)
     assert p[0, 0] == pytest.approx(known["p"], **CLOSE)
 
@@ -65,6 +86,29 @@ def test_delong_is_that_of_proc(reference, table, names, pairs):
         assert [low[k, 0], high[k, 0]] == pytest.approx([one["ci_delong"][0], one["ci_delong"][2]], **CLOSE)
     for pair, (first, second) in pairs.items():
         check_pair(parts, first, second, known["paired"][pair])
+
+
+def test_the_covariance_of_two_aucs_is_that_of_proc(reference):
+    for table, numbers, names in (
+        ("asah", "delong_asah", ["s100b", "ndka", "wfns"]),
+        ("roc_binary", "delong_binary", ["m1", "m2", "m3"]),
+    ):
+        rows, known = reference(table, numbers)
+        parts = curves(rows, names, rows["outcome"] == "Poor" if table == "asah" else rows["y"] == 1)
+        for a, b in ((0, 1), (0, 2), (2, 1)):
+            gap = parts.difference([a], [b]).variance[0, 0]
+            theirs = known["cov"][a][b] if table == "roc_binary" else known["cov"][f"{names[a]}_{names[b]}"]
+            assert (parts.variance[a, 0] + parts.variance[b, 0] - gap) / 2 == pytest.approx(theirs, **CLOSE)
+
+
+@pytest.mark.parametrize("name", ["s100b", "ndka"])
+def test_delong_of_men_and_women_is_that_of_proc(reference, name):
+    rows, known = reference("asah", "delong_asah")
+    sides = [rows[rows["gender"] == gender] for gender in ("Male", "Female")]
+    t, freedom, p = unpaired_test(*(curves(side, [name], side["outcome"] == "Poor") for side in sides))
+    expected = known[f"unpaired_{name}_male_vs_female"]
+    found = [t[0, 0], freedom[0, 0], p[0, 0]]
+    assert found == pytest.approx([expected["statistic"], expected["parameter"], expected["p"]], **CLOSE)
 
 
 @pytest.mark.parametrize("name", ["m1", "m2", "m3"])
@@ -114,7 +158,8 @@ def test_measures_at_a_cutoff_are_those_of_caret(reference):
     known = known["confusion_m1_at_0.5"]
     positive, called = (rows["y"] == 1).to_numpy(), (rows["m1"] >= 0.5).to_numpy()
     patients = np.arange(len(rows))
-    found = {name: (value, low, high) for name, value, low, high, _ in class_measures(called, positive, patients)}
+    measures = class_measures(called, positive, patients, draw_resamples(len(rows), 200, 0))
+    found = {one.name: (one.value, one.low, one.high) for one in measures}
     theirs = {
         "sensitivity": "Sensitivity",
         "specificity": "Specificity",
@@ -150,13 +195,36 @@ def test_several_classes_are_those_of_proc(reference):
         for k, arm in enumerate("AB"):
             assert parts.auc[k, c] == pytest.approx(row[arm]["auc"], **CLOSE)
             assert parts.variance[k, c] == pytest.approx(row[arm]["var_delong"], **CLOSE)
-    assert parts.macro == pytest.approx([known["macro_auc"]["A"], known["macro_auc"]["B"]], **CLOSE)
+    counts = positive.sum(axis=0).astype(float)
+    truth, alone = rows["y"].to_numpy(), np.arange(len(rows))
+    for k, arm in enumerate("AB"):
+        assert parts.mean()[0][k] == pytest.approx(known["macro_auc"][arm], **CLOSE)
+        assert parts.mean(counts)[0][k] == pytest.approx(known["weighted_auc"][arm], **CLOSE)
+        assert hand_till(scores, truth, alone).mean()[0][k] == pytest.approx(known["hand_till"][arm], **CLOSE)
+        assert micro(scores, truth, alone).auc[k, 0] == pytest.approx(known["micro"][arm]["auc"], **CLOSE)
+    # pROC takes the three rows of a case for three patients
+    flat = scores.transpose(0, 2, 1).reshape(-1, 2, 1)
+    rows_alone = structural_components(flat, positive.reshape(-1, 1), np.arange(positive.size))
+    theirs = [known["micro"][arm]["var_delong"] for arm in "AB"]
+    assert rows_alone.variance[:, 0] == pytest.approx(theirs, **CLOSE)
+
+
+def test_loss_and_brier_of_several_classes_are_those_of_r(reference):
+    rows, known = reference("multiclass_probs", "multiclass_roc")
+    truth, alone = rows["y"].to_numpy(), np.arange(len(rows))
+    for arm in "AB":
+        p = rows[[f"{arm.lower()}{c}" for c in range(3)]].to_numpy()
+        found = {one.name: one.value for one in probability_measures(p, truth, alone, draw_resamples(len(rows), 9, 0))}
+        assert found["log_loss"] == pytest.approx(known["logloss"][arm], **CLOSE)
+        assert found["brier"] == pytest.approx(known["brier_multiclass"][arm], **CLOSE)
 
 
 def test_the_confusion_and_kappa_of_several_classes_are_those_of_caret(reference):
     rows, known = reference("multiclass_probs", "multiclass_roc")
     predicted = rows[["a0", "a1", "a2"]].to_numpy().argmax(axis=1)
-    found = {n: v for n, v, *_ in overall_measures(rows["y"].to_numpy(), predicted, np.arange(len(rows)), 3)}
+    resamples = draw_resamples(len(rows), 200, 0)
+    measures = overall_measures(rows["y"].to_numpy(), predicted, np.arange(len(rows)), 3, resamples)
+    found = {one.name: one.value for one in measures}
     theirs = np.array(known["confusion_A"]["table_pred_rows_true_cols"])
     assert found["accuracy"] == pytest.approx(known["confusion_A"]["overall"]["Accuracy"], **CLOSE)
     assert found["kappa"] == pytest.approx(known["confusion_A"]["overall"]["Kappa"], **CLOSE)
@@ -169,7 +237,7 @@ def test_scikit_learns_own_example(reference):
     truth = rows["y"].to_numpy()
     parts = structural_components(scores[:, None, :], truth[:, None] == np.arange(3), np.arange(len(rows)))
     assert parts.auc[0] == pytest.approx(known["ovr"], rel=1e-9)
-    assert parts.macro[0] == pytest.approx(known["macro_mean_of_auc"], rel=1e-9)
+    assert parts.mean()[0][0] == pytest.approx(known["macro_mean_of_auc"], rel=1e-9)
     confusion = pd.crosstab(truth, scores.argmax(axis=1)).to_numpy().astype(float)
     assert kappa(confusion) == pytest.approx(known["kappa"], rel=1e-9)
     assert macro_f1(confusion) == pytest.approx(known["f1_macro"], rel=1e-9)
@@ -193,7 +261,7 @@ def test_the_tables_of_a_study_hold_the_same_numbers(reference):
     delong = result.delong.query("cohort == 'internal'").set_index("class")
     for c, row in enumerate(known["ovr"]):
         found = auc.loc[("radiomics", str(c))]
-        assert [found["auc"], found["low"], found["high"]] == pytest.approx(
+        assert [found["auc"], found["low_plain"], found["high_plain"]] == pytest.approx(
             [row["A"]["auc"], row["A"]["ci_delong"][0], row["A"]["ci_delong"][2]], **CLOSE
         )
         paired = row["paired"]
@@ -201,3 +269,140 @@ def test_the_tables_of_a_study_hold_the_same_numbers(reference):
         assert delong.loc[str(c), "p"] == pytest.approx(paired["p"], **CLOSE)
     assert auc.loc[("radiomics", "macro"), "auc"] == pytest.approx(known["macro_auc"]["A"], **CLOSE)
     assert (delong["p_adjusted"] >= delong["p"]).all()
+
+
+@pytest.mark.parametrize("column", ["p", "p2"])
+def test_calibration_is_that_of_r(reference, column):
+    rows, known = reference("calibration", "calibration")
+    p, positive, known_bins = rows[column].to_numpy(float), (rows["y"] == 1).to_numpy(), known["equal_width_10"]
+    known = known[column]
+    found = {one.name: one for one in calibration_measures(p, positive, np.arange(len(p)))}
+    closed = {
+        "slope": known["slope"],
+        "intercept": known["intercept_joint"],
+        "calibration_in_the_large": known["calibration_in_the_large"],
+        "observed_to_expected": known["O_E"],
+        "ece": known_bins[column]["ece"],
+        "mce": known_bins[column]["mce"],
+        "spiegelhalter_p": known["rms_val_prob"]["S:p"],
+        "unreliability_p": known["LR_test_slope1_int0"]["p"],
+    }
+    for name, value in closed.items():
+        assert found[name].value == pytest.approx(value, rel=1e-8), name
+    for name in ("slope", "citl"):
+        ours = found["slope" if name == "slope" else "calibration_in_the_large"]
+        assert [ours.low, ours.high] == pytest.approx(known[f"{name}_wald_ci"], rel=1e-8)
+    assert unreliability(p, positive)[0] == pytest.approx(known["LR_test_slope1_int0"]["chi2"], rel=1e-8)
+    assert spiegelhalter(p, positive)[0] == pytest.approx(known["rms_val_prob"]["S:z"], rel=1e-8)
+    # R interpolates its loess between the corners of cells
+    for name, tolerance in (("ici", 2e-3), ("e50", 2e-3), ("e90", 2e-3), ("emax", 5e-3)):
+        theirs = known[f"{name.upper() if name == 'ici' else name.capitalize()}_loess"]
+        assert found[name].value == pytest.approx(theirs, abs=tolerance)
+
+
+@pytest.mark.parametrize("column", ["p", "p2"])
+def test_discrimination_and_brier_are_those_of_rms(reference, column):
+    rows, known = reference("calibration", "calibration")
+    p, positive, known = rows[column].to_numpy(float), (rows["y"] == 1).to_numpy(), known[column]
+    auc = float(curves(rows, [column], positive).auc[0, 0])
+    # val.prob rounds the probabilities before it ranks them
+    assert auc == pytest.approx(known["rms_val_prob"]["C (ROC)"], abs=1e-4)
+    assert 2 * auc - 1 == pytest.approx(known["rms_val_prob"]["Dxy"], abs=1e-4)
+    parts = {one.name: one.value for one in brier_parts(p, positive, np.arange(len(p)), draw_resamples(len(p), 9, 0))}
+    assert parts["brier"] == pytest.approx(known["brier"], **CLOSE)
+    assert parts["brier_scaled"] == pytest.approx(known["brier_scaled"], **CLOSE)
+
+
+@pytest.mark.parametrize(
+    ("name", "column", "groups"), [("p_g10", "p", 10), ("p_g8", "p", 8), ("p2_g10_ties", "p2", 10)]
+)
+def test_hosmer_and_lemeshow_are_those_of_resource_selection(reference, name, column, groups):
+    rows, known = reference("calibration", "calibration")
+    known = known["hosmer_lemeshow"][name]
+    p, positive = rows[column].to_numpy(float), (rows["y"] == 1).to_numpy()
+    chi, freedom, value = hosmer_lemeshow(p, positive, groups, development=True)
+    assert (chi, freedom) == (pytest.approx(known["chi2"], rel=1e-10), known["df"])
+    assert value == pytest.approx(known["p"], abs=1e-12, rel=1e-2)
+    found = reliability(p, positive, np.arange(len(p)), groups)
+    assert [[g.n - round(g.n * g.observed), round(g.n * g.observed)] for g in found] == known["observed"]
+    assert [g.n * g.predicted for g in found] == pytest.approx([row[1] for row in known["expected"]], rel=1e-10)
+
+
+def test_bins_of_equal_width_and_of_equal_size_are_those_of_r_and_scikit_learn(reference):
+    rows, known = reference("calibration", "calibration")
+    p, positive = rows["p"].to_numpy(float), (rows["y"] == 1).to_numpy()
+    assert binned_errors(p, positive) == pytest.approx(
+        (known["equal_width_10"]["p"]["ece"], known["equal_width_10"]["p"]["mce"]), rel=1e-10
+    )
+    _, theirs = reference("sklearn_roc_example", "sklearn_roc_example")
+    theirs = theirs["calibration_curve_quantile10_of_calibration.csv_p"]
+    found = reliability(p, positive, np.arange(len(p)), 10)
+    assert [group.observed for group in found] == pytest.approx(theirs["frac"], rel=1e-9)
+    assert [group.predicted for group in found] == pytest.approx(theirs["mean"], rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("table", "outcome", "columns", "key"),
+    [
+        ("calibration", "y", ["p", "p2"], "calibration_csv"),
+        ("dcurves_df_binary", "cancer", ["famhistory", "cancerpredmarker"], "df_binary"),
+    ],
+)
+def test_net_benefit_is_that_of_dcurves(reference, table, outcome, columns, key):
+    rows, known = reference(table, "decision_curve")
+    positive, alone = rows[outcome].to_numpy() == 1, np.arange(len(rows))
+    for column in columns:
+        theirs = known[key][column]
+        curve = decision_curve(rows[column].to_numpy(float), positive, alone, tuple(theirs["threshold"]))
+        assert curve.model == pytest.approx(theirs["net_benefit"], **CLOSE)
+        assert curve.treat_all == pytest.approx(known[key]["Treat All"]["net_benefit"], **CLOSE)
+
+
+def test_net_benefit_at_another_prevalence_and_interventions_avoided_are_those_of_dcurves(reference):
+    rows, known = reference("calibration", "decision_curve")
+    positive, alone = (rows["y"] == 1).to_numpy(), np.arange(len(rows))
+    theirs = known["prevalence_0.2"]
+    curve = decision_curve(rows["p"].to_numpy(float), positive, alone, tuple(theirs["p"]["threshold"]), prevalence=0.2)
+    assert curve.model == pytest.approx(theirs["p"]["net_benefit"], **CLOSE)
+    assert curve.treat_all == pytest.approx(theirs["Treat All"]["net_benefit"], **CLOSE)
+    for column in ("p", "p2"):
+        avoided = {
+            row["threshold"]: row["net_intervention_avoided"]
+            for row in known["net_intervention_avoided"]
+            if row["label"] == column
+        }
+        curve = decision_curve(rows[column].to_numpy(float), positive, alone, tuple(avoided))
+        assert curve.avoided == pytest.approx(list(avoided.values()), **CLOSE)
+
+
+def test_reclassification_is_that_of_hmisc(reference):
+    rows, known = reference("roc_binary", "delong_binary")
+    known = known["nri_idi_m1_to_m2"]
+    first, second = rows["m1"].to_numpy(float), rows["m2"].to_numpy(float)
+    # m1 has the larger AUC: the positive numbers of the reference are those of m1 over m2
+    found = reclassification(second, first, (rows["y"] == 1).to_numpy(), np.arange(len(rows)))
+    assert found.nri == pytest.approx(known["nri"], **CLOSE)
+    assert found.nri_error == pytest.approx(known["se.nri"], **CLOSE)
+    assert found.idi == pytest.approx(known["idi"], **CLOSE)
+    assert found.idi_error == pytest.approx(known["se.idi"], **CLOSE)
+
+
+# Efron and Tibshirani 1993, An Introduction to the Bootstrap, table 14.1: spatial test A of 26 children
+SPATIAL = [48, 36, 20, 29, 42, 42, 20, 42, 22, 41, 45, 14, 6, 0, 33, 28, 34, 4, 32, 24, 47, 41, 24, 26, 30, 41]
+
+
+def variance(sums):
+    count, total, squares = np.moveaxis(sums, -1, 0)
+    return squares / count - (total / count) ** 2
+
+
+def test_the_bca_interval_is_that_of_efron_and_tibshirani():
+    """Table 14.2: variance 171.5, acceleration 0.061, 90 % interval 115.8 to 259.6 with 2,000 resamples."""
+    values = np.array(SPATIAL, float)
+    sums = np.stack([np.ones(26), values, values**2], axis=1)
+    assert variance(sums.sum(axis=0)) == pytest.approx(171.5, abs=0.05)
+    assert acceleration(variance(sums.sum(axis=0) - sums)) == pytest.approx(0.061, abs=5e-4)
+    value, low, high, defined = bca_interval(variance, sums, draw_resamples(26, 200_000, 1), level=0.9)
+    assert value == pytest.approx(171.5, abs=0.05)
+    assert [low, high] == pytest.approx([115.8, 259.6], rel=0.03)  # theirs has the chance of 2,000 resamples
+    assert defined == 200_000

@@ -7,6 +7,7 @@ import pytest
 from trabecula.evaluation import evaluate
 from trabecula.records import Predictions, Selection
 from trabecula.reporting import RunFacts, write_report
+from trabecula.settings import EvaluationSettings
 
 CLASSES = ("0", "1", "2<b>")
 SIGNATURES = ("radiomics", "deep-untrained", "fusion-untrained")
@@ -136,13 +137,36 @@ def test_figures_lie_beside_the_page_as_svg_and_pdf(report):
 def test_tables_are_at_full_precision_with_the_promised_columns(report):
     auc = pd.read_csv(report / "metrics" / "auc.csv", dtype={"class": str})
     assert list(auc.columns) == [
-        "cohort", "protocol", "signature", "model", "class", "auc", "low", "high", "n", "n_positive", "method",
+        "cohort", "protocol", "signature", "model", "class", "auc", "low", "high", "low_plain", "high_plain", "n",
+        "n_positive", "method", "warning",
     ]  # fmt: skip
     delong = pd.read_csv(report / "metrics" / "delong.csv", dtype={"class": str})
     assert list(delong.columns) == [
         "cohort", "protocol", "class", "signature_a", "model_a", "signature_b", "model_b", "auc_a", "auc_b",
-        "z", "p", "p_adjusted", "method",
+        "difference", "low", "high", "z", "p", "p_adjusted", "family", "method",
     ]  # fmt: skip
     exact = evaluate(predictions()).auc
     assert np.array_equal(auc["auc"].to_numpy(), exact["auc"].to_numpy(), equal_nan=True)
-    assert set(auc["class"]) == {*CLASSES, "macro"}
+    assert set(auc["class"]) == {*CLASSES, "macro", "weighted", "micro", "hand_till"}
+
+
+def test_calibration_decision_curves_and_averages_are_on_the_page(report, html):
+    for words in ('id="calibration"', 'id="decision"', "in the large", "Hand–Till AUC", "quadratic-weighted kappa"):
+        assert words in html
+    assert 'id="subgroups"' not in html, "no column to make groups of"
+    assert 'id="reclassification"' not in html, "not asked for"
+    for name in ("calibration", "reliability", "decision_curve", "subgroups"):
+        assert (report / "metrics" / f"{name}.csv").exists()
+
+
+def test_groups_of_cases_and_a_doubtful_interval_are_shown(tmp_path):
+    chosen = predictions()
+    ids = chosen.rows["case_id"].drop_duplicates()
+    cases = pd.DataFrame({"sex": ["<F>", "M"] * 60}, index=pd.Index(ids, name="case_id"))
+    asked = EvaluationSettings(resamples=200, reclassification=True)
+    write_report(tmp_path, FACTS, evaluate(chosen, cases, asked), selection(), chosen)
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert 'id="subgroups"' in page
+    assert "<F>" not in page
+    assert "fewer than 20: the interval may cover less than 95 %" in page
+    assert page.index("report AUC, calibration and net benefit instead") < page.index("NRI, continuous")

@@ -14,9 +14,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
-from scipy import stats
+from scipy import special, stats
 
 from .resampling import LEVEL, sum_by_patient
+
+Places = Sequence[int] | Int[np.ndarray, " pairs"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,8 +28,8 @@ class Components:
     A curve is a model, or a difference of two. ``positive`` and ``negative`` are the summed deviations of V10
     and V01 over the number of cases, each times sqrt(I / (I - 1)) for the I patients that have such a case.
     ``shared`` corrects the product of the two to Obuchowski's factor of all patients. ``folds`` counts the
-    samples that the AUC is a mean of. NaN where the class is absent or alone; components are also NaN where
-    fewer than two patients have such a case.
+    samples that the AUC is a mean of, ``freedom`` the patients on the smaller side, less one in each of them.
+    NaN where the class is absent or alone; components are also NaN where fewer than two patients have such a case.
     """
 
     auc: Float[np.ndarray, "curves classes"]
@@ -35,6 +37,7 @@ class Components:
     negative: Float[np.ndarray, "patients curves classes"]
     shared: Float[np.ndarray, "patients classes"]
     folds: Int[np.ndarray, " classes"]
+    freedom: Int[np.ndarray, " classes"]
 
     @property
     def variance(self) -> Float[np.ndarray, "curves classes"]:
@@ -42,30 +45,32 @@ class Components:
         squares = ((self.positive + self.negative) ** 2).sum(axis=0)
         return np.maximum(squares + self._correction, 0.0)
 
-    @property
-    def macro(self) -> Float[np.ndarray, " curves"]:
-        """The mean over classes; NaN when a class has no AUC."""
-        return np.asarray(self.auc.mean(axis=1))
+    def mean(
+        self, weights: Float[np.ndarray, " classes"] | None = None
+    ) -> tuple[Float[np.ndarray, " curves"], Float[np.ndarray, " curves"]]:
+        """The mean over classes and its variance: classes share their cases, and so their error.
 
-    @property
-    def macro_variance(self) -> Float[np.ndarray, " curves"]:
-        """The variance of the mean over classes, which share their cases and so their error."""
-        squares = ((self.positive + self.negative).mean(axis=2) ** 2).sum(axis=0)
-        return np.maximum(squares + self._correction.sum(axis=1) / self.auc.shape[1] ** 2, 0.0)
+        Plain without ``weights``, which are taken as known; NaN when a class has no AUC.
+        """
+        classes = self.auc.shape[1]
+        share = np.full(classes, 1 / classes) if weights is None else weights / weights.sum()
+        squares = (((self.positive + self.negative) @ share) ** 2).sum(axis=0)
+        return self.auc @ share, np.maximum(squares + self._correction @ share**2, 0.0)
 
     @property
     def _correction(self) -> Float[np.ndarray, "curves classes"]:
         return 2 * np.einsum("pk,pck->ck", self.shared, self.positive * self.negative)
 
-    def difference(self, first: Sequence[int], second: Sequence[int]) -> "Components":
+    def difference(self, first: Places, second: Places) -> "Components":
         """Curve by curve, first minus second, on the same cases."""
-        a, b = list(first), list(second)
+        a, b = np.asarray(first), np.asarray(second)
         return Components(
             self.auc[a] - self.auc[b],
             self.positive[:, a] - self.positive[:, b],
             self.negative[:, a] - self.negative[:, b],
             self.shared,
             self.folds,
+            self.freedom,
         )
 
 
@@ -74,23 +79,53 @@ def structural_components(
     positive: Bool[np.ndarray, "cases classes"],
     patients: Int[np.ndarray, " cases"],
     folds: Int[np.ndarray, " cases"] | None = None,
+    against: Bool[np.ndarray, "cases classes"] | None = None,
 ) -> Components:
-    """Compare each class with the rest by its own score; a higher score speaks for the class.
+    """Compare each class with the rest, or with ``against``, by its own score; a higher score speaks for the class.
 
     With several ``folds`` each AUC is the mean over the folds in which it can be had, and since folds share
     no patients their variances add: var = sum(var_k) / K^2.
     """
     folds = np.zeros(len(patients), np.int64) if folds is None else folds
+    against = ~positive if against is None else against
     inside = [folds == fold for fold in np.unique(folds)]
-    return _mean_over_folds([_of_sample(scores[rows], positive[rows], patients[rows]) for rows in inside])
+    return _mean_over_folds(
+        [_of_sample(scores[rows], positive[rows], against[rows], patients[rows]) for rows in inside]
+    )
 
 
 def interval(
     value: Float[np.ndarray, "*shape"], variance: Float[np.ndarray, "*shape"]
 ) -> tuple[Float[np.ndarray, "*shape"], Float[np.ndarray, "*shape"]]:
-    """Low and high of an AUC by the normal distribution, clipped to [0, 1]."""
+    """Low and high of an AUC by the normal distribution, clipped to [0, 1], as R's pROC has it."""
+    low, high = interval_of_difference(value, variance)
+    return np.clip(low, 0, 1), np.clip(high, 0, 1)
+
+
+def interval_of_difference(
+    value: Float[np.ndarray, "*shape"], variance: Float[np.ndarray, "*shape"]
+) -> tuple[Float[np.ndarray, "*shape"], Float[np.ndarray, "*shape"]]:
+    """Low and high by the normal distribution."""
     half = stats.norm.ppf((1 + LEVEL) / 2) * np.sqrt(variance)
-    return np.clip(value - half, 0, 1), np.clip(value + half, 0, 1)
+    return value - half, value + half
+
+
+def logit_interval(
+    value: Float[np.ndarray, "*shape"],
+    variance: Float[np.ndarray, "*shape"],
+    freedom: Int[np.ndarray, "*shape"] | None = None,
+) -> tuple[Float[np.ndarray, "*shape"], Float[np.ndarray, "*shape"]]:
+    """Low and high of an AUC by the normal distribution of its logit; by Student's where ``freedom`` is given.
+
+    NaN where no variance can be seen: perfect separation, constant scores. The error of the logit is that of the
+    AUC over A (1 - A): Qin and Hotilovac 2008, doi:10.1177/0962280207087173.
+    """
+    upper = (1 + LEVEL) / 2
+    quantile = stats.norm.ppf(upper) if freedom is None else stats.t.ppf(upper, freedom)
+    seen = np.where(variance > 0, value, np.nan)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        half = quantile * np.sqrt(variance) / (seen * (1 - seen))
+    return special.expit(special.logit(seen) - half), special.expit(special.logit(seen) + half)
 
 
 def z_test(
@@ -128,33 +163,41 @@ def _ratio(difference: Float[np.ndarray, "*shape"], error: Float[np.ndarray, "*s
 def _of_sample(
     scores: Float[np.ndarray, "cases curves classes"],
     positive: Bool[np.ndarray, "cases classes"],
+    against: Bool[np.ndarray, "cases classes"],
     patients: Int[np.ndarray, " cases"],
 ) -> Components:
     names, codes = np.unique(patients, return_inverse=True)
-    parts = [_of_class(scores[:, :, k], positive[:, k], codes, len(names)) for k in range(positive.shape[1])]
+    parts = [
+        _of_class(scores[:, :, k], positive[:, k], against[:, k], codes, len(names)) for k in range(positive.shape[1])
+    ]
     auc, over, under, shared = (np.stack(arrays, axis=-1) for arrays in zip(*parts, strict=True))
     folds = (~np.isnan(auc)).any(axis=0).astype(np.int64)
-    return Components(auc, over, under, np.broadcast_to(shared, (len(names), len(shared))), folds)
+    sides = [[len(np.unique(codes[side[:, k]])) for k in range(side.shape[1])] for side in (positive, against)]
+    freedom = np.maximum(np.min(sides, axis=0) - 1, 0)
+    return Components(auc, over, under, np.broadcast_to(shared, (len(names), len(shared))), folds, freedom)
 
 
 def _of_class(
     scores: Float[np.ndarray, "cases curves"],
     positive: Bool[np.ndarray, " cases"],
+    against: Bool[np.ndarray, " cases"],
     patients: Int[np.ndarray, " cases"],
     count: int,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    m, n, curves = int(positive.sum()), int((~positive).sum()), scores.shape[1]
+    m, n, curves = int(positive.sum()), int(against.sum()), scores.shape[1]
     if not m or not n:
         nothing = np.full((count, curves), np.nan)
         return np.full(curves, np.nan), nothing, nothing, np.asarray(np.nan)
-    ranks = stats.rankdata(scores, axis=0)
-    beaten = ranks[positive] - stats.rankdata(scores[positive], axis=0)
-    beating = m - (ranks[~positive] - stats.rankdata(scores[~positive], axis=0))
+    of_class, others = scores[positive], scores[against]
+    ranks = stats.rankdata(np.concatenate([of_class, others]), axis=0)
+    beaten = ranks[:m] - stats.rankdata(of_class, axis=0)
+    beating = m - (ranks[m:] - stats.rankdata(others, axis=0))
     auc = beaten.sum(axis=0) / (m * n)
-    with_class, without = _correction(patients[positive]), _correction(patients[~positive])
+    with_class, without = _correction(patients[positive]), _correction(patients[against])
     over = sum_by_patient(beaten / n - auc, patients[positive], count) * np.sqrt(with_class) / m
-    under = sum_by_patient(beating / m - auc, patients[~positive], count) * np.sqrt(without) / n
-    return auc, over, under, np.asarray(_correction(patients) / np.sqrt(with_class * without) - 1)
+    under = sum_by_patient(beating / m - auc, patients[against], count) * np.sqrt(without) / n
+    everyone = _correction(patients[positive | against])
+    return auc, over, under, np.asarray(everyone / np.sqrt(with_class * without) - 1)
 
 
 def _correction(patients: Int[np.ndarray, " cases"]) -> float:
@@ -177,4 +220,5 @@ def _mean_over_folds(samples: list[Components]) -> Components:
         negative=np.concatenate(weighted("negative")),
         shared=np.concatenate([np.where(kept, s.shared, 0.0) for s, kept in zip(samples, used, strict=True)]),
         folds=count,
+        freedom=np.sum([sample.freedom for sample in samples], axis=0),
     )

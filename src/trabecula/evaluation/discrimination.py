@@ -1,18 +1,13 @@
 """Cut-offs, ROC curves and the measures that come from counts, each with its interval."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from ..records import Estimate
 from .proportions import proportion
-from .resampling import percentile_interval, resample_patients, sum_by_patient
-
-Measures = Mapping[str, Float[np.ndarray, "*shape"]]
-Row = tuple[str, float, float, float, str]
-
-RESAMPLES = 1000
-_SEED = 20240101
+from .resampling import Statistic, bca_interval, sum_by_patient
 
 
 def roc_points(
@@ -56,8 +51,9 @@ def class_measures(
     called: Bool[np.ndarray, " cases"],
     positive: Bool[np.ndarray, " cases"],
     patients: Int[np.ndarray, " cases"],
-) -> Iterator[Row]:
-    """Name, value, low, high and method of the One-vs-Rest measures at a cut-off."""
+    resamples: Float[np.ndarray, "resamples patients"],
+) -> Iterator[Estimate]:
+    """The One-vs-Rest measures at a cut-off."""
     count = int(patients.max()) + 1
     tp, fp = called & positive, called & ~positive
     fn, tn = ~called & positive, ~called & ~positive
@@ -70,11 +66,11 @@ def class_measures(
     }
     hits = sum_by_patient(np.stack([h for h, _ in shares.values()], 1).astype(np.float64), patients, count)
     trials = sum_by_patient(np.stack([t for _, t in shares.values()], 1).astype(np.float64), patients, count)
-    method = _proportion_method(patients)
-    for name, value, low, high in zip(shares, *proportion(hits, trials), strict=True):
-        yield name, float(value), float(low), float(high), method
+    for (name, (_, of)), value, low, high in zip(shares.items(), *proportion(hits, trials), strict=True):
+        how = proportion_method(patients) if of.any() else f"not computed: no case to take the {name} of"
+        yield Estimate(name, float(value), float(low), float(high), int(of.sum()), how)
     cells = sum_by_patient(np.stack([tp, fp, fn], 1).astype(np.float64), patients, count)
-    yield from _resampled({"f1": _f1}, cells)
+    yield bootstrapped("f1", _f1, cells, resamples, len(called))
 
 
 def overall_measures(
@@ -82,16 +78,42 @@ def overall_measures(
     predicted: Int[np.ndarray, " cases"],
     patients: Int[np.ndarray, " cases"],
     classes: int,
-) -> Iterator[Row]:
-    """Name, value, low, high and method of the measures of the class of largest probability."""
+    resamples: Float[np.ndarray, "resamples patients"],
+) -> Iterator[Estimate]:
+    """The measures of the class of largest probability."""
     count = int(patients.max()) + 1
     right = sum_by_patient((truth == predicted).astype(np.float64), patients, count)
     ones = sum_by_patient(np.ones(len(truth)), patients, count)
     value, low, high = proportion(right, ones)
-    yield "accuracy", float(value), float(low), float(high), _proportion_method(patients)
+    yield Estimate("accuracy", float(value), float(low), float(high), len(truth), proportion_method(patients))
     cells = np.zeros((len(truth), classes, classes))
     cells[np.arange(len(truth)), truth, predicted] = 1
-    yield from _resampled(_OF_CONFUSION, sum_by_patient(cells, patients, count))
+    sums = sum_by_patient(cells, patients, count)
+    for name, measure in _OF_CONFUSION.items():
+        yield bootstrapped(name, measure, sums, resamples, len(truth))
+
+
+def bootstrapped(
+    name: str,
+    statistic: Statistic,
+    sums: Float[np.ndarray, "patients *shape"],
+    resamples: Float[np.ndarray, "resamples patients"],
+    n: int,
+) -> Estimate:
+    """A statistic of sums by patient with its BCa interval, or the reason why there is none."""
+    value, low, high, defined = bca_interval(statistic, sums, resamples)
+    how = f"BCa bootstrap of patients, {defined} of {len(resamples)} resamples defined"
+    if np.isnan(value):
+        how = "not computed: a class that it needs is absent"
+    elif np.isnan(low):
+        how = "no interval: every resample gives the same value"
+    return Estimate(name, value, low, high, n, how)
+
+
+def proportion_method(patients: Int[np.ndarray, " cases"]) -> str:
+    """How ``proportion`` makes the interval for these cases."""
+    alone = np.bincount(patients).max() == 1
+    return "Clopper-Pearson" if alone else "Clopper-Pearson at the effective sample size (patients as clusters)"
 
 
 def balanced_accuracy(
@@ -134,7 +156,7 @@ def _weighted_kappa(
     return kappa(confusion, quadratic=True)
 
 
-_OF_CONFUSION = {
+_OF_CONFUSION: dict[str, Statistic] = {
     "balanced_accuracy": balanced_accuracy,
     "macro_f1": macro_f1,
     "kappa": kappa,
@@ -146,17 +168,3 @@ def _diagonal(
     confusion: Float[np.ndarray, "*samples classes classes"],
 ) -> Float[np.ndarray, "*samples classes"]:
     return np.diagonal(confusion, axis1=-2, axis2=-1)
-
-
-def _resampled(measures: Mapping[str, object], counts: Float[np.ndarray, "patients *shape"]) -> Iterator[Row]:
-    totals, samples = counts.sum(axis=0), resample_patients(counts, RESAMPLES, _SEED)
-    for name, measure in measures.items():
-        assert callable(measure)
-        low, high, defined = percentile_interval(measure(samples)[:, None])
-        method = f"percentile bootstrap of patients, {int(defined[0])} of {RESAMPLES} resamples defined"
-        yield name, float(measure(totals)), float(low[0]), float(high[0]), method
-
-
-def _proportion_method(patients: Int[np.ndarray, " cases"]) -> str:
-    alone = np.bincount(patients).max() == 1
-    return "Clopper-Pearson" if alone else "Clopper-Pearson at the effective sample size (patients as clusters)"

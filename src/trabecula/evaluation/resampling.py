@@ -1,9 +1,13 @@
-"""Cases of one patient stay together: sums by patient, and resamples that draw patients."""
+"""Cases of one patient stay together: sums by patient, and bootstrap resamples that draw patients."""
+
+from collections.abc import Callable
 
 import numpy as np
 from jaxtyping import Float, Int
+from scipy import special
 
 LEVEL = 0.95
+Statistic = Callable[[Float[np.ndarray, "*samples_and_shape"]], Float[np.ndarray, "*samples"]]
 
 
 def sum_by_patient(
@@ -15,34 +19,41 @@ def sum_by_patient(
     return sums
 
 
-def resample_patients(
-    counts: Float[np.ndarray, "patients *shape"], resamples: int, seed: int
-) -> Float[np.ndarray, "resamples *shape"]:
-    """Total counts of each resample, which draws as many patients as there are, with replacement."""
-    patients = counts.shape[0]
+def draw_resamples(patients: int, resamples: int, seed: int) -> Float[np.ndarray, "resamples patients"]:
+    """How often each resample draws each patient: as many patients as there are, with replacement."""
     rng = np.random.default_rng(seed)
-    weights = rng.multinomial(patients, np.full(patients, 1 / patients), size=resamples).astype(np.float64)
-    return (weights @ counts.reshape(patients, -1)).reshape(resamples, *counts.shape[1:])
+    return rng.multinomial(patients, np.full(patients, 1 / patients), size=resamples).astype(np.float64)
 
 
-def percentile_interval(
-    values: Float[np.ndarray, "resamples *shape"],
-) -> tuple[Float[np.ndarray, "*shape"], Float[np.ndarray, "*shape"], Int[np.ndarray, "*shape"]]:
-    """Low, high and the number of resamples in which the value is defined; the others are left out.
+def bca_interval(
+    statistic: Statistic,
+    sums: Float[np.ndarray, "patients *shape"],
+    resamples: Float[np.ndarray, "resamples patients"],
+    level: float = LEVEL,
+) -> tuple[float, float, float, int]:
+    """The statistic of the total of ``sums``, low, high, and the number of resamples in which it is defined.
 
-    Percentiles are interpolated as R's type 7. Efron 1979, doi:10.1214/aos/1176344552.
+    Bias-corrected and accelerated, the acceleration from leaving out each patient in turn: Efron 1987,
+    doi:10.1080/01621459.1987.10478410. Low and high are NaN where all resamples agree or the statistic is undefined.
     """
-    ordered = np.sort(values, axis=0)
-    defined = np.asarray(np.isfinite(values).sum(axis=0))
-    tail = (1 - LEVEL) / 2
-    return _quantile(ordered, defined, tail), _quantile(ordered, defined, 1 - tail), defined
+    total = sums.sum(axis=0)
+    value = float(statistic(total))
+    flat = sums.reshape(len(sums), -1)
+    drawn = statistic((resamples @ flat).reshape(len(resamples), *sums.shape[1:]))
+    drawn = drawn[np.isfinite(drawn)]
+    if not np.isfinite(value) or len(drawn) < 2 or np.ptp(drawn) == 0:
+        return value, np.nan, np.nan, len(drawn)
+    skew = acceleration(statistic(total - sums))
+    below = ((drawn < value).sum() + (drawn == value).sum() / 2) / len(drawn)
+    bias = special.ndtri(np.clip(below, 0.5 / len(drawn), 1 - 0.5 / len(drawn)))
+    ends = bias + special.ndtri(np.array([(1 - level) / 2, (1 + level) / 2]))
+    low, high = np.quantile(drawn, special.ndtr(bias + ends / (1 - skew * ends)))
+    return value, float(low), float(high), len(drawn)
 
 
-def _quantile(
-    ordered: Float[np.ndarray, "resamples *shape"], defined: Int[np.ndarray, "*shape"], share: float
-) -> Float[np.ndarray, "*shape"]:
-    place = share * np.maximum(defined - 1, 0)
-    below = np.floor(place).astype(np.int64)
-    above = np.minimum(below + 1, np.maximum(defined - 1, 0))
-    low, high = (np.take_along_axis(ordered, place[None], axis=0)[0] for place in (below, above))
-    return np.asarray(low + (place - below) * (high - low))
+def acceleration(left_out: Float[np.ndarray, " patients"]) -> float:
+    """How fast the error of a statistic changes with it, from its values without each patient (Efron's a)."""
+    gap = left_out[np.isfinite(left_out)]
+    gap = gap.mean() - gap
+    squares = float((gap**2).sum())
+    return float((gap**3).sum()) / (6 * squares**1.5) if squares > 0 else 0.0

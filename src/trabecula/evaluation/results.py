@@ -1,153 +1,162 @@
 """evaluate: every estimate for every model, signature and cohort, as the tables of records.Evaluation."""
 
-from collections.abc import Iterator
-from itertools import combinations
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from ..records import TRAINING, Evaluation, Predictions
-from .delong import Components, interval, structural_components, z_test
-from .discrimination import class_measures, overall_measures, roc_points, youden_cutoff
-from .multiplicity import holm
+from ..records import TRAINING, Estimate, Evaluation, Predictions
+from ..settings import EvaluationSettings
+from .averages import averages
+from .calibration import calibration_measures, reliability
+from .comparisons import delong_table, primary_pairs
+from .decision_curve import decision_curve
+from .delong import Components, interval, logit_interval, structural_components
+from .discrimination import (
+    class_measures,
+    overall_measures,
+    proportion_method,
+    roc_points,
+    youden_cutoff,
+)
+from .probabilities import brier_parts, probability_measures
+from .reclassification import WARNING, reclassification
+from .resampling import draw_resamples
 from .scores import ALL, MACRO, CohortScores, Signed, align
+from .subgroups import USUAL, subgroup_table
 
 Record = dict[str, Any]
 
+# outside these, intervals are measured to cover less than they say (docs/evaluation.md)
+FEWEST = 20  # cases of a class, and of the others
+HIGHEST = 0.9  # AUC
 
-def evaluate(predictions: Predictions) -> Evaluation:
+
+def evaluate(
+    predictions: Predictions,
+    cases: pd.DataFrame | None = None,
+    settings: EvaluationSettings = EvaluationSettings(),  # noqa: B008 frozen
+    seed: int = 2024,
+) -> Evaluation:
     """Compute all tables; the same predictions in any order of rows give the same bits.
 
-    The training AUC is the mean over folds; cut-offs come from pooled out-of-fold training scores and are
-    carried to every cohort.
+    ``cases`` are the free columns of the table of cases as text, indexed by case id: subgroups are made of them. The
+    training AUC is the mean over folds; cut-offs come from pooled out-of-fold training scores and are carried to
+    every cohort.
     """
     cohorts, classes = align(predictions), predictions.classes
-    parts = [_components(scores) for scores in cohorts]
-    cutoffs = {scores.protocol: _cutoffs(scores) for scores in cohorts if scores.cohort == TRAINING}
+    parts = [structural_components(s.probabilities, s.positive, s.patients, s.sample_folds) for s in cohorts]
     auc = pd.DataFrame([row for s, c in zip(cohorts, parts, strict=True) for row in _auc_rows(s, c, classes)])
-    chosen = _chosen(auc)
+    protocol = cohorts[0].protocol
+    chosen = _chosen(auc, protocol)
+    methods = [
+        [_method(s, int(folds), "DeLong, paired") for folds in (*c.folds, c.folds.min())]
+        for s, c in zip(cohorts, parts, strict=True)
+    ]
+    cutoffs = {scores.protocol: _cutoffs(scores) for scores in cohorts if scores.cohort == TRAINING}
+    of_chosen = [scores for scores in cohorts if scores.protocol == protocol]
     return Evaluation(
         classes=classes,
         cohorts=tuple(dict.fromkeys(scores.cohort for scores in cohorts)),
         auc=auc,
-        delong=_delong_table(cohorts, parts, classes, chosen[1]),
-        performance=pd.DataFrame(
-            [row for scores in cohorts for row in _performance_rows(scores, cutoffs[scores.protocol], classes)]
-        ),
-        confusion=pd.DataFrame([row for scores in cohorts for row in _confusion_rows(scores, classes)]),
+        delong=delong_table(cohorts, parts, methods, classes, chosen, protocol),
+        performance=_table(_performance_rows(s, cutoffs[s.protocol], classes, settings, seed) for s in cohorts),
+        confusion=_table(_confusion_rows(scores, classes) for scores in cohorts),
         roc=pd.concat([frame for scores in cohorts for frame in _roc_frames(scores, classes)], ignore_index=True),
-        cutoffs=pd.DataFrame([row for s in cohorts if s.cohort == TRAINING for row in _cutoff_rows(s, classes)]),
+        cutoffs=_table(_cutoff_rows(s, classes) for s in cohorts if s.cohort == TRAINING),
+        calibration=_table(_calibration_rows(scores, classes) for scores in cohorts),
+        reliability=_table(_reliability_rows(scores, classes) for scores in cohorts),
+        decision_curve=pd.concat(
+            [frame for scores in cohorts for frame in _decision_frames(scores, classes)], ignore_index=True
+        ),
+        subgroups=_subgroups(of_chosen, cases, settings, classes, chosen),
+        reclassification=pd.DataFrame(
+            [row for s in of_chosen for row in _reclassification_rows(s, classes, chosen)]
+            if settings.reclassification
+            else [],
+            columns=_RECLASSIFICATION_COLUMNS,
+        ),
         chosen=chosen,
     )
 
 
-def _components(scores: CohortScores) -> Components:
-    folds = scores.folds if scores.cohort == TRAINING else None
-    return structural_components(scores.probabilities, scores.positive, scores.patients, folds)
+def _table(parts: Iterable[Iterable[Record]]) -> pd.DataFrame:
+    return pd.DataFrame([row for rows in parts for row in rows])
 
 
 def _key(scores: CohortScores, model: Signed) -> Record:
-    return {
-        "cohort": scores.cohort,
-        "protocol": scores.protocol,
-        "signature": model[0],
-        "model": model[1],
-    }
+    return {**scores.key, "signature": model[0], "model": model[1]}
 
 
 def _method(scores: CohortScores, folds: int, name: str = "DeLong") -> str:
     if folds == 0:
         return "not computed: the class, or every other, is absent"
     method = f"{name}, clustered by patient (Obuchowski)" if scores.clustered else name
-    if scores.cohort == TRAINING:
+    if scores.cohort == TRAINING and scores.sample_folds is not None:
         return f"mean over {folds} of {len(np.unique(scores.folds))} folds, {method}"
+    if scores.cohort == TRAINING and not scores.folds.any():
+        return f"resubstitution: the model had learnt from these cases; {method}"
     return method
 
 
 def _auc_rows(scores: CohortScores, parts: Components, classes: tuple[str, ...]) -> Iterator[Record]:
-    values = np.column_stack([parts.auc, parts.macro])
-    variances = np.column_stack([parts.variance, parts.macro_variance])
-    low, high = interval(values, variances)
-    positives = [*scores.positive.sum(axis=0), len(scores.truth)]
-    folds = [*parts.folds, parts.folds.min()]
+    averaged = averages(scores, parts)
+    values = np.column_stack([parts.auc, *(value for value, _, _ in averaged.values())])
+    variances = np.column_stack([parts.variance, *(variance for _, variance, _ in averaged.values())])
+    freedom = np.broadcast_to([*parts.freedom, *(least for _, _, least in averaged.values())], values.shape)
+    low, high = logit_interval(values, variances, freedom if scores.clustered else None)
+    plain_low, plain_high = interval(values, variances)
+    positives = [*scores.positive.sum(axis=0), *[len(scores.truth)] * len(averaged)]
+    folds = [*parts.folds, *[parts.folds.min()] * len(averaged)]
+    fewest = np.minimum(scores.positive.sum(axis=0), (~scores.positive).sum(axis=0))
+    smaller = [*fewest, *[fewest.min()] * len(averaged)]
     for m, model in enumerate(scores.models):
-        for k, name in enumerate((*classes, MACRO)):
+        for k, name in enumerate((*classes, *averaged)):
             yield {
                 **_key(scores, model),
                 "class": name,
                 "auc": values[m, k],
                 "low": low[m, k],
                 "high": high[m, k],
+                "low_plain": plain_low[m, k],
+                "high_plain": plain_high[m, k],
                 "n": len(scores.truth),
                 "n_positive": int(positives[k]),
-                "method": _method(scores, int(folds[k])),
+                "method": _interval_method(scores, int(folds[k]), values[m, k], variances[m, k]),
+                "warning": _warning(values[m, k], int(smaller[k])),
             }
 
 
-_DELONG_COLUMNS = [
-    "cohort", "protocol", "class", "signature_a", "model_a", "signature_b", "model_b", "auc_a", "auc_b", "z", "p",
-    "p_adjusted", "method",
-]  # fmt: skip
+def _interval_method(scores: CohortScores, folds: int, value: float, variance: float) -> str:
+    method = _method(scores, folds)
+    if folds == 0:
+        return method
+    if np.isnan(variance):
+        return f"{method}; no interval: fewer than two patients of the class, or of the others"
+    if variance == 0:
+        seen = "all scores are equal" if value == 0.5 else "the classes are separated perfectly"
+        return f"{method}; no interval: {seen}, which shows no variance"
+    return f"{method}, logit scale" + (", t" if scores.clustered else "")
 
 
-def _delong_table(
-    cohorts: list[CohortScores], parts: list[Components], classes: tuple[str, ...], model: str
-) -> pd.DataFrame:
-    """All pairs of signatures of the same model; Holm within cohort and model over pairs, classes and macro.
-
-    The chosen model's family is the primary one, the others are exploratory.
-    """
-    rows = [row for s, c in zip(cohorts, parts, strict=True) for row in _delong_rows(s, c, classes, model)]
-    table = pd.DataFrame(rows, columns=_DELONG_COLUMNS)
-    families = table.groupby(["protocol", "cohort", "model_a"], sort=False)["p"]
-    if len(table):
-        table["p_adjusted"] = families.transform(lambda p: holm(p.to_numpy(np.float64)))
-    return table
-
-
-def _delong_rows(scores: CohortScores, parts: Components, classes: tuple[str, ...], chosen: str) -> Iterator[Record]:
-    pairs = [
-        (a, b) for a, b in combinations(range(len(scores.models)), 2) if scores.models[a][1] == scores.models[b][1]
-    ]
-    if not pairs:
-        return
-    first, second = zip(*pairs, strict=True)
-    gap = parts.difference(first, second)
-    z, p = z_test(np.column_stack([gap.auc, gap.macro]), np.column_stack([gap.variance, gap.macro_variance]))
-    values = np.column_stack([parts.auc, parts.macro])
-    folds = [*parts.folds, parts.folds.min()]
-    for row, (a, b) in enumerate(pairs):
-        (signature_a, model_a), (signature_b, model_b) = scores.models[a], scores.models[b]
-        family = "primary" if model_a == chosen else "exploratory"
-        for k, name in enumerate((*classes, MACRO)):
-            yield {
-                "cohort": scores.cohort,
-                "protocol": scores.protocol,
-                "class": name,
-                "signature_a": signature_a,
-                "model_a": model_a,
-                "signature_b": signature_b,
-                "model_b": model_b,
-                "auc_a": values[a, k],
-                "auc_b": values[b, k],
-                "z": z[row, k],
-                "p": p[row, k],
-                "p_adjusted": np.nan,
-                "method": f"{_method(scores, int(folds[k]), 'DeLong, paired')}; Holm, {family} family",
-            }
+def _warning(value: float, smaller: int) -> str:
+    if np.isnan(value):
+        return ""
+    if smaller < FEWEST:
+        return (
+            f"{smaller} cases of a class or of the others, fewer than {FEWEST}: the interval may cover less than 95 %"
+        )
+    if value > HIGHEST:
+        return f"an AUC above {HIGHEST}: the interval may cover less than 95 %"
+    return ""
 
 
 def _cutoffs(scores: CohortScores) -> np.ndarray:
     """Models x classes."""
+    models, classes = range(len(scores.models)), range(scores.positive.shape[1])
     return np.array(
-        [
-            [
-                youden_cutoff(scores.probabilities[:, m, k], scores.positive[:, k])
-                for k in range(scores.positive.shape[1])
-            ]
-            for m in range(len(scores.models))
-        ]
+        [[youden_cutoff(scores.probabilities[:, m, k], scores.positive[:, k]) for k in classes] for m in models]
     )
 
 
@@ -158,27 +167,86 @@ def _cutoff_rows(scores: CohortScores, classes: tuple[str, ...]) -> Iterator[Rec
             yield {**key, "class": name, "cutoff": cutoff}
 
 
-def _performance_rows(scores: CohortScores, cutoffs: np.ndarray, classes: tuple[str, ...]) -> Iterator[Record]:
+def _performance_rows(
+    scores: CohortScores, cutoffs: np.ndarray, classes: tuple[str, ...], settings: EvaluationSettings, seed: int
+) -> Iterator[Record]:
+    resamples = draw_resamples(int(scores.patients.max()) + 1, settings.resamples, seed)
+    truth, patients = scores.truth, scores.patients
     for m, model in enumerate(scores.models):
-        found = [
-            (ALL, row) for row in overall_measures(scores.truth, scores.predicted[:, m], scores.patients, len(classes))
+        p = scores.probabilities[:, m]
+        of_all = [
+            *overall_measures(truth, scores.predicted[:, m], patients, len(classes), resamples),
+            *probability_measures(p, truth, patients, resamples),
         ]
+        found = [(ALL, one) for one in of_all]
         for k, name in enumerate(classes):
             if np.isnan(cutoffs[m, k]):
                 continue
-            called = scores.probabilities[:, m, k] >= cutoffs[m, k]
-            found += [(name, row) for row in class_measures(called, scores.positive[:, k], scores.patients)]
-        for name, (metric, value, low, high, method) in found:
-            yield {
-                **_key(scores, model),
-                "class": name,
-                "metric": metric,
-                "value": value,
-                "low": low,
-                "high": high,
-                "n": len(scores.truth),
-                "method": method,
-            }
+            called = p[:, k] >= cutoffs[m, k]
+            found += [(name, one) for one in class_measures(called, scores.positive[:, k], patients, resamples)]
+            found += [(name, one) for one in brier_parts(p[:, k], scores.positive[:, k], patients, resamples)]
+        yield from (_estimate_row(scores, model, name, one) for name, one in found)
+
+
+def _calibration_rows(scores: CohortScores, classes: tuple[str, ...]) -> Iterator[Record]:
+    for m, model in enumerate(scores.models):
+        for k, name in enumerate(classes):
+            p = scores.probabilities[:, m, k]
+            for one in calibration_measures(p, scores.positive[:, k], scores.patients):
+                yield _estimate_row(scores, model, name, one)
+
+
+def _estimate_row(scores: CohortScores, model: Signed, name: str, one: Estimate) -> Record:
+    numbers = {"value": one.value, "low": one.low, "high": one.high, "n": one.n}
+    return {**_key(scores, model), "class": name, "metric": one.name, **numbers, "method": one.how}
+
+
+def _reliability_rows(scores: CohortScores, classes: tuple[str, ...]) -> Iterator[Record]:
+    groups = int(np.clip(len(scores.truth) // 15, 3, 10))
+    for m, model in enumerate(scores.models):
+        for k, name in enumerate(classes):
+            found = reliability(scores.probabilities[:, m, k], scores.positive[:, k], scores.patients, groups)
+            for number, group in enumerate(found, start=1):
+                numbers = {"n": group.n, "predicted": group.predicted, "observed": group.observed}
+                limits = {"low": group.low, "high": group.high, "method": proportion_method(scores.patients)}
+                yield {**_key(scores, model), "class": name, "group": number, **numbers, **limits}
+
+
+def _decision_frames(scores: CohortScores, classes: tuple[str, ...]) -> Iterator[pd.DataFrame]:
+    for m, model in enumerate(scores.models):
+        for k, name in enumerate(classes):
+            curve = decision_curve(scores.probabilities[:, m, k], scores.positive[:, k], scores.patients)
+            columns = {"threshold": curve.thresholds, "net_benefit": curve.model, "low": curve.low, "high": curve.high}
+            rest = {"treat_all": curve.treat_all, "avoided": curve.avoided, "n": len(scores.truth)}
+            yield pd.DataFrame(_key(scores, model) | {"class": name} | columns | rest)
+
+
+def _subgroups(
+    cohorts: list[CohortScores],
+    cases: pd.DataFrame | None,
+    settings: EvaluationSettings,
+    classes: tuple[str, ...],
+    chosen: Signed,
+) -> pd.DataFrame:
+    cases = pd.DataFrame() if cases is None else cases
+    wanted = USUAL if settings.subgroups is None else settings.subgroups
+    return subgroup_table(cohorts, cases, tuple(name for name in wanted if name in cases), classes, chosen)
+
+
+_RECLASSIFICATION_COLUMNS = [
+    "cohort", "protocol", "class", "signature_a", "signature_b", "model", "nri", "nri_error", "idi", "idi_error", "n",
+    "warning",
+]  # fmt: skip
+
+
+def _reclassification_rows(scores: CohortScores, classes: tuple[str, ...], chosen: Signed) -> Iterator[Record]:
+    for a, b in primary_pairs(scores.models, chosen):
+        for k, name in enumerate(classes):
+            p, positive = scores.probabilities[:, :, k], scores.positive[:, k]
+            found = reclassification(p[:, a], p[:, b], positive, scores.patients)
+            signatures = {"signature_a": scores.models[a][0], "signature_b": scores.models[b][0], "model": chosen[1]}
+            numbers = {"nri": found.nri, "nri_error": found.nri_error, "idi": found.idi, "idi_error": found.idi_error}
+            yield {**scores.key, "class": name, **signatures, **numbers, "n": len(positive), "warning": WARNING}
 
 
 def _confusion_rows(scores: CohortScores, classes: tuple[str, ...]) -> Iterator[Record]:
@@ -197,8 +265,8 @@ def _roc_frames(scores: CohortScores, classes: tuple[str, ...]) -> Iterator[pd.D
             yield pd.DataFrame(_key(scores, model) | points)
 
 
-def _chosen(auc: pd.DataFrame) -> Signed:
-    """The best training macro AUC; the earlier row where equal."""
-    training = auc[(auc["cohort"] == TRAINING) & (auc["class"] == MACRO)]
+def _chosen(auc: pd.DataFrame, protocol: str) -> Signed:
+    """The best training macro AUC of the protocol; the earlier row where equal."""
+    training = auc[(auc["protocol"] == protocol) & (auc["cohort"] == TRAINING) & (auc["class"] == MACRO)]
     best = training.iloc[int(training["auc"].fillna(-1.0).argmax())]
     return str(best["signature"]), str(best["model"])

@@ -12,11 +12,11 @@ from ..errors import Fault, InvalidInput
 from ..records import PROBABILITY_PREFIX, TRAINING, Predictions
 
 ALL = "all"
-MACRO = "macro"
+MACRO, WEIGHTED, MICRO, HAND_TILL = "macro", "weighted", "micro", "hand_till"
 Signed: TypeAlias = tuple[str, str]
 
 _COHORTS = (TRAINING, "internal", "external", "prospective")
-_PROTOCOLS = ("sound",)
+PROTOCOLS = ("sound", "published")
 _IDENTITY = ["case_id", "patient_id", "cohort", "fold", "truth"]
 _COLUMNS = [*_IDENTITY, "protocol", "signature", "model", "predicted"]
 
@@ -31,6 +31,7 @@ class CohortScores:
 
     protocol: str
     cohort: str
+    case_ids: tuple[str, ...]
     models: tuple[Signed, ...]
     probabilities: Float[np.ndarray, "cases models classes"]
     predicted: Int[np.ndarray, "cases models"]
@@ -45,6 +46,16 @@ class CohortScores:
         return is_class
 
     @property
+    def key(self) -> dict[str, str]:
+        """What every row of a table begins with."""
+        return {"cohort": self.cohort, "protocol": self.protocol}
+
+    @property
+    def sample_folds(self) -> Int[np.ndarray, " cases"] | None:
+        """The folds that an AUC is the mean over; None where the cohort is one sample."""
+        return self.folds if len(np.unique(self.folds)) > 1 else None
+
+    @property
     def clustered(self) -> bool:
         """Whether some patient has more than one case."""
         return bool(np.bincount(self.patients).max() > 1)
@@ -56,7 +67,7 @@ def align(predictions: Predictions) -> list[CohortScores]:
     if faults:
         raise InvalidInput(faults)
     rows = predictions.rows.sort_values("case_id", kind="stable")
-    protocols = in_order(predictions.rows["protocol"], _PROTOCOLS)
+    protocols = in_order(predictions.rows["protocol"], PROTOCOLS)
     return [
         _cohort(rows[(rows["protocol"] == protocol) & (rows["cohort"] == cohort)], models, predictions.classes)
         for protocol in protocols
@@ -84,6 +95,7 @@ def _cohort(rows: pd.DataFrame, models: tuple[Signed, ...], classes: tuple[str, 
     return CohortScores(
         protocol=str(first["protocol"].iloc[0]),
         cohort=str(first["cohort"].iloc[0]),
+        case_ids=tuple(first["case_id"].astype(str)),
         models=models,
         probabilities=np.stack([frame[columns].to_numpy(np.float64) for frame in frames], axis=1),
         predicted=np.stack([_codes(frame["predicted"], classes) for frame in frames], axis=1),
@@ -105,7 +117,7 @@ def _faults_of_table(predictions: Predictions) -> Iterator[Fault]:
         yield Fault("predictions", f"no column {', '.join(missing)}", f"the columns {', '.join(wanted)}")
     elif rows.empty:
         yield Fault("predictions", "no rows", "one row a case, signature and model")
-    reserved = [name for name in classes if name in (ALL, MACRO)]
+    reserved = [name for name in classes if name in (ALL, MACRO, WEIGHTED, MICRO, HAND_TILL)]
     if reserved:
         yield Fault(f"class {reserved[0]!r}", "a word that the tables of results use", "another name", "Rename it.")
 

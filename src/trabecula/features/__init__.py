@@ -2,12 +2,14 @@
 
 from .diagnostics import Diagnostics
 from .extract import extract_features, is_new
+from .morphometry import Morphometry
 from .radiomics import Radiomics
 from .resnet import ResNetFeatures
 from .stability import Perturbation, load_perturbed, perturbed_digests, stability_table
 
 __all__ = [
     "Diagnostics",
+    "Morphometry",
     "Perturbation",
     "Radiomics",
     "ResNetFeatures",

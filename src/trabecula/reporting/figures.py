@@ -3,7 +3,8 @@
 import io
 import re
 from collections.abc import Sequence
-from typing import Any
+from itertools import product
+from typing import Any, Literal
 
 import matplotlib as mpl
 import numpy as np
@@ -74,25 +75,17 @@ def roc_grid(roc: pd.DataFrame, auc: pd.DataFrame, classes: Sequence[str], cohor
     """ROC of every model: a row a class (One-vs-Rest), a column a cohort; ``roc`` and ``auc`` of one signature."""
     with mpl.rc_context(_STYLE):
         models = list(dict.fromkeys(auc["model"]))
-        figure = styled(PAGE, 0.35 + 1.62 * len(classes) * 4 / max(len(cohorts), 3))
-        grid = figure.subplots(len(classes), len(cohorts), squeeze=False, sharex=True, sharey=True)
-        for row, label in enumerate(classes):
-            for column, cohort in enumerate(cohorts):
-                axes = grid[row, column]
-                _diagonal(axes)
-                here = roc[(roc["class"] == label) & (roc["cohort"] == cohort)]
-                for number, model in enumerate(models):
-                    curve = here[here["model"] == model]
-                    axes.plot(
-                        curve["fpr"], curve["tpr"], color=COLOURS[number % 8], linestyle=STYLES[number % 8],
-                        label=model,
-                    )  # fmt: skip
-                if row == 0:
-                    axes.set_title(cohort)
-                if column == 0:
-                    axes.set_ylabel(f"class {label}\nsensitivity")
-                if row == len(classes) - 1:
-                    axes.set_xlabel("1 − specificity")
+        figure, grid = _classes_by_cohorts(classes, cohorts)
+        for (row, label), (column, cohort) in product(enumerate(classes), enumerate(cohorts)):
+            axes = grid[row, column]
+            _diagonal(axes)
+            here = roc[(roc["class"] == label) & (roc["cohort"] == cohort)]
+            for number, model in enumerate(models):
+                curve = here[here["model"] == model]
+                axes.plot(
+                    curve["fpr"], curve["tpr"], color=COLOURS[number % 8], linestyle=STYLES[number % 8], label=model,
+                )  # fmt: skip
+        _label_grid(grid, classes, cohorts, "sensitivity", "1 − specificity")
         handles, labels = grid[0, 0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside lower center", ncols=8, handlelength=2.6, columnspacing=1.2)
         return figure
@@ -221,6 +214,92 @@ def confusions(confusion: pd.DataFrame, classes: Sequence[str], cohorts: Sequenc
         return figure
 
 
+def calibration(
+    reliability: pd.DataFrame, probabilities: pd.DataFrame, classes: Sequence[str], cohorts: Sequence[str]
+) -> Figure:
+    """Observed share against mean probability with intervals, a panel a class and cohort; below, all probabilities.
+
+    ``probabilities``: cohort, class, p.
+    """
+    with mpl.rc_context(_STYLE):
+        figure, grid = _classes_by_cohorts(classes, cohorts)
+        for (row, label), (column, cohort) in product(enumerate(classes), enumerate(cohorts)):
+            axes = grid[row, column]
+            _diagonal(axes)
+            here = reliability[(reliability["class"] == label) & (reliability["cohort"] == cohort)]
+            values = probabilities[(probabilities["class"] == label) & (probabilities["cohort"] == cohort)]["p"]
+            heights, edges = np.histogram(values, bins=25, range=(0, 1))
+            tall = 0.16 * heights / max(heights.max(), 1)
+            axes.bar(edges[:-1], tall, width=0.04, align="edge", color="#D5DEE7", linewidth=0)
+            axes.vlines(here["predicted"], here["low"], here["high"], color="#8FB4CF", linewidth=0.9)
+            axes.plot(here["predicted"], here["observed"], color="#0072B2", marker="o", markersize=2.6, linewidth=0.9)
+        _label_grid(grid, classes, cohorts, "observed share", "probability")
+        return figure
+
+
+def decision_curves(curves: pd.DataFrame, classes: Sequence[str], cohorts: Sequence[str]) -> Figure:
+    """Net benefit of every signature against treating all or none, a panel a class and cohort; for one model."""
+    with mpl.rc_context(_STYLE):
+        figure, grid = _classes_by_cohorts(classes, cohorts, share_y="row")
+        signatures = list(dict.fromkeys(curves["signature"]))
+        for (row, label), (column, cohort) in product(enumerate(classes), enumerate(cohorts)):
+            axes = grid[row, column]
+            here = curves[(curves["class"] == label) & (curves["cohort"] == cohort)]
+            one = here[here["signature"] == signatures[0]]
+            axes.plot(one["threshold"], one["treat_all"], color="#999999", linewidth=0.8, label="treat all")
+            axes.axhline(0, color="#444444", linewidth=0.6, label="treat none")
+            for number, signature in enumerate(signatures):
+                curve = here[here["signature"] == signature]
+                axes.plot(
+                    curve["threshold"], curve["net_benefit"], color=COLOURS[number % 8], linestyle=STYLES[number % 8],
+                    label=signature,
+                )  # fmt: skip
+            axes.set_xlim(0, 1)
+            axes.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
+        for row, label in enumerate(classes):
+            top = curves[curves["class"] == label]["treat_all"].max()
+            grid[row, 0].set_ylim(-0.25 * top, 1.08 * top)
+        handles, labels = grid[0, 0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside lower center", ncols=6, handlelength=2.6, columnspacing=1.2)
+        _label_grid(grid, classes, cohorts, "net benefit", "threshold probability")
+        return figure
+
+
+def subgroups(table: pd.DataFrame, cohorts: Sequence[str]) -> Figure:
+    """Macro AUC with intervals and n of every group, a panel a cohort."""
+    with mpl.rc_context(_STYLE):
+        groups = list(dict.fromkeys(zip(table["column"], table["group"], strict=True)))
+        columns = list(dict.fromkeys(column for column, _ in groups))
+        place = {group: y + columns.index(group[0]) + 1 for y, group in enumerate(groups)}
+        heads = {column: min(y for (of, _), y in place.items() if of == column) - 1 for column in columns}
+        figure = styled(PAGE, 0.6 + 0.155 * (len(groups) + len(columns)))
+        white = {"facecolor": "white", "edgecolor": "none", "pad": 0.6}
+        for axes, cohort in zip(
+            figure.subplots(1, len(cohorts), squeeze=False, sharex=True, sharey=True)[0], cohorts, strict=True
+        ):
+            axes.axvline(0.5, color="#999999", linewidth=0.6, linestyle=":")
+            for _, row in table[table["cohort"] == cohort].iterrows():
+                y = place[row["column"], row["group"]]
+                axes.text(
+                    0.02, y, row["n"], va="center", color="#5B6877", transform=axes.get_yaxis_transform(), bbox=white
+                )
+                axes.plot([row["low"], row["high"]], [y, y], color="#0072B2", linewidth=1)
+                axes.plot(row["auc"], y, "s", color="#0072B2", markersize=3)
+            axes.set_title(cohort)
+            axes.tick_params(axis="y", length=0)
+            axes.set_xlim(0.3, 1.005)
+            axes.set_ylim(len(groups) + len(columns) - 0.4, -0.6)
+            axes.set_xlabel("macro AUC")
+        ticks = {
+            **{y: (column, "bold") for column, y in heads.items()},
+            **{y: (g, "normal") for (_, g), y in place.items()},
+        }
+        figure.axes[0].set_yticks(list(ticks), [name for name, _ in ticks.values()])
+        for label, (_, weight) in zip(figure.axes[0].get_yticklabels(), ticks.values(), strict=True):
+            label.set_fontweight(weight)
+        return figure
+
+
 def flow(cases: pd.DataFrame, classes: Sequence[str], cohorts: Sequence[str]) -> Figure:
     """Patients and vertebrae of the study and of each cohort, with the classes."""
     with mpl.rc_context(_STYLE):
@@ -240,6 +319,22 @@ def flow(cases: pd.DataFrame, classes: Sequence[str], cohorts: Sequence[str]) ->
             axes.text(x, 0.24, text, ha="center", va="center", bbox=box, linespacing=1.35)
             axes.plot([0.5, 0.5, x, x], [0.82, 0.69, 0.69, 0.56], color="#5B6B7A", linewidth=0.7)
         return figure
+
+
+def _classes_by_cohorts(
+    classes: Sequence[str], cohorts: Sequence[str], share_y: Literal["all", "row"] = "all"
+) -> tuple[Figure, Any]:
+    """An empty grid of panels: a row a class, a column a cohort."""
+    figure = styled(PAGE, 0.35 + 1.62 * len(classes) * 4 / max(len(cohorts), 3))
+    return figure, figure.subplots(len(classes), len(cohorts), squeeze=False, sharex=True, sharey=share_y)
+
+
+def _label_grid(grid: Any, classes: Sequence[str], cohorts: Sequence[str], y: str, x: str) -> None:
+    for column, cohort in enumerate(cohorts):
+        grid[0, column].set_title(cohort)
+        grid[-1, column].set_xlabel(x)
+    for row, label in enumerate(classes):
+        grid[row, 0].set_ylabel(f"class {label}\n{y}")
 
 
 def _diagonal(axes: Axes) -> None:

@@ -1,6 +1,6 @@
 """The report: one offline page that works without JavaScript, and its files beside it. It computes nothing."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ import jinja2
 import pandas as pd
 from markupsafe import Markup
 
-from ..records import Evaluation, Predictions, Selection
+from ..records import PROBABILITY_PREFIX, Evaluation, Predictions, Selection
 from ..storage import write_atomically
 from . import figures
 from .tables import auc_matrix, counts_line, csv_files, interval, p_value
@@ -89,7 +89,44 @@ def _drawings(evaluation: Evaluation, selection: Selection, predictions: Predict
     chosen = (evaluation.confusion["signature"] == signature) & (evaluation.confusion["model"] == model)
     drawing = figures.confusions(evaluation.confusion[chosen], classes, cohorts)
     made["confusion"] = (f"Confusion matrices of {signature}, {model}", drawing)
-    return made
+    return made | _of_probabilities(evaluation, predictions) | _of_subgroups(evaluation)
+
+
+def _of_probabilities(evaluation: Evaluation, predictions: Predictions) -> dict[str, tuple[str, Any]]:
+    """Calibration of the chosen model, decision curves of every signature with it."""
+    signature, model = evaluation.chosen
+    classes, cohorts = evaluation.classes, evaluation.cohorts
+    rows = _of_chosen(predictions.rows, evaluation)
+    long = rows.melt("cohort", [f"{PROBABILITY_PREFIX}{name}" for name in classes], "class", "p")
+    long["class"] = long["class"].str.removeprefix(PROBABILITY_PREFIX)
+    reliability = _of_chosen(evaluation.reliability, evaluation)
+    curves = evaluation.decision_curve[evaluation.decision_curve["model"] == model]
+    curves = curves[curves["protocol"] == _protocol(evaluation)]
+    return {
+        "calibration": (
+            f"Calibration of {signature}, {model}",
+            figures.calibration(reliability, long, classes, cohorts),
+        ),
+        "decision": (f"Decision curves, {model}", figures.decision_curves(curves, classes, cohorts)),
+    }
+
+
+def _of_subgroups(evaluation: Evaluation) -> dict[str, tuple[str, Any]]:
+    table = evaluation.subgroups[evaluation.subgroups["class"] == "macro"]
+    drawing = "Macro AUC in subgroups"
+    return {} if table.empty else {"subgroups": (drawing, figures.subgroups(table, evaluation.cohorts))}
+
+
+def _protocol(evaluation: Evaluation) -> str:
+    """The protocol that chose the model: the first."""
+    return str(evaluation.auc["protocol"].iloc[0])
+
+
+def _of_chosen(table: pd.DataFrame, evaluation: Evaluation) -> pd.DataFrame:
+    """The rows of the chosen signature and model, in the protocol that chose them."""
+    signature, model = evaluation.chosen
+    of_model = (table["signature"] == signature) & (table["model"] == model)
+    return table[of_model & (table["protocol"] == _protocol(evaluation))]
 
 
 def _cases(predictions: Predictions) -> pd.DataFrame:
@@ -131,6 +168,13 @@ def _render(
         delong=_delong(evaluation),
         performance=_performance(evaluation),
         empty=_empty(selection),
+        calibration=_calibration(evaluation),
+        whole=_whole(evaluation),
+        doubts=_doubts(evaluation),
+        reclassification=[
+            {key: f"{value:.3f}" if isinstance(value, float) else value for key, value in row.items()}
+            for row in evaluation.reclassification.to_dict("records")
+        ],
     )  # fmt: skip
 
 
@@ -202,6 +246,65 @@ def _performance(evaluation: Evaluation) -> dict[str, list[dict[str, Any]]]:
             rows.append({"class": label, "cells": cells})
         tables[cohort] = rows
     return tables
+
+
+_CALIBRATION = ("slope", "intercept", "calibration_in_the_large", "observed_to_expected", "ici", "ece")
+_WHOLE = {
+    "accuracy": "accuracy",
+    "balanced_accuracy": "balanced accuracy",
+    "macro_f1": "macro F1",
+    "kappa": "kappa",
+    "quadratic_weighted_kappa": "quadratic-weighted kappa",
+    "brier": "Brier score",
+    "log_loss": "log loss",
+}
+
+
+def _calibration(evaluation: Evaluation) -> dict[str, list[dict[str, Any]]]:
+    """For the chosen signature and model: a row a class, a table a cohort."""
+    table = _of_chosen(evaluation.calibration, evaluation)
+    return {cohort: _cells(table, cohort, evaluation.classes, _CALIBRATION, 2) for cohort in evaluation.cohorts}
+
+
+def _cells(
+    table: pd.DataFrame, cohort: str, classes: Sequence[str], metrics: Sequence[str], digits: int
+) -> list[dict[str, Any]]:
+    here = table[table["cohort"] == cohort].set_index(["class", "metric"])[["value", "low", "high"]]
+    return [
+        {"class": label, "cells": [interval(*_three(here.loc[(label, metric)]), digits) for metric in metrics]}
+        for label in classes
+    ]
+
+
+def _three(row: Any) -> tuple[float, float, float]:
+    """A value, low and high."""
+    value, low, high = (float(number) for number in row)
+    return value, low, high
+
+
+def _whole(evaluation: Evaluation) -> list[dict[str, Any]]:
+    """Average AUCs and measures over all classes of the chosen signature and model: a row each, a cell a cohort."""
+    found = _of_chosen(evaluation.performance, evaluation)
+    found = found[found["class"] == "all"].set_index(["cohort", "metric"])[["value", "low", "high"]]
+    auc = _of_chosen(evaluation.auc, evaluation).set_index(["cohort", "class"])[["auc", "low", "high"]]
+    averages = {"macro": "macro AUC", "weighted": "AUC weighted by prevalence", "micro": "micro AUC"}
+    averages |= {"hand_till": "Hand–Till AUC"}
+    return [
+        {"name": words, "cells": [interval(*_three(rows.loc[(cohort, key)])) for cohort in evaluation.cohorts]}
+        for rows, names in ((auc, averages), (found, _WHOLE))
+        for key, words in names.items()
+    ]
+
+
+def _doubts(evaluation: Evaluation) -> list[str]:
+    """What is to be doubted in the intervals of the chosen signature and model, once each."""
+    table = _of_chosen(evaluation.auc, evaluation)
+    table = table[(table["warning"] != "") & table["class"].isin([*evaluation.classes, "macro"])]
+    said: dict[str, list[str]] = {}
+    for _, row in table.iterrows():
+        of = row["class"] if row["class"] == "macro" else f"class {row['class']}"
+        said.setdefault(row["warning"], []).append(f"{row['cohort']}, {of}")
+    return [f"{'; '.join(places)}: {text}." for text, places in said.items()]
 
 
 def _empty(selection: Selection) -> list[str]:

@@ -6,7 +6,10 @@ import pandas as pd
 
 from ..records import Evaluation, Selection
 
-METRICS = ("auc", "delong", "performance", "confusion", "roc", "cutoffs")
+METRICS = (
+    "auc", "delong", "performance", "confusion", "roc", "cutoffs", "calibration", "reliability", "decision_curve",
+    "subgroups", "reclassification",
+)  # fmt: skip
 SELECTIONS = ("funnel", "ledger", "coefficients", "path", "tuning")
 ABSENT = "n/a"
 
@@ -24,7 +27,8 @@ def interval(value: float, low: float, high: float, digits: int = 3) -> str:
         return ABSENT
     if pd.isna(low) or pd.isna(high):
         return f"{value:.{digits}f}"
-    return f"{value:.{digits}f} ({low:.{digits}f}–{high:.{digits}f})"
+    between = " to " if low < 0 else "–"
+    return f"{value:.{digits}f} ({low:.{digits}f}{between}{high:.{digits}f})".replace("-", "−")
 
 
 def p_value(p: float) -> str:

@@ -9,6 +9,7 @@ from ..features import Radiomics, ResNetFeatures
 from ..reading import FilmCheck, check_films, films, read_second_reader, read_study
 from ..records import Extractor, Study
 from ..settings import FILE_NAME, DeepSettings, RadiomicsSettings, Settings, read_settings
+from .items import notes_on_items
 
 _FEWEST_READ_TWICE = 20
 Tell = Callable[[str, int, int], None]  # stage, done, total
@@ -27,6 +28,7 @@ class Check:
     extractors: tuple[Extractor, ...]
     films: tuple[FilmCheck, ...]
     faults: tuple[Fault, ...]
+    of_items: tuple[str, ...] = ()
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -36,7 +38,7 @@ class Check:
             for note in film.notes:
                 counted[note] = counted.get(note, 0) + 1
         of_films = tuple(f"{note} ({n} film{'s' * (n != 1)})" for note, n in counted.items())
-        return (*self._left_out, *of_films)
+        return (*self._left_out, *self.of_items, *of_films)
 
     @property
     def _left_out(self) -> tuple[str, ...]:
@@ -80,7 +82,20 @@ def check_study(folder: Path, *, jobs: int = 1, tell: Tell = silent) -> Check:
             seen.append(film)
             tell("check", len(seen), total)
     of_films = tuple(fault for film in seen for fault in film.faults)
-    return Check(settings, study, extractors, tuple(seen), (*faults, *more, *wrong, *of_films))
+    items = () if study is None else notes_on_items(study)
+    subgroups = () if study is None else _subgroups_amiss(settings, study)
+    return Check(settings, study, extractors, tuple(seen), (*faults, *more, *subgroups, *wrong, *of_films), items)
+
+
+def _subgroups_amiss(settings: Settings, study: Study) -> tuple[Fault, ...]:
+    """Columns that evaluation.subgroups names and the table of cases lacks."""
+    present = dict.fromkeys(name for case in study.cases for name in case.columns)
+    expected = "one of " + ", ".join(present) if present else "a free column in the table of cases"
+    return tuple(
+        Fault(f"{FILE_NAME}, evaluation.subgroups", f"the column {name!r}, which is absent", expected)
+        for name in settings.evaluation.subgroups or ()
+        if name not in present
+    )
 
 
 def make_extractors(

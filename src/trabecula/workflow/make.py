@@ -72,6 +72,7 @@ data:
 #                                # stability: {{minimum: 0.75}} leaves out what a second drawing of the region changes
 # models: [lr, svm, knn, rf, et, xgb, lgbm, mlp]
 # tuning: {{folds: 5, inner_folds: 3}}
+# evaluation: {{resamples: 2000, subgroups: [site, sex, age, level], reclassification: false}}
 # seed: 2024
 """
 _CASES_TEMPLATE = "case_id,patient_id,image,region,region_value,label,cohort\n"

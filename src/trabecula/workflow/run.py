@@ -67,10 +67,17 @@ def run_study(folder: Path, *, jobs: int = 1, seed: int | None = None, tell: Tel
     write_atomically(run / "predictions.csv", predictions.rows.to_csv(index=False, lineterminator="\n"))
     tell("report", 0, 1)
     facts = _facts(run, checked, settings, tables)
-    write_report(run, facts, evaluate(predictions), selection, predictions)
+    evaluation = evaluate(predictions, free_columns(study), settings.evaluation, settings.seed)
+    write_report(run, facts, evaluation, selection, predictions)
     _write_manifest(run)
     tell("report", 1, 1)
     return report
+
+
+def free_columns(study: Study) -> pd.DataFrame:
+    """The free columns of the table of cases, as text, indexed by case id."""
+    columns = pd.DataFrame([dict(case.columns) for case in study.cases], dtype=object).fillna("")
+    return columns.set_index(pd.Index([case.case_id for case in study.cases], name="case_id"))
 
 
 def signatures(settings: Settings, tables: Mapping[str, FeatureTable]) -> dict[str, pd.DataFrame]:

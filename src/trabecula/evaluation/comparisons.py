@@ -1,0 +1,88 @@
+"""DeLong's test between every pair of models of a cohort, and which of them were planned.
+
+The primary family is fixed by the training folds alone, before a held-out cohort is opened: the model chosen there,
+all pairs of signatures, each class and the macro mean, Holm inside it. All other pairs are exploratory, with a Holm
+of their own; whoever looks at one of them alone has its raw p.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+
+from .delong import Components, interval_of_difference, z_test
+from .multiplicity import holm
+from .scores import MACRO, CohortScores, Signed
+
+PRIMARY, EXPLORATORY = "primary", "exploratory"
+COLUMNS = [
+    "cohort", "protocol", "class", "signature_a", "model_a", "signature_b", "model_b", "auc_a", "auc_b", "difference",
+    "low", "high", "z", "p", "p_adjusted", "family", "method",
+]  # fmt: skip
+
+
+def delong_table(
+    cohorts: list[CohortScores],
+    parts: list[Components],
+    methods: list[list[str]],
+    classes: tuple[str, ...],
+    chosen: Signed,
+    protocol: str,
+) -> pd.DataFrame:
+    """All pairs of every cohort; ``methods`` of each cohort: one text a class, and one for the macro mean.
+
+    Only pairs of ``protocol`` can be primary.
+    """
+    frames = [
+        _of_cohort(scores, part, method, classes, chosen[1] if scores.protocol == protocol else None)
+        for scores, part, method in zip(cohorts, parts, methods, strict=True)
+        if len(scores.models) > 1
+    ]
+    return pd.concat(frames, ignore_index=True)[COLUMNS] if frames else pd.DataFrame(columns=COLUMNS)
+
+
+def _of_cohort(
+    scores: CohortScores, parts: Components, methods: list[str], classes: tuple[str, ...], chosen: str | None
+) -> pd.DataFrame:
+    first, second = np.triu_indices(len(scores.models), 1)
+    gap = parts.difference(first, second)
+    mean, variance = gap.mean()
+    difference, variances = np.column_stack([gap.auc, mean]), np.column_stack([gap.variance, variance])
+    low, high = interval_of_difference(difference, variances)
+    z, p = z_test(difference, variances)
+    auc = np.column_stack([parts.auc, parts.mean()[0]])
+    names = np.array(scores.models, dtype=object)
+    primary = (names[first, 1] == chosen) & (names[second, 1] == chosen)
+    width = len(classes) + 1
+
+    def long(per_pair: np.ndarray) -> np.ndarray:
+        return np.repeat(per_pair, width)
+
+    frame = pd.DataFrame(
+        {
+            **scores.key,
+            "class": np.tile(np.array([*classes, MACRO], dtype=object), len(first)),
+            "signature_a": long(names[first, 0]),
+            "model_a": long(names[first, 1]),
+            "signature_b": long(names[second, 0]),
+            "model_b": long(names[second, 1]),
+            "auc_a": auc[first].ravel(),
+            "auc_b": auc[second].ravel(),
+            "difference": difference.ravel(),
+            "low": low.ravel(),
+            "high": high.ravel(),
+            "z": z.ravel(),
+            "p": p.ravel(),
+            "family": long(np.where(primary, PRIMARY, EXPLORATORY).astype(object)),
+            "method": np.tile(np.array(methods, dtype=object), len(first)),
+        }
+    )
+    frame["p_adjusted"] = frame.groupby("family", sort=False)["p"].transform(lambda p: holm(p.to_numpy(np.float64)))
+    frame["method"] = frame["method"] + "; Holm, " + frame["family"] + " family"
+    return frame
+
+
+def primary_pairs(models: tuple[Signed, ...], chosen: Signed) -> Iterator[tuple[int, int]]:
+    """Positions of each two signatures with the chosen model."""
+    places = [place for place, (_, model) in enumerate(models) if model == chosen[1]]
+    return ((a, b) for number, a in enumerate(places) for b in places[number + 1 :])
