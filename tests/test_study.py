@@ -16,6 +16,7 @@ from PIL import Image
 from trabecula.workflow.check import check_study
 from trabecula.workflow.extract import extract_table
 from trabecula.workflow.make import init_study
+from trabecula.workflow.permute import permute_study
 from trabecula.workflow.run import run_study
 
 
@@ -53,13 +54,55 @@ def test_a_run_writes_what_was_promised(study_folder):
         assert (run / name).exists(), name
     rows = pd.read_csv(run / "predictions.csv", dtype={"truth": str})
     assert list(rows.columns) == [
-        "case_id", "patient_id", "cohort", "fold", "protocol", "signature", "model", "truth", "predicted",
-        "p_0", "p_1", "p_2",
+        "case_id", "patient_id", "cohort", "fold", "protocol", "scored", "signature", "model", "truth",
+        "predicted", "p_0", "p_1", "p_2",
     ]  # fmt: skip
     assert rows.groupby("model")["case_id"].nunique().to_dict() == {"lr": 27, "knn": 27}
     manifest = json.loads((run / "manifest.json").read_text())
     assert set(manifest) == {p.relative_to(run).as_posix() for p in run.rglob("*") if p.is_file()} - {"manifest.json"}
     assert not list(study_folder.folder.rglob("*.pkl"))
+
+
+def test_both_protocols_run_and_the_report_shows_the_gap(study_folder, other):
+    report = run_study(study_folder.folder, protocol="both", jobs=2)
+    gap = pd.read_csv(report.parent / "metrics" / "gap.csv")
+    assert set(gap["cohort"]) == {"training", "internal"}
+    assert set(gap["model"]) == {"lr", "knn"}
+    page = report.read_text(encoding="utf-8")
+    assert "Cost of the usual flow" in page
+    assert "by vertebra, after the selection" in page
+    rows = pd.read_csv(report.parent / "predictions.csv")
+    assert rows.groupby("protocol")["case_id"].nunique().to_dict() == {"published": 27, "sound": 27}
+    split = pd.read_csv(report.parent / "splits-published.csv")
+    assert len(split) == 27
+    run_study(other, protocol="both")
+    assert predictions_of(study_folder.folder) == predictions_of(other)
+
+
+def test_the_published_flow_alone_says_at_the_top_what_it_is(study_folder):
+    study_folder.settings["protocol"] = "published"
+    study_folder.save()
+    page = run_study(study_folder.folder).read_text(encoding="utf-8")
+    assert "The flow as published, for comparison only: its numbers are too good." in page
+    assert "Protocol <em>sound</em>" not in page
+
+
+def test_labels_dealt_anew_are_found_by_the_published_flow_alone(tmp_path):
+    """60 patients of noise and 300 columns: the flow that sees its test rows finds what is not there."""
+    from tests.conftest import StudyFolder
+
+    study = StudyFolder(tmp_path / "study", patients=60, cohorts=("training", "training", "internal", "external"))
+    study.settings["radiomics"] = {"filters": ["original", "wavelet"]}
+    study.save()
+    found = permute_study(study.folder, protocol="both", deals=6)
+    table = found.table.set_index(["protocol", "cohort"])
+    assert table.loc[("published", "internal"), "verdict"] == "above 0.50 by more than 2.5 standard errors: labels leak"
+    assert ("published", "training") not in table.index
+    for cohort in ("training", "internal", "external"):
+        assert "labels leak" not in table.loc[("sound", cohort), "verdict"], found.sentences
+    assert any("over 6 deals of the labels" in sentence for sentence in found.sentences)
+    before = found.path.read_bytes()
+    assert permute_study(study.folder, protocol="both", deals=6).path.read_bytes() == before
 
 
 def test_a_finished_run_is_returned_as_it_is(study_folder):

@@ -14,6 +14,9 @@ Inside: TypeAlias = Bool[np.ndarray, "rows cols"]
 FeatureValues: TypeAlias = Float[np.ndarray, " features"]
 
 TRAINING = "training"
+INTERNAL = "internal"
+SOUND = "sound"
+PUBLISHED = "published"
 PROBABILITY_PREFIX = "p_"
 FEWEST_PATIENTS = 4  # of a class in training: each of three nested folds needs patients to learn from and to test
 
@@ -162,10 +165,11 @@ class Selection:
 
 @dataclass(frozen=True, eq=False)
 class Predictions:
-    """Every case scored exactly once per protocol, signature and model by a pipeline that never saw it.
+    """Every case scored exactly once per protocol, signature and model, in ``sound`` by a pipeline that never saw it.
 
-    ``rows``: case_id, patient_id, cohort, fold, protocol, signature, model, truth, predicted, then p_<class>
-    in the order of ``classes``; ``predicted`` is the class of largest probability.
+    ``rows``: case_id, patient_id, cohort, fold, protocol, scored, signature, model, truth, predicted, then
+    p_<class> in the order of ``classes``; ``predicted`` is the class of largest probability. ``scored`` is "out of
+    fold" or "held out"; in ``published`` the training rows are "resubstitution": the model learnt from them.
     """
 
     rows: pd.DataFrame

@@ -13,6 +13,7 @@ FILE_NAME = "study.yaml"
 
 ModelName = Literal["lr", "svm", "knn", "rf", "et", "xgb", "lgbm", "mlp"]
 Standard = Literal["pyradiomics", "ibsi"]
+Protocol = Literal["sound", "published", "both"]
 SignatureKind = Literal["radiomics", "deep", "fusion"]
 
 
@@ -120,6 +121,7 @@ class Settings(_Section):
     signatures: tuple[SignatureKind, ...] = get_args(SignatureKind)
     selection: SelectionSettings = SelectionSettings()
     models: tuple[ModelName, ...] = get_args(ModelName)
+    protocol: Protocol = "sound"
     tuning: TuningSettings = TuningSettings()
     seed: int = Field(2024, ge=0, le=2**32 - 1)
 

@@ -8,8 +8,8 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from trabecula.evaluation import evaluate
 from trabecula.modelling import fit_task, gather, plan_tasks
-from trabecula.modelling.fit import ModelFit, SelectionTrace
 from trabecula.modelling.learners import LEARNERS, FrequenciesIfEmpty
+from trabecula.modelling.outcome import ModelFit, SelectionTrace
 from trabecula.modelling.selection import (
     LassoFilter,
     RedundancyFilter,

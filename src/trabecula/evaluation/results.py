@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..records import TRAINING, Evaluation, Predictions
+from ..records import PUBLISHED, TRAINING, Evaluation, Predictions
 from .delong import Components, interval, structural_components, z_test
 from .discrimination import class_measures, overall_measures, roc_points, youden_cutoff
 from .multiplicity import holm
@@ -33,7 +33,7 @@ def evaluate(predictions: Predictions) -> Evaluation:
         auc=auc,
         delong=_delong_table(cohorts, parts, classes, chosen[1]),
         performance=pd.DataFrame(
-            [row for scores in cohorts for row in _performance_rows(scores, cutoffs[scores.protocol], classes)]
+            [row for s in cohorts for row in _performance_rows(s, _cutoffs_used(s, cutoffs), classes)]
         ),
         confusion=pd.DataFrame([row for scores in cohorts for row in _confusion_rows(scores, classes)]),
         roc=pd.concat([frame for scores in cohorts for frame in _roc_frames(scores, classes)], ignore_index=True),
@@ -60,6 +60,8 @@ def _method(scores: CohortScores, folds: int, name: str = "DeLong") -> str:
     if folds == 0:
         return "not computed: the class, or every other, is absent"
     method = f"{name}, clustered by patient (Obuchowski)" if scores.clustered else name
+    if scores.cohort == TRAINING and scores.protocol == PUBLISHED:
+        return f"{method}, of the rows that were learnt from"
     if scores.cohort == TRAINING:
         return f"mean over {folds} of {len(np.unique(scores.folds))} folds, {method}"
     return method
@@ -149,6 +151,11 @@ def _cutoffs(scores: CohortScores) -> np.ndarray:
             for m in range(len(scores.models))
         ]
     )
+
+
+def _cutoffs_used(scores: CohortScores, carried: dict[str, np.ndarray]) -> np.ndarray:
+    """Those of training; the published flow finds them anew on each cohort."""
+    return _cutoffs(scores) if scores.protocol == PUBLISHED else carried[scores.protocol]
 
 
 def _cutoff_rows(scores: CohortScores, classes: tuple[str, ...]) -> Iterator[Record]:

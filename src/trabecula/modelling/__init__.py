@@ -1,6 +1,23 @@
 """FeatureTable -> Predictions: selection and learner as one pipeline, fitted inside each patient-grouped fold."""
 
-from .fit import FitTask, ModelFit, SelectionTrace, fit_task, gather, plan_tasks
-from .split import make_split
+from .fit import fit_task
+from .outcome import FitTask, ModelFit, SelectionTrace, gather, gather_selection, plan_tasks
+from .published import UNSOUND, PublishedFit, gather_published, published_models, published_task
+from .split import deal_labels, make_split
 
-__all__ = ["FitTask", "ModelFit", "SelectionTrace", "fit_task", "gather", "make_split", "plan_tasks"]
+__all__ = [
+    "UNSOUND",
+    "FitTask",
+    "ModelFit",
+    "PublishedFit",
+    "SelectionTrace",
+    "deal_labels",
+    "fit_task",
+    "gather",
+    "gather_published",
+    "gather_selection",
+    "make_split",
+    "plan_tasks",
+    "published_models",
+    "published_task",
+]

@@ -1,92 +1,25 @@
 """fit_task: selection and learner as one pipeline, tuned in patient-grouped inner folds, inside one outer fold."""
 
 import hashlib
-import json
 import warnings
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import sklearn
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits
 
-from ..records import PROBABILITY_PREFIX, Predictions, Selection, Split
+from ..records import Split
 from ..settings import Settings
-from .learners import LEARNERS, FrequenciesIfEmpty
+from .learners import LEARNERS, FrequenciesIfEmpty, macro_auc
+from .memory import Once
+from .outcome import FINAL, FitTask, ModelFit, SelectionTrace
 from .selection import selection_steps
 from .split import grouped_folds, train_and_test
-
-FINAL = 0  # the fold number of the fit on all training rows, which scores the held-out cohorts
-PROTOCOL = "sound"
-
-
-@dataclass(frozen=True)
-class FitTask:
-    """One signature and one outer fold; ``fold`` 0 is the final fit."""
-
-    signature: str
-    fold: int
-
-    @property
-    def label(self) -> str:
-        """The fold as tables print it."""
-        return "final" if self.fold == FINAL else str(self.fold)
-
-
-@dataclass(frozen=True, eq=False)
-class ModelFit:
-    """What one model of one task gave; plain values, so that it can be stored as JSON without loss."""
-
-    signature: str
-    fold: int
-    model: str
-    case_ids: list[str]
-    probabilities: list[list[float]]
-    parameters: dict[str, Any]
-    score: float
-    note: str
-
-    def to_json(self) -> str:
-        """Text from which from_json makes the same record, to the bit."""
-        return json.dumps(asdict(self))
-
-    @classmethod
-    def from_json(cls, text: str) -> "ModelFit":
-        """Read what to_json wrote."""
-        return cls(**json.loads(text))
-
-
-@dataclass(frozen=True, eq=False)
-class SelectionTrace:
-    """How one task chose its features: rows of the tables of records.Selection, as plain values."""
-
-    signature: str
-    fold: int
-    funnel: list[dict[str, Any]]
-    ledger: list[dict[str, Any]]
-    coefficients: list[dict[str, Any]]
-    path: list[dict[str, Any]]
-
-    def to_json(self) -> str:
-        """Text from which from_json makes the same record, to the bit."""
-        return json.dumps(asdict(self))
-
-    @classmethod
-    def from_json(cls, text: str) -> "SelectionTrace":
-        """Read what to_json wrote."""
-        return cls(**json.loads(text))
-
-
-def plan_tasks(signatures: Collection[str], split: Split) -> list[FitTask]:
-    """Every outer fold and the final fit, for every signature."""
-    folds = sorted(set(split.table["fold"]) | {FINAL}, key=lambda fold: (fold == FINAL, fold))
-    return [FitTask(signature, int(fold)) for signature in signatures for fold in folds]
 
 
 def fit_task(
@@ -112,7 +45,7 @@ def fit_task(
     if redrawn:
         drawings = [table.reindex(train.index).to_numpy(np.float64) for table in (features, *redrawn)]
         by_row["readings"] = np.stack(drawings, axis=1)
-    memory = _Once()
+    memory = Once()
     with sklearn.config_context(enable_metadata_routing=True), threadpool_limits(1):
         select = selection_steps(settings.selection, _seed(settings.seed, task, "selection"))
         warm = Pipeline([("select", select), ("end", "passthrough")], memory=memory)
@@ -133,46 +66,6 @@ def fit_task(
             )  # fmt: skip
 
 
-def gather(
-    fits: Collection[ModelFit], traces: Collection[SelectionTrace], split: Split
-) -> tuple[Predictions, Selection]:
-    """All results as tables, in an order that does not depend on which task ended first."""
-    rows = pd.concat([_rows(fit, split) for fit in fits], ignore_index=True)
-    names = list(dict.fromkeys(fit.signature for fit in fits))
-    models = list(dict.fromkeys(model for model in LEARNERS if any(fit.model == model for fit in fits)))
-    cohorts = list(dict.fromkeys(split.table["cohort"]))
-    place = {case_id: number for number, case_id in enumerate(split.table.index)}
-    order = pd.DataFrame(
-        {
-            "cohort": rows["cohort"].map(cohorts.index),
-            "signature": rows["signature"].map(names.index),
-            "model": rows["model"].map(models.index),
-            "case": rows["case_id"].map(place),
-        }
-    ).sort_values(["cohort", "signature", "model", "case"])
-    scored = rows[["signature", "model", "case_id"]]
-    assert not scored.duplicated().any(), "a case was scored twice by one model"
-    tuning = [
-        {
-            "signature": fit.signature, "fold": FitTask(fit.signature, fit.fold).label, "model": fit.model,
-            "parameters": json.dumps(fit.parameters), "score": fit.score, "note": fit.note,
-        }
-        for fit in fits
-    ]  # fmt: skip
-    tables = {
-        name: pd.DataFrame([row for trace in traces for row in getattr(trace, name)], columns=columns)
-        for name, columns in _COLUMNS.items()
-    }
-    predictions = Predictions(rows.loc[order.index].reset_index(drop=True), split.classes)
-    return predictions, Selection(**tables, tuning=pd.DataFrame(tuning))
-
-
-_COLUMNS = {
-    "funnel": ["signature", "fold", "step", "order", "kept"],
-    "ledger": ["signature", "feature", "left_at", "reason"],
-    "coefficients": ["signature", "fold", "feature", "class", "coefficient"],
-    "path": ["signature", "fold", "penalty", "deviance", "deviance_se", "features", "chosen"],
-}
 _REASONS = {
     "stability": "changes when the region is drawn again (intraclass correlation below the minimum)",
     "univariate": "no difference between the classes (analysis of variance)",
@@ -181,43 +74,10 @@ _REASONS = {
 }
 
 
-class _Once:
-    """scikit-learn's ``memory``, in RAM: the same step on the same rows is fitted once.
-
-    It keeps nothing on disk, so that no study folder ever holds a pickle.
-    """
-
-    def __init__(self) -> None:
-        self._known: dict[str, Any] = {}
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> "_Once":
-        return self
-
-    def cache(self, function: Callable[..., Any], **_ignored: Any) -> Callable[..., Any]:
-        """Give a function that remembers what it returned for the same step, rows and groups."""
-
-        def remembered(transformer: Any, X: np.ndarray, y: np.ndarray, *args: Any, **kwargs: Any) -> Any:
-            key = self._key(transformer, X, y, kwargs.get("params") or {})
-            if key not in self._known:
-                self._known[key] = function(transformer, X, y, *args, **kwargs)
-            return self._known[key]
-
-        return remembered
-
-    @staticmethod
-    def _key(transformer: Any, X: np.ndarray, y: np.ndarray, params: Mapping[str, Any]) -> str:
-        digest = hashlib.sha256(f"{sorted(transformer.get_params().items())!r}".encode())
-        given = params.get("fit_transform", params.get("fit", {}))
-        for array in (X, y, np.asarray(given.get("groups", ()), dtype=str), np.asarray(given.get("readings", ()))):
-            digest.update(f"{array.shape} {array.dtype}".encode())
-            digest.update(np.ascontiguousarray(array).view(np.uint8).data)
-        return digest.hexdigest()
-
-
 def _tune(
     model: str,
     select: Pipeline,
-    memory: _Once,
+    memory: Once,
     x: np.ndarray,
     y: np.ndarray,
     by_row: Mapping[str, np.ndarray],
@@ -242,14 +102,9 @@ def _tune(
 
 
 def _macro_auc(estimator: Any, X: np.ndarray, y: np.ndarray) -> float:
-    """Mean One-vs-Rest AUC over the classes that the rows have and lack."""
-    scores = estimator.predict_proba(X)
-    aucs = [
-        roc_auc_score(y == label, scores[:, column])
-        for column, label in enumerate(estimator.classes_)
-        if 0 < (y == label).sum() < len(y)
-    ]
-    return float(np.mean(aucs)) if aucs else 0.5
+    columns = np.zeros((len(y), int(max(y.max(), estimator.classes_.max())) + 1))
+    columns[:, estimator.classes_] = estimator.predict_proba(X)
+    return macro_auc(columns, y)
 
 
 def _aligned(search: GridSearchCV, x: np.ndarray, classes: int) -> np.ndarray:
@@ -258,15 +113,6 @@ def _aligned(search: GridSearchCV, x: np.ndarray, classes: int) -> np.ndarray:
     if len(x):
         scores[:, search.best_estimator_.classes_] = search.predict_proba(x)
     return scores
-
-
-def _rows(fit: ModelFit, split: Split) -> pd.DataFrame:
-    table = split.table.loc[fit.case_ids]
-    scores = np.array(fit.probabilities).reshape(len(table), len(split.classes))
-    rows = table.reset_index()[["case_id", "patient_id", "cohort", "fold"]]
-    rows = rows.assign(protocol=PROTOCOL, signature=fit.signature, model=fit.model, truth=table["truth"].to_numpy())
-    rows["predicted"] = np.array(split.classes, dtype=object)[scores.argmax(axis=1)]
-    return rows.assign(**{PROBABILITY_PREFIX + name: scores[:, k] for k, name in enumerate(split.classes)})
 
 
 def _trace(task: FitTask, fitted: Pipeline, names: list[str], classes: tuple[str, ...]) -> SelectionTrace:

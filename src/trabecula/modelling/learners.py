@@ -10,6 +10,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.neural_network import MLPClassifier
 from sklearn.svm import SVC
@@ -129,3 +130,10 @@ class FrequenciesIfEmpty(ClassifierMixin, BaseEstimator):
         """The class of largest probability."""
         check_is_fitted(self)
         return self.classes_[self.predict_proba(X).argmax(axis=1)]
+
+
+def macro_auc(scores: np.ndarray, y: np.ndarray) -> float:
+    """Mean One-vs-Rest AUC over the classes that the rows have and lack; ``scores`` has a column a class."""
+    both = [label for label in range(scores.shape[1]) if 0 < (y == label).sum() < len(y)]
+    aucs = [roc_auc_score(y == label, scores[:, label]) for label in both]
+    return float(np.mean(aucs)) if aucs else 0.5

@@ -39,6 +39,23 @@ def make_split(study: Study, settings: Settings, frozen: Path) -> Split:
     return Split(table, study.classes, settings.seed)
 
 
+def deal_labels(split: Split, settings: Settings, deal: int) -> Split:
+    """The same patients and cohorts with the labels dealt anew within each cohort; folds are drawn for the new labels.
+
+    Labels are dealt in blocks, one a patient, so that vertebrae of a patient stay as alike as they were; the number of
+    cases of each class in each cohort does not change.
+    """
+    table = split.table.copy()
+    rng = np.random.default_rng([settings.seed, deal])
+    for _, rows in table.groupby("cohort", sort=True):
+        blocks = [part["truth"].to_numpy(object) for _, part in rows.groupby("patient_id", sort=True)]
+        places = np.concatenate([part.index.to_numpy(object) for _, part in rows.groupby("patient_id", sort=True)])
+        dealt = np.concatenate([blocks[number] for number in rng.permutation(len(blocks))])
+        table.loc[places, "truth"] = dealt
+    table["fold"] = _folds(table, settings)
+    return Split(table, split.classes, split.seed)
+
+
 def grouped_folds(y: np.ndarray, groups: np.ndarray, folds: int, seed: int) -> list[np.ndarray]:
     """Row numbers of each fold: no group in two folds, stratified by class as far as the groups allow."""
     most = min(len(np.unique(groups[y == label])) for label in np.unique(y))

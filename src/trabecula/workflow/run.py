@@ -6,71 +6,151 @@ import importlib.metadata
 import json
 import platform
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-import joblib
 import numpy as np
 import pandas as pd
 import yaml
 
 from .. import __version__
 from ..errors import InvalidInput
-from ..evaluation import evaluate
+from ..evaluation import evaluate, protocol_gap
 from ..features import ResNetFeatures
-from ..modelling import FitTask, ModelFit, SelectionTrace, fit_task, gather, make_split, plan_tasks
-from ..reading import (
-    film_digests,
-    films,
-)
-from ..records import Extractor, FeatureTable, Split, Study
-from ..reporting import RunFacts, write_report
-from ..settings import Settings
+from ..modelling import UNSOUND, make_split
+from ..reading import film_digests, films
+from ..records import PUBLISHED, SOUND, Evaluation, Extractor, FeatureTable, Predictions, Selection, Split, Study
+from ..reporting import RunFacts, csv_files, write_report
+from ..settings import Protocol, Settings
 from ..storage import write_atomically
 from .check import Check, Tell, check_study, silent
 from .extract import study_features, write_frame
+from .fitting import Signature, fit_published, fit_sound
 from .stability import redrawn_features, stability_of
 
 COHORTS = "cohorts.json"
 _DONE = "manifest.json"  # written last: a run folder that has it is finished
 
 
-def run_study(folder: Path, *, jobs: int = 1, seed: int | None = None, tell: Tell = silent) -> Path:
+def run_study(
+    folder: Path,
+    *,
+    jobs: int = 1,
+    seed: int | None = None,
+    protocol: Protocol | None = None,
+    tell: Tell = silent,
+) -> Path:
     """Run a study to its report and return the report's path.
 
     The run folder is named by the day; a run of the same inputs, settings and version that was stopped goes
     on in its own folder, and one that was finished is returned as it is.
     """
+    ready = prepare(folder, jobs=jobs, seed=seed, protocol=protocol, tell=tell)
+    run = run_folder(folder, ready.key)
+    report = run / "report.html"
+    if (run / _DONE).exists():
+        return report
+    _write_inputs(run, ready)
+    results = {name: fit(run, ready, jobs, tell) for name, fit in _FLOWS.items() if name in flows_of(ready.settings)}
+    rows = pd.concat([one.predictions.rows for one in results.values()])
+    write_atomically(run / "predictions.csv", rows.to_csv(index=False, lineterminator="\n"))
+    tell("report", 0, 1)
+    _report(run, ready, results)
+    _write_manifest(run)
+    tell("report", 1, 1)
+    return report
+
+
+@dataclass(frozen=True, eq=False)
+class Ready:
+    """A study with its features and its split: all that models need."""
+
+    checked: Check
+    settings: Settings
+    study: Study
+    tables: Mapping[str, FeatureTable]
+    redrawn: Sequence[Mapping[str, FeatureTable]]
+    split: Split
+
+    @property
+    def key(self) -> str:
+        """What a run is: the same key gives the same predictions."""
+        return _run_key(self.study, self.settings, self.checked.extractors, self.split, self.redrawn)
+
+    @property
+    def signatures(self) -> list[Signature]:
+        """Every signature's columns."""
+        again = [signatures(self.settings, one) for one in self.redrawn]
+        columns = signatures(self.settings, self.tables)
+        return [Signature(name, values, tuple(one[name] for one in again)) for name, values in columns.items()]
+
+
+def prepare(folder: Path, *, jobs: int, seed: int | None, protocol: Protocol | None, tell: Tell) -> Ready:
+    """Check a study, compute its features and split it."""
     checked = check_study(folder, jobs=jobs, tell=tell)
     if checked.faults:
         raise InvalidInput(checked.faults)
     assert checked.settings is not None
     assert checked.study is not None
-    settings = checked.settings if seed is None else checked.settings.model_copy(update={"seed": seed})
+    said = {"seed": seed, "protocol": protocol}
+    settings = checked.settings.model_copy(update={name: value for name, value in said.items() if value is not None})
     study = checked.study
     tables = study_features(folder, study, settings, checked.extractors, jobs, tell)
     split = make_split(study, settings, folder / COHORTS)
     redrawn = redrawn_features(folder, study, settings, checked.extractors, split, jobs, tell)
-    run = _run_folder(folder, _run_key(study, settings, checked.extractors, split, redrawn))
-    report = run / "report.html"
-    if (run / _DONE).exists():
-        return report
-    for table in tables.values():
+    return Ready(checked, settings, study, tables, redrawn, split)
+
+
+@dataclass(frozen=True, eq=False)
+class _Result:
+    """What one protocol gave."""
+
+    predictions: Predictions
+    selection: Selection
+    evaluation: Evaluation
+
+
+def _sound(run: Path, ready: Ready, jobs: int, tell: Tell) -> _Result:
+    predictions, selection = fit_sound(run / "fits", ready.signatures, ready.split, ready.settings, jobs, tell)
+    return _Result(predictions, selection, evaluate(predictions))
+
+
+def _published(run: Path, ready: Ready, jobs: int, tell: Tell) -> _Result:
+    predictions, selection, split = fit_published(
+        run / "fits-published", ready.signatures, ready.split, ready.settings, jobs, tell
+    )
+    write_frame(run / "splits-published.csv", split.table)
+    return _Result(predictions, selection, evaluate(predictions))
+
+
+_FLOWS = {SOUND: _sound, PUBLISHED: _published}
+
+
+def flows_of(settings: Settings) -> tuple[str, ...]:
+    """The protocols to run, the one to report first."""
+    return (SOUND, PUBLISHED) if settings.protocol == "both" else (settings.protocol,)
+
+
+def _write_inputs(run: Path, ready: Ready) -> None:
+    for table in ready.tables.values():
         write_frame(run / "features" / f"{table.name}.parquet", table.values)
         write_frame(run / "features" / f"{table.name}-undefined.csv", table.undefined)
-    write_frame(run / "splits.csv", split.table)
-    if redrawn:
-        write_frame(run / "features" / "stability.csv", stability_of(tables, redrawn))
-    columns = signatures(settings, tables)
-    again = [signatures(settings, one) for one in redrawn]
-    fits, traces = _fit(run / "fits", columns, again, split, settings, jobs, tell)
-    predictions, selection = gather(fits, traces, split)
-    write_atomically(run / "predictions.csv", predictions.rows.to_csv(index=False, lineterminator="\n"))
-    tell("report", 0, 1)
-    facts = _facts(run, checked, settings, tables)
-    write_report(run, facts, evaluate(predictions), selection, predictions)
-    _write_manifest(run)
-    tell("report", 1, 1)
-    return report
+    write_frame(run / "splits.csv", ready.split.table)
+    if ready.redrawn:
+        write_frame(run / "features" / "stability.csv", stability_of(ready.tables, ready.redrawn))
+
+
+def _report(run: Path, ready: Ready, results: Mapping[str, _Result]) -> None:
+    """The report of the first protocol; where both ran, the other one's tables and the gap between them."""
+    facts = _facts(run, ready)
+    first, *others = results.values()
+    gap = None
+    for other in others:
+        gap = protocol_gap(first.evaluation, other.evaluation)
+        write_frame(run / "metrics" / "gap.csv", gap)
+        for path, text in csv_files(other.evaluation, other.selection).items():
+            write_atomically(run / PUBLISHED / path, text)
+    write_report(run, facts, first.evaluation, first.selection, first.predictions, gap)
 
 
 def signatures(settings: Settings, tables: Mapping[str, FeatureTable]) -> dict[str, pd.DataFrame]:
@@ -114,7 +194,7 @@ def _digest(values: pd.DataFrame) -> str:
     return digest.hexdigest()
 
 
-def _run_folder(folder: Path, key: str) -> Path:
+def run_folder(folder: Path, key: str) -> Path:
     """The folder of the run with this key, or a new one named by today's date."""
     runs = folder / "runs"
     for known in sorted(runs.glob("*/run.json")):
@@ -127,59 +207,8 @@ def _run_folder(folder: Path, key: str) -> Path:
     return run
 
 
-def _fit(
-    store: Path,
-    columns: dict[str, pd.DataFrame],
-    redrawn: Sequence[dict[str, pd.DataFrame]],
-    split: Split,
-    settings: Settings,
-    jobs: int,
-    tell: Tell,
-) -> tuple[list[ModelFit], list[SelectionTrace]]:
-    """Fit what is not stored yet; every model's result is stored as soon as it exists."""
-    tasks = plan_tasks(columns, split)
-    wanted = len(tasks) * (len(settings.models) + 1)
-    work = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered", batch_size=1)(
-        joblib.delayed(_fit_and_store)(
-            store, task, columns[task.signature], [again[task.signature] for again in redrawn], split, settings
-        )
-        for task in tasks
-    )
-    tell("models", len(list(store.glob("*/*/*.json"))), wanted)
-    for _ in work:
-        tell("models", len(list(store.glob("*/*/*.json"))), wanted)
-    folders = [store / task.signature / task.label for task in tasks]
-    return (
-        [
-            ModelFit.from_json((folder / f"{model}.json").read_text(encoding="utf-8"))
-            for folder in folders
-            for model in settings.models
-        ],
-        [SelectionTrace.from_json((folder / _TRACE).read_text(encoding="utf-8")) for folder in folders],
-    )
-
-
-_TRACE = "selection.json"
-
-
-def _fit_and_store(
-    store: Path,
-    task: FitTask,
-    features: pd.DataFrame,
-    redrawn: Sequence[pd.DataFrame],
-    split: Split,
-    settings: Settings,
-) -> None:
-    folder = store / task.signature / task.label
-    done = [model for model in settings.models if (folder / f"{model}.json").exists()]
-    if len(done) == len(settings.models) and (folder / _TRACE).exists():
-        return
-    for result in fit_task(task, features, split, settings, done, redrawn):
-        name = f"{result.model}.json" if isinstance(result, ModelFit) else _TRACE
-        write_atomically(folder / name, result.to_json())
-
-
-def _facts(run: Path, checked: Check, settings: Settings, tables: dict[str, FeatureTable]) -> RunFacts:
+def _facts(run: Path, ready: Ready) -> RunFacts:
+    checked, settings, tables = ready.checked, ready.settings, ready.tables
     statements = [extractor.statement for extractor in checked.extractors if isinstance(extractor, ResNetFeatures)]
     undefined = sum(len(table.undefined) for table in tables.values())
     notes = [*checked.notes, *(": ".join(said) for table in tables.values() for said in table.warnings[:5])]
@@ -188,7 +217,7 @@ def _facts(run: Path, checked: Check, settings: Settings, tables: dict[str, Feat
     resolved = yaml.safe_dump(settings.model_dump(mode="json", by_alias=True), sort_keys=False, allow_unicode=True)
     write_atomically(run / "config.resolved.yaml", resolved)
     return RunFacts(
-        study=checked.study.name if checked.study else "",
+        study=ready.study.name,
         run=run.name,
         created=json.loads((run / "run.json").read_text(encoding="utf-8"))["created"],
         seed=settings.seed,
@@ -196,8 +225,16 @@ def _facts(run: Path, checked: Check, settings: Settings, tables: dict[str, Feat
         versions=_versions(),
         features={name: table.values.shape[1] for name, table in tables.items()},
         notes=tuple(notes),
-        warnings=tuple(text for text in statements if "NOT" in text),
+        warnings=(*_of_protocol(settings), *(text for text in statements if "NOT" in text)),
+        protocol=flows_of(settings)[0],
+        unsound=UNSOUND if PUBLISHED in flows_of(settings) else {},
     )
+
+
+def _of_protocol(settings: Settings) -> tuple[str, ...]:
+    if settings.protocol != PUBLISHED:
+        return ()
+    return ("The flow as published, for comparison only: its numbers are too good. Report the protocol sound.",)
 
 
 def _versions() -> dict[str, str]:
