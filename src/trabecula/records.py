@@ -150,7 +150,8 @@ class Selection:
     """How features were chosen, for the ledger and the funnel; nothing here was made before the split.
 
     ``funnel``: signature, fold, step, order, kept. ``fold`` is "1".."K" or "final" (all training rows).
-    ``ledger``: signature, feature, left_at, reason (of the final fit; ``left_at`` "" = kept).
+    ``ledger``: signature, feature, left_at, reason, frequency (of the final fit; ``left_at`` "" = kept; ``frequency``
+    is the share of halves of the patients in which a feature that reached the LASSO is kept, else missing).
     ``coefficients``: signature, fold, feature, class, coefficient (of standardised features).
     ``path``: signature, fold, penalty, deviance, deviance_se, features, chosen.
     ``tuning``: signature, fold, model, parameters (JSON), score, note.

@@ -1,4 +1,4 @@
-"""The table of the eight models: name -> estimator and what is searched. Adding a model is one line."""
+"""The table of the models: name -> estimator and what is searched. Adding a model is one line."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,9 +14,12 @@ from sklearn.metrics import roc_auc_score
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.neural_network import MLPClassifier
 from sklearn.svm import SVC
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils import compute_sample_weight
+from sklearn.utils.validation import check_is_fitted, has_fit_parameter, validate_data
 from xgboost import XGBClassifier
 
+from .filters import plain_if_empty
+from .ordinal import OrdinalLogistic
 from .split import grouped_folds, train_and_test
 
 Grid = Mapping[str, Sequence[Any]]
@@ -91,23 +94,26 @@ LEARNERS: dict[str, Learner] = {
         lambda seed: MLPClassifier((32,), solver="lbfgs", max_iter=1000, random_state=seed),
         {"alpha": [0.01, 1.0]},
     ),
+    "ordinal": Learner("Ordinal logistic regression", lambda _: OrdinalLogistic(), {"C": [0.01, 0.1, 1.0, 10.0]}),
 }
 
 
 class FrequenciesIfEmpty(ClassifierMixin, BaseEstimator):
     """A classifier that, when the selection kept no column, answers with the class frequencies of training.
 
-    A ``grouped`` estimator's ``cv`` is set to folds of its rows that keep patients together.
+    A ``grouped`` estimator's ``cv`` is set to folds of its rows that keep patients together. ``balanced`` gives every
+    class the same total weight, in whatever way the estimator takes weights; nearest neighbours take none.
     """
 
-    def __init__(self, estimator: BaseEstimator, grouped: bool = False, seed: int = 0):
+    def __init__(self, estimator: BaseEstimator, grouped: bool = False, seed: int = 0, balanced: bool = False):
         self.estimator = estimator
         self.grouped = grouped
         self.seed = seed
+        self.balanced = balanced
 
     def fit(self, X: Any, y: Any, groups: Any = None) -> Self:
         """Fit the classifier, or count the classes."""
-        X, y = validate_data(self, X, y, ensure_min_features=0)
+        X, y = validate_data(self, plain_if_empty(X), y, ensure_min_features=0)
         self.classes_, counts = np.unique(y, return_counts=True)
         self.frequencies_ = counts / counts.sum()
         self.estimator_ = None
@@ -115,13 +121,24 @@ class FrequenciesIfEmpty(ClassifierMixin, BaseEstimator):
             self.estimator_ = clone(self.estimator)
             if self.grouped and groups is not None:
                 self.estimator_.set_params(cv=train_and_test(grouped_folds(y, groups, 3, self.seed)))
-            self.estimator_.fit(X, y)
+            self.estimator_.fit(X, y, **(self._weights(y) if self.balanced else {}))
         return self
+
+    def _weights(self, y: np.ndarray) -> dict[str, Any]:
+        """Weights as a parameter of the estimator where it has one, else for its ``fit``."""
+        assert self.estimator_ is not None
+        for name in ("class_weight", "estimator__class_weight"):
+            if name in self.estimator_.get_params():
+                self.estimator_.set_params(**{name: "balanced"})
+                return {}
+        if has_fit_parameter(self.estimator_, "sample_weight"):
+            return {"sample_weight": compute_sample_weight("balanced", y)}
+        return {}
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """Rows x classes."""
         check_is_fitted(self)
-        X = validate_data(self, X, reset=False, ensure_min_features=0)
+        X = validate_data(self, plain_if_empty(X), reset=False, ensure_min_features=0)
         if self.estimator_ is None:
             return np.tile(self.frequencies_, (len(X), 1))
         return np.asarray(self.estimator_.predict_proba(X), dtype=np.float64)

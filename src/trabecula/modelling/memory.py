@@ -22,7 +22,7 @@ class Once:
     def cache(self, function: Callable[..., Any], **_ignored: Any) -> Callable[..., Any]:
         """Give a function that remembers what it returned for the same step, rows and groups."""
 
-        def remembered(transformer: Any, X: np.ndarray, y: np.ndarray, *args: Any, **kwargs: Any) -> Any:
+        def remembered(transformer: Any, X: Any, y: np.ndarray, *args: Any, **kwargs: Any) -> Any:
             key = self._key(transformer, X, y, kwargs.get("params") or {})
             if key not in self._known:
                 self._known[key] = function(transformer, X, y, *args, **kwargs)
@@ -31,10 +31,16 @@ class Once:
         return remembered
 
     @staticmethod
-    def _key(transformer: Any, X: np.ndarray, y: np.ndarray, params: Mapping[str, Any]) -> str:
-        digest = hashlib.sha256(f"{sorted(transformer.get_params().items())!r}".encode())
+    def _key(transformer: Any, X: Any, y: np.ndarray, params: Mapping[str, Any]) -> str:
+        words = [type(transformer).__name__, sorted(transformer.get_params().items()), list(getattr(X, "columns", ()))]
+        digest = hashlib.sha256(repr(words).encode())
         given = params.get("fit_transform", params.get("fit", {}))
-        for array in (X, y, np.asarray(given.get("groups", ()), dtype=str), np.asarray(given.get("readings", ()))):
+        for array in (
+            np.asarray(X),
+            y,
+            np.asarray(given.get("groups", ()), dtype=str),
+            np.asarray(given.get("readings", ())),
+        ):
             digest.update(f"{array.shape} {array.dtype}".encode())
             digest.update(np.ascontiguousarray(array).view(np.uint8).data)
         return digest.hexdigest()

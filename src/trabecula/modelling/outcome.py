@@ -118,7 +118,7 @@ def gather_selection(traces: Collection[SelectionTrace], tuning: Sequence[Mappin
 
 _COLUMNS = {
     "funnel": ["signature", "fold", "step", "order", "kept"],
-    "ledger": ["signature", "feature", "left_at", "reason"],
+    "ledger": ["signature", "feature", "left_at", "reason", "frequency"],
     "coefficients": ["signature", "fold", "feature", "class", "coefficient"],
     "path": ["signature", "fold", "penalty", "deviance", "deviance_se", "features", "chosen"],
 }

@@ -221,7 +221,13 @@ def _trace(signature: str, names: list[str], funnel: list[tuple[str, int]], left
         for number, (step, count) in enumerate(funnel)
     ]
     ledger = [
-        {**of_signature, "feature": name, "left_at": left.get(name, ""), "reason": UNSOUND.get(left.get(name, ""), "")}
+        {
+            **of_signature,
+            "feature": name,
+            "left_at": left.get(name, ""),
+            "reason": UNSOUND.get(left.get(name, ""), ""),
+            "frequency": None,
+        }
         for name in names
     ]
     return SelectionTrace(signature, FINAL, steps, ledger, [], [])
