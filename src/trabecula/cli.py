@@ -117,6 +117,12 @@ def run(
         Literal["sound", "published", "both"] | None,
         typer.Option(help="`both` shows what the usual flow costs; default: the study's own, which is sound."),
     ] = None,
+    redraw: Annotated[
+        bool, typer.Option("--redraw", help="Draw frozen cohorts again; the report will say so.")
+    ] = False,
+    allow_label_items: Annotated[
+        bool, typer.Option("--allow-label-items", help="Let models learn from columns that enter the label.")
+    ] = False,
     permute_labels: Annotated[
         bool, typer.Option("--permute-labels", help="Deal the labels anew: does anything still find them?")
     ] = False,
@@ -134,7 +140,15 @@ def run(
     from .workflow.run import run_study
 
     with _progress() as tell:
-        report = run_study(folder, jobs=jobs, seed=seed, protocol=protocol, tell=tell)
+        report = run_study(
+            folder,
+            jobs=jobs,
+            seed=seed,
+            protocol=protocol,
+            redraw=redraw,
+            allow_label_items=allow_label_items,
+            tell=tell,
+        )
     _print_result(report)
 
 

@@ -135,14 +135,16 @@ class FeatureTable:
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """Who may learn from whom: indexed by case id; columns patient_id, cohort, truth and fold.
+    """Who may learn from whom: indexed by case id; columns patient_id, cohort, truth, site ("" where unknown) and fold.
 
-    ``fold`` is 1..K for training rows and 0 for held-out cohorts. All rows of a patient share both.
+    ``fold`` is 1..K for training rows and 0 for held-out cohorts. All rows of a patient share both. ``redraws`` says
+    when cohorts were drawn again.
     """
 
     table: pd.DataFrame
     classes: tuple[str, ...]
     seed: int
+    redraws: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,11 +1,12 @@
 """study.yaml -> frozen Settings; every wrong or unknown key at once, with the nearest right one."""
 
+import datetime
 import difflib
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from .errors import Fault
 
@@ -23,16 +24,40 @@ class _Section(BaseModel):
 
 
 class DataSettings(_Section):
-    """Where the cases are; ``columns`` maps a heading of the table to ours (``mask: region``)."""
+    """Where the cases are; ``columns`` maps a heading of the table to ours (``mask: region``).
 
-    cases: str
+    ``features``: a table of features to start from in place of films; columns with PyRadiomics' names are radiomics,
+    and ``deep`` says how the names of others begin (``imagenet: DL_``). ``clinical``: columns of the table that
+    clinical models may learn from; those that enter the label are refused unless ``allow_label_items``.
+    """
+
+    cases: str | None = None
     columns: dict[str, str] = {}
+    features: str | None = None
+    deep: dict[str, str] = {}
+    clinical: tuple[str, ...] = ()
+    allow_label_items: bool = False
+
+    @model_validator(mode="after")
+    def _cases_or_features(self) -> "DataSettings":
+        if self.cases is None and self.features is None:
+            raise ValueError("a table of cases (data.cases), or of features (data.features)")
+        return self
 
 
 class SplitSettings(_Section):
-    """Cohorts to draw, by patient and seed, when the table has no column ``cohort``."""
+    """Cohorts, by patient, when the table has no column ``cohort``.
+
+    ``internal``: the share of training patients to draw by seed. ``external``: the sites that are held out, or how many
+    to draw by seed. ``prospective``: the first day of the prospective cohort; a patient's first date decides. ``site``
+    and ``date`` name the columns.
+    """
 
     internal: float = Field(0.0, ge=0.0, le=0.5)
+    external: tuple[str, ...] | int = ()
+    prospective: datetime.date | None = None
+    site: str = "site"
+    date: str = "date"
 
 
 class ImageSettings(_Section):

@@ -3,6 +3,7 @@
 from .fit import fit_task
 from .outcome import FitTask, ModelFit, SelectionTrace, gather, gather_selection, plan_tasks
 from .published import UNSOUND, PublishedFit, gather_published, published_models, published_task
+from .site import predict_sites
 from .split import deal_labels, make_split
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "gather_selection",
     "make_split",
     "plan_tasks",
+    "predict_sites",
     "published_models",
     "published_task",
 ]

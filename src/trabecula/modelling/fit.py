@@ -213,7 +213,7 @@ def _trace(
     return SelectionTrace(
         task.signature,
         task.fold,
-        [{**of_fold, "order": number, **row} for number, row in enumerate(funnel)],
+        [] if lasso is None or not names else [{**of_fold, "order": k, **row} for k, row in enumerate(funnel)],
         [{**of_task, **row, "frequency": often.get(str(row["feature"]))} for row in ledger]
         if task.fold == FINAL
         else [],

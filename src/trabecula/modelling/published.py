@@ -116,7 +116,7 @@ def gather_published(fits: Collection[PublishedFit], split: Split, seed: int) ->
     table.loc[pooled, "cohort"] = names
     table["fold"] = FINAL
     rows = pd.concat([_rows(fit, kept, table, split.classes) for fit in fits], ignore_index=True)
-    return Predictions(rows, split.classes), Split(table, split.classes, seed)
+    return Predictions(rows, split.classes), Split(table, split.classes, seed, split.redraws)
 
 
 def _pooled(table: pd.DataFrame) -> pd.Series:

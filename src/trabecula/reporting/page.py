@@ -84,7 +84,10 @@ def _drawings(evaluation: Evaluation, selection: Selection, predictions: Predict
         "funnel": ("Features kept by each step, final fit", figures.funnel(selection.funnel)),
         "lasso": (
             "Deviance along the LASSO path, final fit",
-            figures.lasso_paths(selection.path, list(dict.fromkeys(auc["signature"]))),
+            figures.lasso_paths(
+                selection.path,
+                list(dict.fromkeys(selection.path["signature"])) or list(dict.fromkeys(auc["signature"])),
+            ),
         ),
     }
     final = selection.coefficients[selection.coefficients["fold"] == "final"]

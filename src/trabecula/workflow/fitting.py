@@ -1,11 +1,9 @@
 """The models of a run: every result is stored as soon as it exists, so a stopped run goes on with the same bytes."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import joblib
-import pandas as pd
 
 from ..modelling import (
     FitTask,
@@ -24,17 +22,9 @@ from ..records import Predictions, Selection, Split
 from ..settings import Settings
 from ..storage import write_atomically
 from .check import Tell
+from .signatures import Signature
 
 _TRACE = "selection.json"
-
-
-@dataclass(frozen=True, eq=False)
-class Signature:
-    """The columns that a signature's models may learn from, and the same columns of regions drawn again."""
-
-    name: str
-    values: pd.DataFrame
-    redrawn: tuple[pd.DataFrame, ...] = ()
 
 
 def fit_sound(
@@ -44,16 +34,21 @@ def fit_sound(
     by_name = {one.name: one for one in signatures}
     tasks = plan_tasks(by_name, split)
     work = [joblib.delayed(_fit_and_store)(store, task, by_name[task.signature], split, settings) for task in tasks]
-    _run(work, store, len(tasks) * (len(settings.models) + 1), "models", jobs, tell)
-    folders = [store / task.signature / task.label for task in tasks]
-    fits = [ModelFit.from_json(_read(folder / f"{model}.json")) for folder in folders for model in settings.models]
-    return gather(fits, [SelectionTrace.from_json(_read(folder / _TRACE)) for folder in folders], split)
+    _run(work, store, sum(len(by_name[task.signature].models) + 1 for task in tasks), "models", jobs, tell)
+    folders = {task: store / task.signature / task.label for task in tasks}
+    fits = [
+        ModelFit.from_json(_read(folder / f"{model}.json"))
+        for task, folder in folders.items()
+        for model in by_name[task.signature].models
+    ]
+    return gather(fits, [SelectionTrace.from_json(_read(folder / _TRACE)) for folder in folders.values()], split)
 
 
 def fit_published(
     store: Path, signatures: Sequence[Signature], split: Split, settings: Settings, jobs: int, tell: Tell
 ) -> tuple[Predictions, Selection, Split]:
-    """The same models by the flow as published, with the split that it draws for itself."""
+    """The same models by the flow as published, with the split that it draws for itself; it knows no given columns."""
+    signatures = [one for one in signatures if one.selects]
     models = published_models(settings.models)
     work = [joblib.delayed(_publish_and_store)(store, one, split, models, settings.seed) for one in signatures]
     _run(work, store, len(signatures) * (len(models) + 1), "models, published flow", jobs, tell)
@@ -72,10 +67,21 @@ def _run(work: Sequence[object], store: Path, wanted: int, stage: str, jobs: int
 
 def _fit_and_store(store: Path, task: FitTask, signature: Signature, split: Split, settings: Settings) -> None:
     folder = store / task.signature / task.label
-    done = [model for model in settings.models if (folder / f"{model}.json").exists()]
-    if len(done) == len(settings.models) and (folder / _TRACE).exists():
+    done = [model for model in signature.models if (folder / f"{model}.json").exists()]
+    if len(done) == len(signature.models) and (folder / _TRACE).exists():
         return
-    for result in fit_task(task, signature.values, split, settings, done, signature.redrawn):
+    settings = settings.model_copy(update={"models": signature.models})
+    for result in fit_task(
+        task,
+        signature.values,
+        split,
+        settings,
+        done,
+        signature.redrawn,
+        given=signature.given,
+        deep=signature.deep,
+        preserved=signature.preserved,
+    ):
         _store(folder, result)
 
 

@@ -1,7 +1,7 @@
 """The leak question, asked of a user's own study: nothing may find labels that were dealt anew."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -10,14 +10,14 @@ import pandas as pd
 from ..evaluation import evaluate
 from ..modelling import deal_labels
 from ..records import PUBLISHED, SOUND, Predictions
-from ..settings import Protocol
+from ..settings import ModelName, Protocol
 from .check import Tell, silent
 from .extract import write_frame
 from .fitting import fit_published, fit_sound
 from .run import Ready, flows_of, prepare, run_folder
 
 DEALS = 10
-MODEL = "lr"  # what leaks is the selection and the split, which every model shares
+MODEL: ModelName = "lr"  # what leaks is the selection and the split, which every model shares
 FAR = 2.5  # standard errors
 
 _KEYS = ["protocol", "cohort", "signature"]
@@ -64,10 +64,10 @@ def permute_study(
 
 
 def _deal(run: Path, ready: Ready, deal: int, jobs: int, tell: Tell) -> Iterator[dict[str, object]]:
-    settings = ready.settings.model_copy(update={"models": (MODEL,)})
+    settings = ready.settings.model_copy(update={"models": (MODEL,), "calibration": "none"})
     split = deal_labels(ready.split, settings, deal)
     store = run / "permuted" / f"{deal:02d}"
-    signatures = ready.signatures
+    signatures = [replace(one, models=(MODEL,)) for one in ready.signatures if one.values.shape[1]]
     for flow in flows_of(settings):
         if flow == SOUND:
             yield from _macro(fit_sound(store / flow, signatures, split, settings, jobs, tell)[0], deal)

@@ -17,15 +17,16 @@ from .. import __version__
 from ..errors import InvalidInput
 from ..evaluation import evaluate, protocol_gap
 from ..features import ResNetFeatures
-from ..modelling import UNSOUND, make_split
+from ..modelling import UNSOUND, make_split, predict_sites
 from ..reading import film_digests, films
-from ..records import PUBLISHED, SOUND, Evaluation, Extractor, FeatureTable, Predictions, Selection, Split, Study
+from ..records import PUBLISHED, SOUND, Evaluation, FeatureTable, Predictions, Selection, Split, Study
 from ..reporting import RunFacts, csv_files, write_report
 from ..settings import Protocol, Settings
 from ..storage import write_atomically
 from .check import Check, Tell, check_study, silent
 from .extract import study_features, write_frame
-from .fitting import Signature, fit_published, fit_sound
+from .fitting import fit_published, fit_sound
+from .signatures import Signature, make_signatures
 from .stability import redrawn_features, stability_of
 
 COHORTS = "cohorts.json"
@@ -38,14 +39,25 @@ def run_study(
     jobs: int = 1,
     seed: int | None = None,
     protocol: Protocol | None = None,
+    redraw: bool = False,
+    allow_label_items: bool = False,
     tell: Tell = silent,
 ) -> Path:
     """Run a study to its report and return the report's path.
 
     The run folder is named by the day; a run of the same inputs, settings and version that was stopped goes
-    on in its own folder, and one that was finished is returned as it is.
+    on in its own folder, and one that was finished is returned as it is. ``redraw`` draws the cohorts again, which
+    the report will say.
     """
-    ready = prepare(folder, jobs=jobs, seed=seed, protocol=protocol, tell=tell)
+    ready = prepare(
+        folder,
+        jobs=jobs,
+        seed=seed,
+        protocol=protocol,
+        redraw=redraw,
+        allow_label_items=allow_label_items,
+        tell=tell,
+    )
     run = run_folder(folder, ready.key)
     report = run / "report.html"
     if (run / _DONE).exists():
@@ -75,19 +87,29 @@ class Ready:
     @property
     def key(self) -> str:
         """What a run is: the same key gives the same predictions."""
-        return _run_key(self.study, self.settings, self.checked.extractors, self.split, self.redrawn)
+        return _run_key(self)
 
     @property
     def signatures(self) -> list[Signature]:
-        """Every signature's columns."""
-        again = [signatures(self.settings, one) for one in self.redrawn]
-        columns = signatures(self.settings, self.tables)
-        return [Signature(name, values, tuple(one[name] for one in again)) for name, values in columns.items()]
+        """What models may learn from."""
+        checked = self.checked
+        return make_signatures(
+            self.settings, self.tables, self.redrawn, checked.clinical, checked.known, checked.preserved
+        )
 
 
-def prepare(folder: Path, *, jobs: int, seed: int | None, protocol: Protocol | None, tell: Tell) -> Ready:
+def prepare(
+    folder: Path,
+    *,
+    jobs: int,
+    seed: int | None = None,
+    protocol: Protocol | None = None,
+    redraw: bool = False,
+    allow_label_items: bool = False,
+    tell: Tell = silent,
+) -> Ready:
     """Check a study, compute its features and split it."""
-    checked = check_study(folder, jobs=jobs, tell=tell)
+    checked = check_study(folder, jobs=jobs, allow_label_items=allow_label_items, tell=tell)
     if checked.faults:
         raise InvalidInput(checked.faults)
     assert checked.settings is not None
@@ -95,8 +117,8 @@ def prepare(folder: Path, *, jobs: int, seed: int | None, protocol: Protocol | N
     said = {"seed": seed, "protocol": protocol}
     settings = checked.settings.model_copy(update={name: value for name, value in said.items() if value is not None})
     study = checked.study
-    tables = study_features(folder, study, settings, checked.extractors, jobs, tell)
-    split = make_split(study, settings, folder / COHORTS)
+    tables = checked.tables or study_features(folder, study, settings, checked.extractors, jobs, tell)
+    split = make_split(study, settings, folder / COHORTS, redraw=redraw)
     redrawn = redrawn_features(folder, study, settings, checked.extractors, split, jobs, tell)
     return Ready(checked, settings, study, tables, redrawn, split)
 
@@ -136,6 +158,8 @@ def _write_inputs(run: Path, ready: Ready) -> None:
         write_frame(run / "features" / f"{table.name}.parquet", table.values)
         write_frame(run / "features" / f"{table.name}-undefined.csv", table.undefined)
     write_frame(run / "splits.csv", ready.split.table)
+    sites = predict_sites({name: t.values for name, t in ready.tables.items()}, ready.split, ready.settings.seed)
+    write_frame(run / "metrics" / "site.csv", sites)
     if ready.redrawn:
         write_frame(run / "features" / "stability.csv", stability_of(ready.tables, ready.redrawn))
 
@@ -153,39 +177,25 @@ def _report(run: Path, ready: Ready, results: Mapping[str, _Result]) -> None:
     write_report(run, facts, first.evaluation, first.selection, first.predictions, gap)
 
 
-def signatures(settings: Settings, tables: Mapping[str, FeatureTable]) -> dict[str, pd.DataFrame]:
-    """The columns each signature may choose from: radiomics, deep-<weights>, fusion-<weights>."""
-    deep = [name for name in tables if name.startswith("deep-")]
-    made: dict[str, pd.DataFrame] = {}
-    for kind in settings.signatures:
-        if kind == "radiomics":
-            made[kind] = tables[kind].values
-        for name in deep:
-            if kind == "deep":
-                made[name] = tables[name].values
-            elif kind == "fusion":
-                label = f"fusion-{name.removeprefix('deep-')}"
-                made[label] = tables["radiomics"].values.join(tables[name].values, validate="one_to_one")
-    return made
-
-
-def _run_key(
-    study: Study,
-    settings: Settings,
-    extractors: Sequence[Extractor],
-    split: Split,
-    redrawn: Sequence[Mapping[str, FeatureTable]],
-) -> str:
-    """What a run is: the same key gives the same predictions."""
+def _run_key(ready: Ready) -> str:
+    tables = [table for one in (ready.checked.tables, *ready.redrawn) for table in one.values()]
+    columns = [ready.checked.clinical, ready.checked.known, ready.checked.preserved]
     parts = {
         "version": __version__,
-        "settings": settings.model_dump(mode="json", by_alias=True),
-        "extractors": [(extractor.name, extractor.digest) for extractor in extractors],
-        "cases": [digest for _, cases in films(study) for digest in film_digests(cases, settings.image)],
-        "split": split.table.to_csv(),
-        "redrawn": [_digest(table.values) for tables in redrawn for table in tables.values()],
+        "settings": ready.settings.model_dump(mode="json", by_alias=True),
+        "extractors": [(extractor.name, extractor.digest) for extractor in ready.checked.extractors],
+        "cases": _film_digests(ready),
+        "split": ready.split.table.to_csv(),
+        "tables": [_digest(table.values) for table in tables],
+        "columns": [_digest(one) for one in columns if one is not None],
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def _film_digests(ready: Ready) -> list[str]:
+    if ready.checked.tables:
+        return []
+    return [digest for _, cases in films(ready.study) for digest in film_digests(cases, ready.settings.image)]
 
 
 def _digest(values: pd.DataFrame) -> str:
@@ -211,7 +221,13 @@ def _facts(run: Path, ready: Ready) -> RunFacts:
     checked, settings, tables = ready.checked, ready.settings, ready.tables
     statements = [extractor.statement for extractor in checked.extractors if isinstance(extractor, ResNetFeatures)]
     undefined = sum(len(table.undefined) for table in tables.values())
-    notes = [*checked.notes, *(": ".join(said) for table in tables.values() for said in table.warnings[:5])]
+    sites = _sites_in_words(pd.read_csv(run / "metrics" / "site.csv"))
+    notes = [
+        *ready.split.redraws,
+        *checked.notes,
+        *sites,
+        *(": ".join(said) for table in tables.values() for said in table.warnings[:5]),
+    ]
     if undefined:
         notes.append(f"{undefined:,} feature values are undefined; reasons are in features/*-undefined.csv")
     resolved = yaml.safe_dump(settings.model_dump(mode="json", by_alias=True), sort_keys=False, allow_unicode=True)
@@ -229,6 +245,15 @@ def _facts(run: Path, ready: Ready) -> RunFacts:
         protocol=flows_of(settings)[0],
         unsound=UNSOUND if PUBLISHED in flows_of(settings) else {},
     )
+
+
+def _sites_in_words(sites: pd.DataFrame) -> list[str]:
+    """Whether the hospital can be told from each table of features."""
+    return [
+        f"the hospital is predicted from the {row.table} features with a macro AUC of {row.auc:.2f} "
+        f"(standard error {row.error:.2f}; {row.sites} sites, {row.rows} rows{', after ComBat' * bool(row.harmonised)})"
+        for row in sites.itertuples(index=False)
+    ]
 
 
 def _of_protocol(settings: Settings) -> tuple[str, ...]:
