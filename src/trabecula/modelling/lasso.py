@@ -109,6 +109,18 @@ def _probabilities(scores, softmax):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
+def _gradient(columns, target, scores, softmax):  # type: ignore[no-untyped-def]
+    """Classes x features; column by column, so that each is fetched from memory once."""
+    features, n = columns.shape
+    residual = (target - _probabilities(scores, softmax)).T.copy()
+    out = np.empty((residual.shape[0], features))
+    for j in range(features):
+        for k in range(residual.shape[0]):
+            out[k, j] = (columns[j] @ residual[k]) / n
+    return out
+
+
+@numba.njit(cache=True, nogil=True)
 def _sweep(columns, active, w, total, r, eta, beta, squares, penalty, n):  # type: ignore[no-untyped-def]
     """One pass of coordinate descent over some features of one class; the largest weighted step, the intercept's."""
     step = r.sum() / total
@@ -136,21 +148,21 @@ def _sweep(columns, active, w, total, r, eta, beta, squares, penalty, n):  # typ
 
 @numba.njit(cache=True, nogil=True)
 def _fit_quadratic(columns, strong, w, r, eta, beta, squares, penalty, tolerance):  # type: ignore[no-untyped-def]
-    """Minimise one class's quadratic approximation: passes over the strong set, between them over what is not 0."""
+    """Minimise one class's quadratic approximation: passes over what is not 0, then one over the strong set."""
     n = w.size
     total = w.sum()
     shift = 0.0
     for _ in range(100):
-        largest, step = _sweep(columns, strong, w, total, r, eta, beta, squares, penalty, n)
-        shift += step
-        if largest < tolerance:
-            break
         active = strong[beta[strong] != 0]
         for _ in range(1000):
             largest, step = _sweep(columns, active, w, total, r, eta, beta, squares, penalty, n)
             shift += step
             if largest < tolerance:
                 break
+        largest, step = _sweep(columns, strong, w, total, r, eta, beta, squares, penalty, n)
+        shift += step
+        if largest < tolerance:
+            break
     return shift
 
 
@@ -197,14 +209,14 @@ def _solve(columns, target, penalties, most, tolerance, softmax):  # type: ignor
     scores[:] = intercept
     found = np.zeros((penalties.size, classes, features))
     intercepts = np.zeros((penalties.size, classes))
-    gradient = np.dot(columns, target - _probabilities(scores, softmax)).T.copy() / n
+    gradient = _gradient(columns, target, scores, softmax)
     before = penalties[0]
     for step in range(penalties.size):
         penalty = penalties[step]
         strong = (np.abs(gradient) >= 2 * penalty - before) | (beta != 0)
         while True:
             _fit_strong(columns, target, penalty, strong, beta, intercept, scores, tolerance, softmax)
-            gradient = np.dot(columns, target - _probabilities(scores, softmax)).T.copy() / n
+            gradient = _gradient(columns, target, scores, softmax)
             missed = (np.abs(gradient) > penalty * (1 + 1e-6)) & ~strong
             if not missed.any():
                 break

@@ -35,10 +35,9 @@ def read_feature_study(folder: Path, settings: Settings) -> Read:
     except InvalidInput as error:
         return None, {}, error.faults
     table = path.name if data.cases is None else data.cases
-    missing = (
-        *missing_columns(table, list(rows[0]), ("case_id", "label")),
-        *missing_columns(path.name, list(features[0]), ("case_id",)),
-    )
+    missing = missing_columns(table, list(rows[0]), ("case_id", "label"))
+    if rows is not features:
+        missing += missing_columns(path.name, list(features[0]), ("case_id",))
     if missing:
         return None, {}, missing
     kinds = _kinds(list(features[0]), data)
