@@ -310,6 +310,12 @@ def test_clinical_and_combined_signatures_and_the_baselines_run_like_the_others(
     by_name = auc.set_index("signature")["auc"]
     assert by_name["clinical"] > 0.95, "pain is the label here"
     assert by_name["majority"] == 0.5
+    odds = pd.read_csv(report.parent / "metrics" / "odds_ratios.csv", dtype=str)
+    assert set(odds["signature"]) == {"clinical", "combined-untrained", "age-sex"}
+    assert set(odds.query("signature == 'age-sex'")["feature"]) == {"age", "sex=M"}
+    assert "fusion-untrained score, class 2" in set(odds.query("signature == 'combined-untrained'")["feature"])
+    clinical = odds.query("signature == 'clinical'")
+    assert set(clinical["method"]) == {"not estimable: separated, or collinear"}, "pain separates the classes"
 
 
 def test_near_duplicate_films_of_different_patients_are_named(study_folder):

@@ -279,3 +279,24 @@ def test_a_signature_without_columns_is_the_class_frequencies(planted):
     assert np.allclose(fit.probabilities, shares.to_numpy())
     assert "no features" in fit.note
     assert trace.ledger == []
+
+
+def test_little_or_odd_data_still_comes_to_an_answer():
+    """A class of few patients, so that some inner fold has one or none; constants; perfect separation."""
+    rng = np.random.default_rng(0)
+    split = make_split(rng, {"training": 60, "internal": 20}, folds=4)
+    table = split.table.copy()
+    rare = table.index[(table["truth"] == "2") & (table["cohort"] == "training")][4:]
+    table.loc[rare, "truth"] = "1"
+    truth = table["truth"].astype(int)
+    features = pd.DataFrame(rng.normal(size=(len(table), 20)), table.index, [f"f{i:02d}" for i in range(20)])
+    features["apart"], features["flat"] = truth * 10.0, 1.0
+    odd = Split(table, CLASSES, 0)
+    predictions, selection = study(features, odd, make_settings(models=["lr", "svm", "knn", "lgbm"]))
+    right = predictions.rows.query("cohort == 'internal' and model == 'lr'")
+    known = right[right["truth"] != "2"]
+    assert (known["truth"] == known["predicted"]).mean() > 0.9
+    assert selection.tuning["note"].str.contains("a class has a single patient, or none, in an inner fold").any()
+    ledger = selection.ledger.set_index("feature")
+    assert ledger.loc["apart", "left_at"] == ""
+    assert ledger.loc["flat", "left_at"] == "variance"

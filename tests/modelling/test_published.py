@@ -145,3 +145,17 @@ def test_every_unsound_step_of_the_method_is_named():
     steps = ["scaling", "univariate", "redundancy", "lasso", "split", "models", "cut-offs"]
     assert list(UNSOUND) == steps
     assert json.dumps(UNSOUND)
+
+
+def test_a_class_of_two_cases_and_a_cohort_of_one_still_come_to_an_answer(planted):
+    features, split = planted
+    table = split.table.copy()
+    rare = table.index[(table["truth"] == "2") & (table["cohort"] != "external")]
+    table.loc[rare[2:], "truth"] = "1"
+    lone = table.index[table["cohort"] == "external"][0]
+    table.loc[lone, "cohort"] = "prospective"
+    predictions, _, redrawn = publish(features, type(split)(table, CLASSES, 0), ["lr", "svm", "knn", "xgb"])
+    scores = predictions.rows[[f"p_{name}" for name in CLASSES]]
+    assert np.allclose(scores.sum(axis=1), 1, atol=1e-6)
+    assert len(predictions.rows) == 4 * len(table)
+    assert redrawn.table.loc[lone, "cohort"] == "prospective"

@@ -124,15 +124,18 @@ def _fit(
     settings: Settings,
     seed: int,
 ) -> ModelFit:
-    search, inner, note = _tune(model, select, memory, x, y, by_row, settings, seed)
-    fitted = search.best_estimator_
-    lasso = _lasso_of(fitted.named_steps["select"])
+    with warnings.catch_warnings():
+        # said in the note: a class of one patient is missing where that patient is left out
+        warnings.filterwarnings("ignore", "Number of classes in training fold", RuntimeWarning)
+        search, inner, note = _tune(model, select, memory, x, y, by_row, settings, seed)
+        fitted = search.best_estimator_
+        if settings.calibration != "none":
+            unfitted = sklearn.clone(fitted)
+            fitted = CalibratedClassifierCV(unfitted, method=settings.calibration, cv=inner, ensemble=False)
+            fitted.fit(x, y, **by_row)
+    lasso = _lasso_of(search.best_estimator_.named_steps["select"])
     if lasso is not None and not lasso.support_.any():
         note = f"{_NOTHING}: class frequencies of the training rows" if x.shape[1] else "no features: class frequencies"
-    if settings.calibration != "none":
-        unfitted = sklearn.clone(fitted)
-        fitted = CalibratedClassifierCV(unfitted, method=settings.calibration, cv=inner, ensemble=False)
-        fitted.fit(x, y, **by_row)
     scores = np.zeros((len(test), len(split.classes)))
     if len(test):
         scores[:, fitted.classes_] = fitted.predict_proba(test)
@@ -170,7 +173,10 @@ def _tune(
         warnings.simplefilter("always", ConvergenceWarning)
         search.fit(x, y, **by_row)
     slow = sum(issubclass(warning.category, ConvergenceWarning) for warning in caught)
-    return search, inner, f"{slow} fits stopped before they converged" if slow else ""
+    notes = [f"{slow} fits stopped before they converged"] * (slow > 0)
+    alone = any(len(np.unique(by_row["groups"][train][y[train] == k])) < 2 for train, _ in inner for k in np.unique(y))
+    notes += ["a class has a single patient, or none, in an inner fold: tuning is a guess there"] * alone
+    return search, inner, "; ".join(notes)
 
 
 def _macro_auc(estimator: Any, X: pd.DataFrame, y: np.ndarray) -> float:

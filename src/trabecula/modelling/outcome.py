@@ -116,6 +116,15 @@ def gather_selection(traces: Collection[SelectionTrace], tuning: Sequence[Mappin
     return Selection(**tables, tuning=pd.DataFrame(tuning, columns=_TUNING))
 
 
+def fold_scores(predictions: Predictions, signature: str) -> pd.DataFrame:
+    """Log odds of each class but the first, of training cases, by a signature's first model in folds without them."""
+    rows = predictions.rows[(predictions.rows["signature"] == signature) & (predictions.rows["fold"] != FINAL)]
+    first = rows[rows["model"] == rows["model"].iloc[0]].set_index("case_id")
+    logs = np.log(np.maximum(first[[PROBABILITY_PREFIX + name for name in predictions.classes]], 1e-6))
+    scores = logs.iloc[:, 1:].sub(logs.iloc[:, 0], axis=0)
+    return scores.set_axis([f"{signature} score, class {name}" for name in predictions.classes[1:]], axis=1)
+
+
 _COLUMNS = {
     "funnel": ["signature", "fold", "step", "order", "kept"],
     "ledger": ["signature", "feature", "left_at", "reason", "frequency"],

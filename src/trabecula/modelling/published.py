@@ -191,7 +191,8 @@ def _fit(
     scores, probabilities = [], []
     for test in _trials(table["truth"].to_numpy(str)[rows], seed):
         train = np.setdiff1d(rows, rows[test])
-        fitted = FrequenciesIfEmpty(MODELS[model](seed)).fit(x[train], codes[train])
+        step = FrequenciesIfEmpty(MODELS[model](seed), grouped=model == "svm", seed=seed)  # by vertebra: each its own
+        fitted = step.fit(x[train], codes[train], groups=np.arange(len(train)))
         of_all = np.zeros((len(x), len(classes)))
         of_all[:, fitted.classes_] = fitted.predict_proba(x)
         probabilities.append(of_all.tolist())

@@ -5,7 +5,7 @@ import hashlib
 import importlib.metadata
 import json
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,9 +17,9 @@ from .. import __version__
 from ..errors import InvalidInput
 from ..evaluation import evaluate, protocol_gap
 from ..features import ResNetFeatures
-from ..modelling import UNSOUND, make_split, predict_sites
+from ..modelling import UNSOUND, fold_scores, make_split, odds_ratios, predict_sites
 from ..reading import film_digests, films
-from ..records import PUBLISHED, SOUND, Evaluation, FeatureTable, Predictions, Selection, Split, Study
+from ..records import PUBLISHED, SOUND, TRAINING, Evaluation, FeatureTable, Predictions, Selection, Split, Study
 from ..reporting import RunFacts, csv_files, write_report
 from ..settings import Protocol, Settings
 from ..storage import write_atomically
@@ -134,7 +134,25 @@ class _Result:
 
 def _sound(run: Path, ready: Ready, jobs: int, tell: Tell) -> _Result:
     predictions, selection = fit_sound(run / "fits", ready.signatures, ready.split, ready.settings, jobs, tell)
+    odds = list(_odds(ready, predictions))
+    if odds:
+        write_frame(run / "metrics" / "odds_ratios.csv", pd.concat(odds, ignore_index=True))
     return _Result(predictions, selection, evaluate(predictions))
+
+
+def _odds(ready: Ready, predictions: Predictions) -> Iterator[pd.DataFrame]:
+    """Odds ratios of the given columns on the training cases, beside the fusion score of folds without them."""
+    table, classes = ready.split.table, predictions.classes
+    training = table[table["cohort"] == TRAINING]
+    for one in ready.signatures:
+        if not one.given:
+            continue
+        values = one.values.loc[training.index, list(one.given)]
+        if len(one.given) < one.values.shape[1]:
+            fusion = one.name.replace("combined", "fusion", 1)
+            values = values.join(fold_scores(predictions, fusion), how="inner")
+        found = odds_ratios(values, training["truth"], training["patient_id"], classes)
+        yield found.assign(signature=one.name)[["signature", *found.columns]]
 
 
 def _published(run: Path, ready: Ready, jobs: int, tell: Tell) -> _Result:
