@@ -132,7 +132,9 @@ def run(
         from .workflow.permute import permute_study
 
         with _progress() as tell:
-            found = permute_study(folder, jobs=jobs, seed=seed, protocol=protocol, tell=tell)
+            found = permute_study(
+                folder, jobs=jobs, seed=seed, protocol=protocol, allow_label_items=allow_label_items, tell=tell
+            )
         for sentence in found.sentences:
             out.print(sentence, markup=False)
         out.print(str(found.path), markup=False)
