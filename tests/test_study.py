@@ -16,6 +16,7 @@ from PIL import Image
 from trabecula.workflow.check import check_study
 from trabecula.workflow.extract import extract_table
 from trabecula.workflow.make import init_study
+from trabecula.workflow.permute import permute_study
 from trabecula.workflow.run import run_study
 
 
@@ -53,13 +54,57 @@ def test_a_run_writes_what_was_promised(study_folder):
         assert (run / name).exists(), name
     rows = pd.read_csv(run / "predictions.csv", dtype={"truth": str})
     assert list(rows.columns) == [
-        "case_id", "patient_id", "cohort", "fold", "protocol", "signature", "model", "truth", "predicted",
-        "p_0", "p_1", "p_2",
+        "case_id", "patient_id", "cohort", "fold", "protocol", "scored", "signature", "model", "truth",
+        "predicted", "p_0", "p_1", "p_2",
     ]  # fmt: skip
     assert rows.groupby("model")["case_id"].nunique().to_dict() == {"lr": 27, "knn": 27}
+    assert set(rows["signature"]) == {"radiomics", "majority"}
+    assert set(rows.loc[rows["signature"] == "majority", "model"]) == {"lr"}
     manifest = json.loads((run / "manifest.json").read_text())
     assert set(manifest) == {p.relative_to(run).as_posix() for p in run.rglob("*") if p.is_file()} - {"manifest.json"}
     assert not list(study_folder.folder.rglob("*.pkl"))
+
+
+def test_both_protocols_run_and_the_report_shows_the_gap(study_folder, other):
+    report = run_study(study_folder.folder, protocol="both", jobs=2)
+    gap = pd.read_csv(report.parent / "metrics" / "gap.csv")
+    assert set(gap["cohort"]) == {"training", "internal"}
+    assert set(gap["model"]) == {"lr", "knn"}
+    page = report.read_text(encoding="utf-8")
+    assert "Cost of the usual flow" in page
+    assert "by vertebra, after the selection" in page
+    rows = pd.read_csv(report.parent / "predictions.csv")
+    assert rows.groupby("protocol")["case_id"].nunique().to_dict() == {"published": 27, "sound": 27}
+    split = pd.read_csv(report.parent / "splits-published.csv")
+    assert len(split) == 27
+    run_study(other, protocol="both")
+    assert predictions_of(study_folder.folder) == predictions_of(other)
+
+
+def test_the_published_flow_alone_says_at_the_top_what_it_is(study_folder):
+    study_folder.settings["protocol"] = "published"
+    study_folder.save()
+    page = run_study(study_folder.folder).read_text(encoding="utf-8")
+    assert "The flow as published, for comparison only: its numbers are too good." in page
+    assert "Protocol <em>sound</em>" not in page
+
+
+def test_labels_dealt_anew_are_found_by_the_published_flow_alone(tmp_path):
+    """60 patients of noise and 300 columns: the flow that sees its test rows finds what is not there."""
+    from tests.conftest import StudyFolder
+
+    study = StudyFolder(tmp_path / "study", patients=60, cohorts=("training", "training", "internal", "external"))
+    study.settings["radiomics"] = {"filters": ["original", "wavelet"]}
+    study.save()
+    found = permute_study(study.folder, protocol="both", deals=6)
+    table = found.table.set_index(["protocol", "cohort"])
+    assert table.loc[("published", "internal"), "verdict"] == "above 0.50 by more than 2.5 standard errors: labels leak"
+    assert ("published", "training") not in table.index
+    for cohort in ("training", "internal", "external"):
+        assert "labels leak" not in table.loc[("sound", cohort), "verdict"], found.sentences
+    assert any("over 6 deals of the labels" in sentence for sentence in found.sentences)
+    before = found.path.read_bytes()
+    assert permute_study(study.folder, protocol="both", deals=6).path.read_bytes() == before
 
 
 def test_a_finished_run_is_returned_as_it_is(study_folder):
@@ -133,14 +178,153 @@ def test_a_split_is_drawn_once_by_patient_and_stays(study_folder):
     assert len(one[["patient_id", "cohort"]].drop_duplicates()) == one["patient_id"].nunique()
 
 
-def test_frozen_cohorts_refuse_another_table(study_folder):
+def test_frozen_cohorts_refuse_another_table_until_redrawn_which_the_report_says(study_folder):
     from trabecula.errors import InvalidInput
 
     run_study(study_folder.folder)
     study_folder.rows[0]["label"] = "1"
     study_folder.save()
-    with pytest.raises(InvalidInput, match="frozen for another table"):
+    with pytest.raises(InvalidInput, match=r"frozen for another table .* run with --redraw"):
         run_study(study_folder.folder)
+    report = run_study(study_folder.folder, redraw=True)
+    assert "The cohorts were drawn again on" in report.read_text(encoding="utf-8")
+    frozen = json.loads((study_folder.folder / "cohorts.json").read_text())
+    assert len(frozen["replaced"]) == 1
+    frozen["cohorts"]["c00"] = "internal"
+    (study_folder.folder / "cohorts.json").write_text(json.dumps(frozen))
+    with pytest.raises(InvalidInput, match="cohorts that are not the ones that were frozen"):
+        run_study(study_folder.folder)
+
+
+def sited(study_folder, **split):
+    """The study without cohorts, with three sites and dates in their place."""
+    for number, row in enumerate(study_folder.rows):
+        del row["cohort"]
+        row |= {"site": "ABC"[number % 3], "date": f"20{20 + number // 9}-03-0{1 + number % 9}"}
+    study_folder.settings["split"] = split
+    study_folder.save()
+
+
+def test_cohorts_come_from_sites_and_dates(study_folder):
+    sited(study_folder, external=["C"], prospective="2022-03-01")
+    checked = check_study(study_folder.folder)
+    cohorts = {case.case_id: case.cohort for case in checked.study.cases}
+    assert {cohorts[f"c{i:02d}"] for i in range(2, 27, 3)} == {"external"}
+    assert {cohorts[f"c{i:02d}"] for i in range(18, 27) if i % 3 != 2} == {"prospective"}
+    assert sum(cohort == "training" for cohort in cohorts.values()) == 12
+    study_folder.rows[0]["date"] = "March"
+    study_folder.rows[1]["cohort"] = "internal"
+    study_folder.settings["split"]["external"] = ["D"]
+    study_folder.save()
+    faults = {fault.where: fault.found for fault in check_study(study_folder.folder).faults}
+    assert faults["cases.csv, column cohort"] == "cohorts, and rules for cohorts in split:"
+    del study_folder.rows[1]["cohort"]
+    study_folder.save()
+    faults = {fault.where: fault.found for fault in check_study(study_folder.folder).faults}
+    assert faults["cases.csv, row 2, date"] == "'March'"
+    assert faults["cases.csv, site"] == "no case of the site 'D'"
+
+
+def test_sites_can_be_drawn_by_seed_and_folds_balance_them(study_folder):
+    from trabecula.modelling import make_split
+
+    sited(study_folder, external=1, internal=0.3)
+    checked = check_study(study_folder.folder)
+    assert not checked.faults
+    drawn = {}
+    for seed in range(6):
+        settings = checked.settings.model_copy(update={"seed": seed})
+        table = make_split(checked.study, settings, study_folder.folder / f"{seed}.json").table
+        (site,) = set(table.loc[table["cohort"] == "external", "site"])
+        assert set(table.loc[table["cohort"] != "external", "site"]) == set("ABC") - {site}
+        drawn[seed] = site
+        training = table[table["cohort"] == "training"]
+        counts = training.groupby(["fold", "site"]).size()
+        assert counts.max() - counts.min() <= 3
+    assert len(set(drawn.values())) > 1
+
+
+def test_a_class_that_a_held_out_cohort_lacks_is_said_and_the_rest_goes_on(study_folder):
+    for row in study_folder.rows:
+        if row["cohort"] == "internal" and row["label"] == "2":
+            row["label"] = "1"
+    study_folder.save()
+    assert check_study(study_folder.folder).notes == (
+        "cohort internal has no case of class '2': no AUC of that class and no macro AUC there",
+    )
+    report = run_study(study_folder.folder, protocol="both")
+    auc = pd.read_csv(report.parent / "metrics" / "auc.csv").query("cohort == 'internal' and model == 'lr'")
+    known = auc.query("signature == 'radiomics'").set_index("class")["auc"]
+    assert known[["0", "1"]].notna().all()
+    assert known[["2", "macro"]].isna().all()
+
+
+def test_a_hospital_that_the_features_give_away_is_named_in_the_report(tmp_path):
+    from tests.conftest import StudyFolder
+
+    study = StudyFolder(tmp_path / "study", patients=60)
+    rng = np.random.default_rng(0)
+    for number, row in enumerate(study.rows):
+        row["site"] = "AB"[number // 30]
+        film = rng.normal(1000, 60, (41, 51))
+        blurred = (film[1:, 1:] + film[:-1, :-1] + film[1:, :-1] + film[:-1, 1:]) / 4
+        study.write(row["image"], (film[1:, 1:] if number < 30 else blurred).astype(np.uint16))
+    study.settings["harmonise"] = {}
+    study.settings["models"] = ["lr"]
+    study.save()
+    report = run_study(study.folder)
+    assert "the hospital is predicted from the radiomics features with a macro AUC of" in report.read_text("utf-8")
+    sites = pd.read_csv(report.parent / "metrics" / "site.csv")
+    auc = sites.query("rows == 'all'").set_index("harmonised")["auc"]
+    assert auc[False] > 0.95
+    assert auc[True] < 0.75
+    tasks = json.loads((report.parent / "fits" / "radiomics" / "final" / "selection.json").read_text())
+    assert tasks["funnel"], "ComBat is a step of the pipeline"
+
+
+def test_clinical_and_combined_signatures_and_the_baselines_run_like_the_others(study_folder):
+    rng = np.random.default_rng(0)
+    for row in study_folder.rows:
+        row |= {"age": str(60 + rng.integers(30)), "sex": "MF"[rng.integers(2)], "pain": row["label"], "cough": ""}
+        row["steroids"] = ["no", "yes", ""][rng.integers(3)]
+    study_folder.settings["data"]["clinical"] = ["age", "steroids", "pain", "cough"]
+    study_folder.settings["deep"] = {"weights": ["untrained"], "size": 32}
+    study_folder.settings["signatures"] = ["radiomics", "fusion"]
+    study_folder.settings["models"] = ["lr"]
+    study_folder.save()
+    faults = {fault.where: fault.found for fault in check_study(study_folder.folder).faults}
+    assert faults == {
+        "data.clinical, pain": "an item of the label",
+        "data.clinical, cough": "no such column, or an empty one",
+    }
+    study_folder.settings["data"]["clinical"].remove("cough")
+    study_folder.save()
+    report = run_study(study_folder.folder, allow_label_items=True, protocol="both")
+    rows = pd.read_csv(report.parent / "predictions.csv")
+    sound = rows.query("protocol == 'sound'")
+    assert list(dict.fromkeys(sound["signature"])) == [
+        "radiomics", "fusion-untrained", "clinical", "combined-untrained", "majority", "age-sex",
+    ]  # fmt: skip
+    assert set(rows.query("protocol == 'published'")["signature"]) == {"radiomics", "fusion-untrained"}
+    auc = pd.read_csv(report.parent / "metrics" / "auc.csv").query("`class` == 'macro' and cohort == 'internal'")
+    by_name = auc.set_index("signature")["auc"]
+    assert by_name["clinical"] > 0.95, "pain is the label here"
+    assert by_name["majority"] == 0.5
+    odds = pd.read_csv(report.parent / "metrics" / "odds_ratios.csv", dtype=str)
+    assert set(odds["signature"]) == {"clinical", "combined-untrained", "age-sex"}
+    assert set(odds.query("signature == 'age-sex'")["feature"]) == {"age", "sex=M"}
+    assert "fusion-untrained score, class 2" in set(odds.query("signature == 'combined-untrained'")["feature"])
+    clinical = odds.query("signature == 'clinical'")
+    assert set(clinical["method"]) == {"not estimable: separated, or collinear"}, "pain separates the classes"
+
+
+def test_near_duplicate_films_of_different_patients_are_named(study_folder):
+    film = np.linspace(500, 3000, 2000).reshape(40, 50)
+    film[8:20, 10:30] += 900
+    study_folder.write("images/p02.png", film.astype(np.uint16))
+    study_folder.write("images/p06.png", (film**0.9 * 3).astype(np.uint16))
+    notes = check_study(study_folder.folder).notes
+    assert notes == ("p02.png (internal) and p06.png (training) of different patients are nearly the same film",)
 
 
 def test_signatures_that_need_weights_are_left_out_with_a_word_or_refused(study_folder):
@@ -226,7 +410,7 @@ def test_a_study_may_ask_which_features_survive_a_second_drawing(study_folder):
     area = table.loc["original_shape2D_PixelSurface"]
     assert not area["icc_2_1"] > 0.5  # the same square everywhere: only the drawing differs
     funnel = pd.read_csv(report.parent / "selection" / "funnel.csv")
-    assert funnel["step"].tolist()[:3] == ["extracted", "stability", "univariate"]
+    assert funnel["step"].tolist()[:3] == ["extracted", "stability", "missing"]
     assert run_study(larger.folder) == report
 
 

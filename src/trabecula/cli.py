@@ -109,12 +109,48 @@ def check(folder: StudyFolder, jobs: Jobs = CORES) -> None:
 
 
 @app.command()
-def run(folder: StudyFolder, jobs: Jobs = CORES, seed: Seed = None) -> None:
+def run(
+    folder: StudyFolder,
+    jobs: Jobs = CORES,
+    seed: Seed = None,
+    protocol: Annotated[
+        Literal["sound", "published", "both"] | None,
+        typer.Option(help="`both` shows what the usual flow costs; default: the study's own, which is sound."),
+    ] = None,
+    redraw: Annotated[
+        bool, typer.Option("--redraw", help="Draw frozen cohorts again; the report will say so.")
+    ] = False,
+    allow_label_items: Annotated[
+        bool, typer.Option("--allow-label-items", help="Let models learn from columns that enter the label.")
+    ] = False,
+    permute_labels: Annotated[
+        bool, typer.Option("--permute-labels", help="Deal the labels anew: does anything still find them?")
+    ] = False,
+) -> None:
     """Run a study from files to a report; a run that was stopped goes on."""
+    if permute_labels:
+        from .workflow.permute import permute_study
+
+        with _progress() as tell:
+            found = permute_study(
+                folder, jobs=jobs, seed=seed, protocol=protocol, allow_label_items=allow_label_items, tell=tell
+            )
+        for sentence in found.sentences:
+            out.print(sentence, markup=False)
+        out.print(str(found.path), markup=False)
+        return
     from .workflow.run import run_study
 
     with _progress() as tell:
-        report = run_study(folder, jobs=jobs, seed=seed, tell=tell)
+        report = run_study(
+            folder,
+            jobs=jobs,
+            seed=seed,
+            protocol=protocol,
+            redraw=redraw,
+            allow_label_items=allow_label_items,
+            tell=tell,
+        )
     _print_result(report)
 
 

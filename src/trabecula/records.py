@@ -14,6 +14,9 @@ Inside: TypeAlias = Bool[np.ndarray, "rows cols"]
 FeatureValues: TypeAlias = Float[np.ndarray, " features"]
 
 TRAINING = "training"
+INTERNAL = "internal"
+SOUND = "sound"
+PUBLISHED = "published"
 PROBABILITY_PREFIX = "p_"
 FEWEST_PATIENTS = 4  # of a class in training: each of three nested folds needs patients to learn from and to test
 
@@ -132,14 +135,16 @@ class FeatureTable:
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """Who may learn from whom: indexed by case id; columns patient_id, cohort, truth and fold.
+    """Who may learn from whom: indexed by case id; columns patient_id, cohort, truth, site ("" where unknown) and fold.
 
-    ``fold`` is 1..K for training rows and 0 for held-out cohorts. All rows of a patient share both.
+    ``fold`` is 1..K for training rows and 0 for held-out cohorts. All rows of a patient share both. ``redraws`` says
+    when cohorts were drawn again.
     """
 
     table: pd.DataFrame
     classes: tuple[str, ...]
     seed: int
+    redraws: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,7 +152,8 @@ class Selection:
     """How features were chosen, for the ledger and the funnel; nothing here was made before the split.
 
     ``funnel``: signature, fold, step, order, kept. ``fold`` is "1".."K" or "final" (all training rows).
-    ``ledger``: signature, feature, left_at, reason (of the final fit; ``left_at`` "" = kept).
+    ``ledger``: signature, feature, left_at, reason, frequency (of the final fit; ``left_at`` "" = kept; ``frequency``
+    is the share of halves of the patients in which a feature that reached the LASSO is kept, else missing).
     ``coefficients``: signature, fold, feature, class, coefficient (of standardised features).
     ``path``: signature, fold, penalty, deviance, deviance_se, features, chosen.
     ``tuning``: signature, fold, model, parameters (JSON), score, note.
@@ -162,10 +168,11 @@ class Selection:
 
 @dataclass(frozen=True, eq=False)
 class Predictions:
-    """Every case scored exactly once per protocol, signature and model by a pipeline that never saw it.
+    """Every case scored exactly once per protocol, signature and model, in ``sound`` by a pipeline that never saw it.
 
-    ``rows``: case_id, patient_id, cohort, fold, protocol, signature, model, truth, predicted, then p_<class>
-    in the order of ``classes``; ``predicted`` is the class of largest probability.
+    ``rows``: case_id, patient_id, cohort, fold, protocol, scored, signature, model, truth, predicted, then
+    p_<class> in the order of ``classes``; ``predicted`` is the class of largest probability. ``scored`` is "out of
+    fold" or "held out"; in ``published`` the training rows are "resubstitution": the model learnt from them.
     """
 
     rows: pd.DataFrame

@@ -1,18 +1,21 @@
 """study.yaml -> frozen Settings; every wrong or unknown key at once, with the nearest right one."""
 
+import datetime
 import difflib
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from .errors import Fault
 
 FILE_NAME = "study.yaml"
 
-ModelName = Literal["lr", "svm", "knn", "rf", "et", "xgb", "lgbm", "mlp"]
+ModelName = Literal["lr", "svm", "knn", "rf", "et", "xgb", "lgbm", "mlp", "ordinal"]
+THE_EIGHT: tuple[ModelName, ...] = ("lr", "svm", "knn", "rf", "et", "xgb", "lgbm", "mlp")
 Standard = Literal["pyradiomics", "ibsi"]
+Protocol = Literal["sound", "published", "both"]
 SignatureKind = Literal["radiomics", "deep", "fusion"]
 
 
@@ -21,16 +24,40 @@ class _Section(BaseModel):
 
 
 class DataSettings(_Section):
-    """Where the cases are; ``columns`` maps a heading of the table to ours (``mask: region``)."""
+    """Where the cases are; ``columns`` maps a heading of the table to ours (``mask: region``).
 
-    cases: str
+    ``features``: a table of features to start from in place of films; columns with PyRadiomics' names are radiomics,
+    and ``deep`` says how the names of others begin (``imagenet: DL_``). ``clinical``: columns of the table that
+    clinical models may learn from; those that enter the label are refused unless ``allow_label_items``.
+    """
+
+    cases: str | None = None
     columns: dict[str, str] = {}
+    features: str | None = None
+    deep: dict[str, str] = {}
+    clinical: tuple[str, ...] = ()
+    allow_label_items: bool = False
+
+    @model_validator(mode="after")
+    def _cases_or_features(self) -> "DataSettings":
+        if self.cases is None and self.features is None:
+            raise ValueError("a table of cases (data.cases), or of features (data.features)")
+        return self
 
 
 class SplitSettings(_Section):
-    """Cohorts to draw, by patient and seed, when the table has no column ``cohort``."""
+    """Cohorts, by patient, when the table has no column ``cohort``.
+
+    ``internal``: the share of training patients to draw by seed. ``external``: the sites that are held out, or how many
+    to draw by seed. ``prospective``: the first day of the prospective cohort; a patient's first date decides. ``site``
+    and ``date`` name the columns.
+    """
 
     internal: float = Field(0.0, ge=0.0, le=0.5)
+    external: tuple[str, ...] | int = ()
+    prospective: datetime.date | None = None
+    site: str = "site"
+    date: str = "date"
 
 
 class ImageSettings(_Section):
@@ -62,11 +89,17 @@ class DeepSettings(_Section):
 
 
 class LassoSettings(_Section):
-    """The rule that picks the penalty, and the largest signature it may pick."""
+    """The rule that picks the penalty, and the largest signature it may pick.
 
+    ``family`` "ovr" is One-vs-Rest, a binomial LASSO a class. ``resamples``: halves of the training patients in which
+    the final selection is repeated to say how often each feature is kept.
+    """
+
+    family: Literal["multinomial", "ovr"] = "multinomial"
     rule: Literal["min", "1se"] = "min"
     folds: int = Field(5, ge=2, le=20)
     max_features: int = Field(24, ge=1)
+    resamples: int = Field(50, ge=0, le=1000)
 
 
 class StabilitySettings(_Section):
@@ -91,12 +124,36 @@ class StabilitySettings(_Section):
 
 
 class SelectionSettings(_Section):
-    """Thresholds of the steps that come before the LASSO; without ``stability`` that step is left out."""
+    """Thresholds of the steps that come before the LASSO.
+
+    Without ``stability``, ``mrmr`` (how many features it keeps) or ``pca`` (how many components stand in for the deep
+    features) that step is left out.
+    """
 
     stability: StabilitySettings | None = None
+    missing: float = Field(0.5, ge=0, le=1)
+    variance: float = Field(0.0, ge=0)
+    pca: int | None = Field(None, ge=1)
     univariate_p: float = Field(0.05, gt=0, le=1)
+    univariate_test: Literal["anova", "kruskal"] = "anova"
+    univariate_correction: Literal["none", "fdr"] = "none"
     correlation: float = Field(0.9, gt=0, le=1)
+    correlation_kind: Literal["spearman", "pearson"] = "spearman"
+    mrmr: int | None = Field(None, ge=1)
     lasso: LassoSettings = LassoSettings()
+
+
+class HarmoniseSettings(_Section):
+    """ComBat on the training sites; without this section the step is left out.
+
+    A case of a site that was not in training is refused, or with ``new_site`` "reference" left as it is, as the
+    ``reference`` site is. ``preserve``: columns of the table whose effect on the features is kept.
+    """
+
+    new_site: Literal["refuse", "reference"] = "refuse"
+    reference: str | None = None
+    mean_only: bool = False
+    preserve: tuple[str, ...] = ()
 
 
 class TuningSettings(_Section):
@@ -130,7 +187,11 @@ class Settings(_Section):
     deep: DeepSettings = DeepSettings()
     signatures: tuple[SignatureKind, ...] = get_args(SignatureKind)
     selection: SelectionSettings = SelectionSettings()
-    models: tuple[ModelName, ...] = get_args(ModelName)
+    harmonise: HarmoniseSettings | None = None
+    models: tuple[ModelName, ...] = THE_EIGHT
+    class_weights: Literal["none", "balanced"] = "none"
+    calibration: Literal["none", "sigmoid", "isotonic", "temperature"] = "none"
+    protocol: Protocol = "sound"
     tuning: TuningSettings = TuningSettings()
     evaluation: EvaluationSettings = EvaluationSettings()
     seed: int = Field(2024, ge=0, le=2**32 - 1)

@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 from trabecula.modelling.lasso import deviances, lasso_path, objective, penalty_grid
 
 
-def residual_of_optimality(x, y, coefficients, intercepts, penalty):
+def residual_of_optimality(x, y, coefficients, intercepts, penalty, family="multinomial"):
     """The largest violation of the Karush-Kuhn-Tucker conditions of the penalised likelihood."""
     scores = x @ coefficients.T + intercepts
-    scores -= scores.max(axis=1, keepdims=True)
+    scores -= scores.max(axis=1, keepdims=True) if family == "multinomial" else 0
     p = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
+    p = 1 / (1 + np.exp(-scores)) if family == "ovr" else p
     gradient = (p - np.eye(len(intercepts))[y]).T @ x / len(y)
     active = coefficients != 0
     stationary = np.abs(gradient + penalty * np.sign(coefficients))[active].max(initial=0)
@@ -51,6 +52,26 @@ def test_the_path_is_glmnets_by_objective_and_support(small, scaling):
         assert np.allclose(exact.coefficients[k], coefficients, atol=1e-5)
 
 
+@pytest.mark.parametrize("scaling", ["standardize_false", "standardize_true"])
+def test_one_vs_rest_is_glmnets_binomial_by_objective_and_support(small, scaling):
+    x, y, _, known = small
+    sd = x.std(axis=0) if scaling == "standardize_true" else np.ones(x.shape[1])
+    for theirs in known[scaling]["ovr_binomial"]:
+        positive = (y == theirs["positive_class"]).astype(np.int64)
+        penalties = np.array(theirs["lambda"])
+        path = lasso_path(x / sd, positive, 2, penalties, family="ovr")
+        largest = penalty_grid(x / sd, positive, 2, count=2, ratio=0.5)[0]
+        assert largest == pytest.approx(theirs["lambda_max"], rel=1e-10)
+        for k, penalty in enumerate(penalties):
+            of_one = np.array(theirs["fit"][f"lambda{k + 1}"]["coef"], dtype=float) * sd
+            coefficients = np.stack([-of_one, of_one])
+            intercepts = np.array([-1.0, 1.0]) * theirs["fit"][f"lambda{k + 1}"]["intercept"]
+            best = objective(x / sd, positive, coefficients, intercepts, penalty, "ovr")
+            ours = objective(x / sd, positive, path.coefficients[k], path.intercepts[k], penalty, "ovr")
+            assert ours == pytest.approx(best, rel=1e-7)
+            assert np.array_equal(path.coefficients[k] != 0, coefficients != 0)
+
+
 def test_the_cross_validated_deviance_is_glmnets(small):
     x, y, fold, known = small
     known = known["standardize_false"]
@@ -81,18 +102,26 @@ def test_glmnets_own_example(shared):
 
 
 @settings(max_examples=25)
-@given(seed=st.integers(0, 10**6), n=st.integers(12, 60), p=st.integers(1, 90), classes=st.integers(2, 4))
-def test_every_solution_meets_the_conditions_of_optimality(seed, n, p, classes):
+@given(
+    seed=st.integers(0, 10**6),
+    n=st.integers(12, 60),
+    p=st.integers(1, 90),
+    classes=st.integers(2, 4),
+    family=st.sampled_from(["multinomial", "ovr"]),
+)
+def test_every_solution_meets_the_conditions_of_optimality(seed, n, p, classes, family):
     rng = np.random.default_rng(seed)
     x = rng.normal(size=(n, p))
     x[:, 0] *= 3
     y = np.concatenate([np.arange(classes), rng.integers(0, classes, n - classes)])
     penalties = penalty_grid(x, y, classes, count=12, ratio=0.1)
-    usual, exact = (lasso_path(x, y, classes, penalties, tolerance=t) for t in (1e-9, 1e-14))
+    usual, exact = (lasso_path(x, y, classes, penalties, tolerance=t, family=family) for t in (1e-9, 1e-14))
     assert not usual.coefficients[0].any()
     for k, penalty in enumerate(penalties):
-        assert residual_of_optimality(x, y, exact.coefficients[k], exact.intercepts[k], penalty) < 1e-6
-        found, best = (objective(x, y, path.coefficients[k], path.intercepts[k], penalty) for path in (usual, exact))
+        assert residual_of_optimality(x, y, exact.coefficients[k], exact.intercepts[k], penalty, family) < 1e-6
+        found, best = (
+            objective(x, y, path.coefficients[k], path.intercepts[k], penalty, family) for path in (usual, exact)
+        )
         assert found == pytest.approx(best, rel=1e-6)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..records import TRAINING, Estimate, Evaluation, Predictions
+from ..records import PUBLISHED, TRAINING, Estimate, Evaluation, Predictions
 from ..settings import EvaluationSettings
 from .averages import averages
 from .calibration import calibration_measures, reliability
@@ -61,7 +61,7 @@ def evaluate(
         cohorts=tuple(dict.fromkeys(scores.cohort for scores in cohorts)),
         auc=auc,
         delong=delong_table(cohorts, parts, methods, classes, chosen, protocol),
-        performance=_table(_performance_rows(s, cutoffs[s.protocol], classes, settings, seed) for s in cohorts),
+        performance=_table(_performance_rows(s, _cutoffs_used(s, cutoffs), classes, settings, seed) for s in cohorts),
         confusion=_table(_confusion_rows(scores, classes) for scores in cohorts),
         roc=pd.concat([frame for scores in cohorts for frame in _roc_frames(scores, classes)], ignore_index=True),
         cutoffs=_table(_cutoff_rows(s, classes) for s in cohorts if s.cohort == TRAINING),
@@ -158,6 +158,11 @@ def _cutoffs(scores: CohortScores) -> np.ndarray:
     return np.array(
         [[youden_cutoff(scores.probabilities[:, m, k], scores.positive[:, k]) for k in classes] for m in models]
     )
+
+
+def _cutoffs_used(scores: CohortScores, carried: dict[str, np.ndarray]) -> np.ndarray:
+    """Those of training; the published flow finds them anew on each cohort."""
+    return _cutoffs(scores) if scores.protocol == PUBLISHED else carried[scores.protocol]
 
 
 def _cutoff_rows(scores: CohortScores, classes: tuple[str, ...]) -> Iterator[Record]:

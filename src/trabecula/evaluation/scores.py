@@ -9,14 +9,14 @@ import pandas as pd
 from jaxtyping import Bool, Float, Int
 
 from ..errors import Fault, InvalidInput
-from ..records import PROBABILITY_PREFIX, TRAINING, Predictions
+from ..records import PROBABILITY_PREFIX, PUBLISHED, SOUND, TRAINING, Predictions
 
 ALL = "all"
 MACRO, WEIGHTED, MICRO, HAND_TILL = "macro", "weighted", "micro", "hand_till"
 Signed: TypeAlias = tuple[str, str]
 
 _COHORTS = (TRAINING, "internal", "external", "prospective")
-PROTOCOLS = ("sound", "published")
+PROTOCOLS = (SOUND, PUBLISHED)
 _IDENTITY = ["case_id", "patient_id", "cohort", "fold", "truth"]
 _COLUMNS = [*_IDENTITY, "protocol", "signature", "model", "predicted"]
 

@@ -1,6 +1,28 @@
 """FeatureTable -> Predictions: selection and learner as one pipeline, fitted inside each patient-grouped fold."""
 
-from .fit import FitTask, ModelFit, SelectionTrace, fit_task, gather, plan_tasks
-from .split import make_split
+from .fit import fit_task
+from .odds import odds_ratios
+from .outcome import FitTask, ModelFit, SelectionTrace, fold_scores, gather, gather_selection, plan_tasks
+from .published import UNSOUND, PublishedFit, gather_published, published_models, published_task
+from .site import predict_sites
+from .split import deal_labels, make_split
 
-__all__ = ["FitTask", "ModelFit", "SelectionTrace", "fit_task", "gather", "make_split", "plan_tasks"]
+__all__ = [
+    "UNSOUND",
+    "FitTask",
+    "ModelFit",
+    "PublishedFit",
+    "SelectionTrace",
+    "deal_labels",
+    "fit_task",
+    "fold_scores",
+    "gather",
+    "gather_published",
+    "gather_selection",
+    "make_split",
+    "odds_ratios",
+    "plan_tasks",
+    "predict_sites",
+    "published_models",
+    "published_task",
+]

@@ -1,92 +1,30 @@
 """fit_task: selection and learner as one pipeline, tuned in patient-grouped inner folds, inside one outer fold."""
 
 import hashlib
-import json
 import warnings
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import sklearn
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.compose import ColumnTransformer
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits
 
-from ..records import PROBABILITY_PREFIX, Predictions, Selection, Split
+from ..records import Split
 from ..settings import Settings
-from .learners import LEARNERS, FrequenciesIfEmpty
-from .selection import selection_steps
+from .harmonise import SITE, ComBat, site_numbers
+from .learners import LEARNERS, FrequenciesIfEmpty, macro_auc
+from .memory import Once
+from .outcome import FINAL, FitTask, ModelFit, SelectionTrace
+from .scaling import Standardise
+from .selection import LassoFilter, selection_frequencies, selection_steps
 from .split import grouped_folds, train_and_test
-
-FINAL = 0  # the fold number of the fit on all training rows, which scores the held-out cohorts
-PROTOCOL = "sound"
-
-
-@dataclass(frozen=True)
-class FitTask:
-    """One signature and one outer fold; ``fold`` 0 is the final fit."""
-
-    signature: str
-    fold: int
-
-    @property
-    def label(self) -> str:
-        """The fold as tables print it."""
-        return "final" if self.fold == FINAL else str(self.fold)
-
-
-@dataclass(frozen=True, eq=False)
-class ModelFit:
-    """What one model of one task gave; plain values, so that it can be stored as JSON without loss."""
-
-    signature: str
-    fold: int
-    model: str
-    case_ids: list[str]
-    probabilities: list[list[float]]
-    parameters: dict[str, Any]
-    score: float
-    note: str
-
-    def to_json(self) -> str:
-        """Text from which from_json makes the same record, to the bit."""
-        return json.dumps(asdict(self))
-
-    @classmethod
-    def from_json(cls, text: str) -> "ModelFit":
-        """Read what to_json wrote."""
-        return cls(**json.loads(text))
-
-
-@dataclass(frozen=True, eq=False)
-class SelectionTrace:
-    """How one task chose its features: rows of the tables of records.Selection, as plain values."""
-
-    signature: str
-    fold: int
-    funnel: list[dict[str, Any]]
-    ledger: list[dict[str, Any]]
-    coefficients: list[dict[str, Any]]
-    path: list[dict[str, Any]]
-
-    def to_json(self) -> str:
-        """Text from which from_json makes the same record, to the bit."""
-        return json.dumps(asdict(self))
-
-    @classmethod
-    def from_json(cls, text: str) -> "SelectionTrace":
-        """Read what to_json wrote."""
-        return cls(**json.loads(text))
-
-
-def plan_tasks(signatures: Collection[str], split: Split) -> list[FitTask]:
-    """Every outer fold and the final fit, for every signature."""
-    folds = sorted(set(split.table["fold"]) | {FINAL}, key=lambda fold: (fold == FINAL, fold))
-    return [FitTask(signature, int(fold)) for signature in signatures for fold in folds]
+from .stacking import OutOfFoldScore
 
 
 def fit_task(
@@ -96,136 +34,133 @@ def fit_task(
     settings: Settings,
     done: Collection[str] = (),
     redrawn: Sequence[pd.DataFrame] = (),
+    *,
+    given: Sequence[str] = (),
+    deep: Collection[str] = (),
+    preserved: pd.DataFrame | None = None,
 ) -> Iterator[SelectionTrace | ModelFit]:
     """The trace of the selection first, then one result a model as it is finished; models in ``done`` are left out.
 
     ``features`` is indexed by case id, and so is ``redrawn``, one table a further drawing of some of the regions.
+    The columns ``given`` are always kept; the others are selected from, and beside given ones they become one score.
+    ``deep``: the columns that principal components may stand in for. ``preserved``: what ComBat keeps.
     Nothing but the task's training rows is seen by anything that learns.
     """
     table = split.table.loc[features.index]
-    in_training = table["fold"] != FINAL
-    train = table[in_training & (table["fold"] != task.fold)]
+    train = table[(table["fold"] != FINAL) & (table["fold"] != task.fold)]
     test = table[table["fold"] == task.fold]
-    x = features.loc[train.index].to_numpy(np.float64)
-    y = train["truth"].map({name: number for number, name in enumerate(split.classes)}).to_numpy(np.int64)
+    names = sorted(set(features.columns).difference(given))  # so that the order of columns decides nothing
+    ordered = features[[*given, *names]].astype(np.float64)
+    sites = _sites(table, split, preserved) if settings.harmonise is not None and names else []
+    ordered = pd.concat([*sites, ordered], axis=1)
+    x, y = ordered.loc[train.index], _codes(train["truth"], split.classes)
     by_row: dict[str, np.ndarray] = {"groups": train["patient_id"].to_numpy(str)}
-    if redrawn:
-        drawings = [table.reindex(train.index).to_numpy(np.float64) for table in (features, *redrawn)]
+    if redrawn and names:
+        drawings = [again.reindex(train.index)[names].to_numpy(np.float64) for again in (features, *redrawn)]
         by_row["readings"] = np.stack(drawings, axis=1)
-    memory = _Once()
+    memory = Once()
     with sklearn.config_context(enable_metadata_routing=True), threadpool_limits(1):
-        select = selection_steps(settings.selection, _seed(settings.seed, task, "selection"))
+        seed = _seed(settings.seed, task, "selection")
+        before = [] if not sites else [("harmonise", _combat(settings, split, preserved))]
+        select = _columns_step(
+            settings, before, [str(name) for name in ordered if name not in given], given, deep, seed
+        )
         warm = Pipeline([("select", select), ("end", "passthrough")], memory=memory)
-        fitted = warm.fit(x, y, **by_row).named_steps["select"]
-        yield _trace(task, fitted, list(features.columns), split.classes)
+        told = by_row if names or not given else {}  # columns that are all kept need no groups
+        fitted = warm.fit(x, y, **told).named_steps["select"]
+        often = _frequencies(fitted, x, y, by_row["groups"], settings, seed) if task.fold == FINAL else {}
+        yield _trace(task, fitted, [*given, *names], split.classes, often)
         for model in settings.models:
-            if model in done:
-                continue
-            seed = _seed(settings.seed, task, model)
-            search, note = _tune(model, select, memory, x, y, by_row, settings, seed)
-            scores = _aligned(search, features.loc[test.index].to_numpy(np.float64), len(split.classes))
-            if not fitted.named_steps["lasso"].support_.any():
-                note = "the LASSO kept no feature: class frequencies of the training rows"
-            best = {key.rsplit("__", 1)[-1]: value for key, value in search.best_params_.items()}
-            yield ModelFit(
-                task.signature, task.fold, model, list(test.index), scores.tolist(), best,
-                float(search.best_score_), note,
-            )  # fmt: skip
+            if model not in done:
+                seed = _seed(settings.seed, task, model)
+                yield _fit(model, task, select, memory, x, y, by_row, ordered.loc[test.index], split, settings, seed)
 
 
-def gather(
-    fits: Collection[ModelFit], traces: Collection[SelectionTrace], split: Split
-) -> tuple[Predictions, Selection]:
-    """All results as tables, in an order that does not depend on which task ended first."""
-    rows = pd.concat([_rows(fit, split) for fit in fits], ignore_index=True)
-    names = list(dict.fromkeys(fit.signature for fit in fits))
-    models = list(dict.fromkeys(model for model in LEARNERS if any(fit.model == model for fit in fits)))
-    cohorts = list(dict.fromkeys(split.table["cohort"]))
-    place = {case_id: number for number, case_id in enumerate(split.table.index)}
-    order = pd.DataFrame(
-        {
-            "cohort": rows["cohort"].map(cohorts.index),
-            "signature": rows["signature"].map(names.index),
-            "model": rows["model"].map(models.index),
-            "case": rows["case_id"].map(place),
-        }
-    ).sort_values(["cohort", "signature", "model", "case"])
-    scored = rows[["signature", "model", "case_id"]]
-    assert not scored.duplicated().any(), "a case was scored twice by one model"
-    tuning = [
-        {
-            "signature": fit.signature, "fold": FitTask(fit.signature, fit.fold).label, "model": fit.model,
-            "parameters": json.dumps(fit.parameters), "score": fit.score, "note": fit.note,
-        }
-        for fit in fits
-    ]  # fmt: skip
-    tables = {
-        name: pd.DataFrame([row for trace in traces for row in getattr(trace, name)], columns=columns)
-        for name, columns in _COLUMNS.items()
-    }
-    predictions = Predictions(rows.loc[order.index].reset_index(drop=True), split.classes)
-    return predictions, Selection(**tables, tuning=pd.DataFrame(tuning))
+def _columns_step(
+    settings: Settings,
+    before: list[tuple[str, Any]],
+    names: Sequence[str],
+    given: Sequence[str],
+    deep: Collection[str],
+    seed: int,
+) -> Any:
+    """From the columns of a signature to those that a learner sees; ``before`` comes first of all."""
+    if given and not names:
+        return Pipeline([("standardise", Standardise())]).set_output(transform="pandas")
+    select = selection_steps(settings.selection, seed, deep)
+    select = Pipeline([*before, *select.steps]).set_output(transform="pandas")
+    if not given:
+        return select
+    learner = FrequenciesIfEmpty(LEARNERS["lr"].make(seed), seed=seed).set_fit_request(groups=True)
+    score = OutOfFoldScore(Pipeline([("select", select), ("learner", learner)]), settings.tuning.inner_folds, seed)
+    score = score.set_fit_request(groups=True, readings=True)
+    parts = [("given", Standardise(), list(given)), ("score", score, list(names))]
+    return ColumnTransformer(parts, verbose_feature_names_out=False).set_output(transform="pandas")
 
 
-_COLUMNS = {
-    "funnel": ["signature", "fold", "step", "order", "kept"],
-    "ledger": ["signature", "feature", "left_at", "reason"],
-    "coefficients": ["signature", "fold", "feature", "class", "coefficient"],
-    "path": ["signature", "fold", "penalty", "deviance", "deviance_se", "features", "chosen"],
-}
-_REASONS = {
-    "stability": "changes when the region is drawn again (intraclass correlation below the minimum)",
-    "univariate": "no difference between the classes (analysis of variance)",
-    "redundancy": "correlated with a feature more related to the classes",
-    "lasso": "coefficient 0 at the chosen penalty",
-}
+def _sites(table: pd.DataFrame, split: Split, preserved: pd.DataFrame | None) -> list[pd.DataFrame]:
+    """The columns that ComBat takes off: the site's number, then what it preserves."""
+    number = table["site"].map(site_numbers(split)).astype(np.float64).to_frame(SITE)
+    return [number] if preserved is None else [number, preserved.loc[table.index]]
 
 
-class _Once:
-    """scikit-learn's ``memory``, in RAM: the same step on the same rows is fitted once.
+def _combat(settings: Settings, split: Split, preserved: pd.DataFrame | None) -> ComBat:
+    rule = settings.harmonise
+    assert rule is not None
+    reference = None if rule.reference is None else float(site_numbers(split)[rule.reference])
+    return ComBat(rule.new_site, reference, rule.mean_only, covariates=0 if preserved is None else preserved.shape[1])
 
-    It keeps nothing on disk, so that no study folder ever holds a pickle.
-    """
 
-    def __init__(self) -> None:
-        self._known: dict[str, Any] = {}
+def _fit(
+    model: str,
+    task: FitTask,
+    select: Any,
+    memory: Once,
+    x: pd.DataFrame,
+    y: np.ndarray,
+    by_row: Mapping[str, np.ndarray],
+    test: pd.DataFrame,
+    split: Split,
+    settings: Settings,
+    seed: int,
+) -> ModelFit:
+    with warnings.catch_warnings():
+        # said in the note: a class of one patient is missing where that patient is left out
+        warnings.filterwarnings("ignore", "Number of classes in training fold", RuntimeWarning)
+        search, inner, note = _tune(model, select, memory, x, y, by_row, settings, seed)
+        fitted = search.best_estimator_
+        if settings.calibration != "none":
+            unfitted = sklearn.clone(fitted)
+            fitted = CalibratedClassifierCV(unfitted, method=settings.calibration, cv=inner, ensemble=False)
+            fitted.fit(x, y, **by_row)
+    lasso = _lasso_of(search.best_estimator_.named_steps["select"])
+    if lasso is not None and not lasso.support_.any():
+        note = f"{_NOTHING}: class frequencies of the training rows" if x.shape[1] else "no features: class frequencies"
+    scores = np.zeros((len(test), len(split.classes)))
+    if len(test):
+        scores[:, fitted.classes_] = fitted.predict_proba(test)
+    best = {key.rsplit("__", 1)[-1]: value for key, value in search.best_params_.items()}
+    return ModelFit(
+        task.signature, task.fold, model, list(test.index), scores.tolist(), best, float(search.best_score_), note
+    )
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> "_Once":
-        return self
 
-    def cache(self, function: Callable[..., Any], **_ignored: Any) -> Callable[..., Any]:
-        """Give a function that remembers what it returned for the same step, rows and groups."""
-
-        def remembered(transformer: Any, X: np.ndarray, y: np.ndarray, *args: Any, **kwargs: Any) -> Any:
-            key = self._key(transformer, X, y, kwargs.get("params") or {})
-            if key not in self._known:
-                self._known[key] = function(transformer, X, y, *args, **kwargs)
-            return self._known[key]
-
-        return remembered
-
-    @staticmethod
-    def _key(transformer: Any, X: np.ndarray, y: np.ndarray, params: Mapping[str, Any]) -> str:
-        digest = hashlib.sha256(f"{sorted(transformer.get_params().items())!r}".encode())
-        given = params.get("fit_transform", params.get("fit", {}))
-        for array in (X, y, np.asarray(given.get("groups", ()), dtype=str), np.asarray(given.get("readings", ()))):
-            digest.update(f"{array.shape} {array.dtype}".encode())
-            digest.update(np.ascontiguousarray(array).view(np.uint8).data)
-        return digest.hexdigest()
+_NOTHING = "the LASSO kept no feature"
 
 
 def _tune(
     model: str,
-    select: Pipeline,
-    memory: _Once,
-    x: np.ndarray,
+    select: Any,
+    memory: Once,
+    x: pd.DataFrame,
     y: np.ndarray,
     by_row: Mapping[str, np.ndarray],
     settings: Settings,
     seed: int,
-) -> tuple[GridSearchCV, str]:
+) -> tuple[GridSearchCV, list[tuple[np.ndarray, np.ndarray]], str]:
     learner = LEARNERS[model]
-    step = FrequenciesIfEmpty(learner.make(seed), learner.grouped, seed).set_fit_request(groups=True)
+    balanced = settings.class_weights == "balanced"
+    step = FrequenciesIfEmpty(learner.make(seed), learner.grouped, seed, balanced).set_fit_request(groups=True)
     inner = train_and_test(grouped_folds(y, by_row["groups"], settings.tuning.inner_folds, settings.seed))
     grid = learner.grid_for(min(len(train) for train, _ in inner))
     search = GridSearchCV(
@@ -238,78 +173,83 @@ def _tune(
         warnings.simplefilter("always", ConvergenceWarning)
         search.fit(x, y, **by_row)
     slow = sum(issubclass(warning.category, ConvergenceWarning) for warning in caught)
-    return search, f"{slow} fits stopped before they converged" if slow else ""
+    notes = [f"{slow} fits stopped before they converged"] * (slow > 0)
+    alone = any(len(np.unique(by_row["groups"][train][y[train] == k])) < 2 for train, _ in inner for k in np.unique(y))
+    notes += ["a class has a single patient, or none, in an inner fold: tuning is a guess there"] * alone
+    return search, inner, "; ".join(notes)
 
 
-def _macro_auc(estimator: Any, X: np.ndarray, y: np.ndarray) -> float:
-    """Mean One-vs-Rest AUC over the classes that the rows have and lack."""
-    scores = estimator.predict_proba(X)
-    aucs = [
-        roc_auc_score(y == label, scores[:, column])
-        for column, label in enumerate(estimator.classes_)
-        if 0 < (y == label).sum() < len(y)
-    ]
-    return float(np.mean(aucs)) if aucs else 0.5
+def _macro_auc(estimator: Any, X: pd.DataFrame, y: np.ndarray) -> float:
+    columns = np.zeros((len(y), int(max(y.max(), estimator.classes_.max())) + 1))
+    columns[:, estimator.classes_] = estimator.predict_proba(X)
+    return macro_auc(columns, y)
 
 
-def _aligned(search: GridSearchCV, x: np.ndarray, classes: int) -> np.ndarray:
-    """Probabilities with a column for every class, also one that the training rows lack."""
-    scores = np.zeros((len(x), classes))
-    if len(x):
-        scores[:, search.best_estimator_.classes_] = search.predict_proba(x)
-    return scores
+def _lasso_of(fitted: Any) -> LassoFilter | None:
+    return fitted.named_steps.get("lasso") if isinstance(fitted, Pipeline) else None
 
 
-def _rows(fit: ModelFit, split: Split) -> pd.DataFrame:
-    table = split.table.loc[fit.case_ids]
-    scores = np.array(fit.probabilities).reshape(len(table), len(split.classes))
-    rows = table.reset_index()[["case_id", "patient_id", "cohort", "fold"]]
-    rows = rows.assign(protocol=PROTOCOL, signature=fit.signature, model=fit.model, truth=table["truth"].to_numpy())
-    rows["predicted"] = np.array(split.classes, dtype=object)[scores.argmax(axis=1)]
-    return rows.assign(**{PROBABILITY_PREFIX + name: scores[:, k] for k, name in enumerate(split.classes)})
+def _frequencies(
+    fitted: Any, x: pd.DataFrame, y: np.ndarray, groups: np.ndarray, settings: Settings, seed: int
+) -> dict[str, float]:
+    """How often each column that reached the LASSO is kept in halves of the patients."""
+    lasso = _lasso_of(fitted)
+    if lasso is None or not settings.selection.lasso.resamples:
+        return {}
+    reached = fitted[:-1].transform(x)
+    found = selection_frequencies(lasso, reached, y, groups, settings.selection.lasso.resamples, seed)
+    return dict(zip(reached.columns, found.tolist(), strict=True))
 
 
-def _trace(task: FitTask, fitted: Pipeline, names: list[str], classes: tuple[str, ...]) -> SelectionTrace:
-    kept = np.array(names, dtype=object)
-    funnel = [{"step": "extracted", "kept": len(names)}]
-    ledger = []
-    for step in (name for name in ("stability", "univariate", "redundancy", "lasso") if name in fitted.named_steps):
-        support = fitted.named_steps[step].support_
-        ledger += [{"feature": n, "left_at": step, "reason": _REASONS[step]} for n in kept[~support]]
-        kept = kept[support]
-        funnel.append({"step": step, "kept": len(kept)})
-    ledger += [{"feature": name, "left_at": "", "reason": ""} for name in kept]
-    lasso = fitted.named_steps["lasso"]
-    coefficients = [
-        {"feature": name, "class": label, "coefficient": float(value)}
-        for label, row in zip(classes, _all_classes(lasso, len(classes)), strict=True)
-        for name, value in zip(kept, row, strict=True)
-    ]
-    path = [
-        {
-            "penalty": float(penalty), "deviance": float(mean), "deviance_se": float(se),
-            "features": int(size), "chosen": number == lasso.chosen_,
-        }
-        for number, (penalty, mean, se, size) in enumerate(
-            zip(lasso.path_.penalties, lasso.deviance_, lasso.deviance_se_, lasso.path_.sizes, strict=True)
-        )
-    ]  # fmt: skip
+def _trace(
+    task: FitTask, fitted: Any, names: list[str], classes: tuple[str, ...], often: Mapping[str, float]
+) -> SelectionTrace:
     of_task = {"signature": task.signature}
     of_fold = {**of_task, "fold": task.label}
+    funnel, ledger, kept = [{"step": "extracted", "kept": len(names)}], [], names
+    for step, transformer in fitted.steps if isinstance(fitted, Pipeline) else ():
+        reasons = getattr(transformer, "reasons_", None)
+        if reasons is not None:
+            left = [(name, reason) for name, reason in zip(kept, reasons, strict=True) if reason]
+            ledger += [{"feature": name, "left_at": step, "reason": reason} for name, reason in left]
+            kept = [str(name) for name in transformer.get_feature_names_out()]
+            funnel.append({"step": step, "kept": len(kept)})
+    ledger += [{"feature": name, "left_at": "", "reason": ""} for name in kept]
+    lasso = _lasso_of(fitted)
     return SelectionTrace(
         task.signature,
         task.fold,
-        [{**of_fold, "order": number, **row} for number, row in enumerate(funnel)],
-        [{**of_task, **row} for row in ledger] if task.fold == FINAL else [],
-        [{**of_fold, **row} for row in coefficients],
-        [{**of_fold, **row} for row in path],
+        [] if lasso is None or not names else [{**of_fold, "order": k, **row} for k, row in enumerate(funnel)],
+        [{**of_task, **row, "frequency": often.get(str(row["feature"]))} for row in ledger]
+        if task.fold == FINAL
+        else [],
+        [] if lasso is None else [{**of_fold, **row} for row in _coefficients(lasso, kept, classes)],
+        [] if lasso is None else [{**of_fold, **row} for row in _path(lasso)],
     )
 
 
-def _all_classes(lasso: Any, classes: int) -> np.ndarray:
-    full = np.zeros((classes, lasso.coefficients_.shape[1]))
+def _coefficients(lasso: LassoFilter, kept: Sequence[str], classes: tuple[str, ...]) -> Iterator[dict[str, Any]]:
+    full = np.zeros((len(classes), lasso.coefficients_.shape[1]))
     full[lasso.classes_] = lasso.coefficients_
-    return full
+    for label, row in zip(classes, full, strict=True):
+        for name, value in zip(kept, row, strict=True):
+            yield {"feature": name, "class": label, "coefficient": float(value)}
+
+
+def _path(lasso: LassoFilter) -> Iterator[dict[str, Any]]:
+    columns = zip(lasso.path_.penalties, lasso.deviance_, lasso.deviance_se_, lasso.path_.sizes, strict=True)
+    for number, (penalty, mean, se, size) in enumerate(columns):
+        yield {
+            "penalty": float(penalty),
+            "deviance": float(mean),
+            "deviance_se": float(se),
+            "features": int(size),
+            "chosen": number == lasso.chosen_,
+        }
+
+
+def _codes(truth: pd.Series, classes: tuple[str, ...]) -> np.ndarray:
+    return truth.map({name: number for number, name in enumerate(classes)}).to_numpy(np.int64)
 
 
 def _seed(seed: int, task: FitTask, purpose: str) -> int:

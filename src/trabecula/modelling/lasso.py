@@ -1,9 +1,10 @@
-"""Multinomial logistic regression with an L1 penalty, along a path of penalties.
+"""Logistic regression with an L1 penalty along a path of penalties: multinomial, or One-vs-Rest ("ovr").
 
-Minimises (1/n) negative log-likelihood + penalty x sum of absolute coefficients; intercepts are free. Cyclic
-coordinate descent on the quadratic approximation, class by class, with warm starts, the sequential strong rule
-and a check of the optimality conditions of every coefficient (Friedman, Hastie and Tibshirani 2010,
-doi 10.18637/jss.v033.i01; Tibshirani et al. 2012, doi 10.1111/j.1467-9868.2011.01004.x).
+Minimises (1/n) negative log-likelihood + penalty x sum of absolute coefficients; intercepts are free. One-vs-Rest
+is one binomial problem a class, all at the same penalty, and its likelihood is their product. Cyclic coordinate
+descent on the quadratic approximation, class by class, with warm starts, the sequential strong rule and a check of
+the optimality conditions of every coefficient (Friedman, Hastie and Tibshirani 2010, doi 10.18637/jss.v033.i01;
+Tibshirani et al. 2012, doi 10.1111/j.1467-9868.2011.01004.x).
 """
 
 from dataclasses import dataclass
@@ -48,6 +49,7 @@ def lasso_path(
     *,
     most: int | None = None,
     tolerance: float = 1e-9,
+    family: str = "multinomial",
 ) -> Path:
     """Solve for every penalty, largest first; stop after the first solution with more than ``most`` features."""
     found, intercepts, solved = _solve(
@@ -56,27 +58,46 @@ def lasso_path(
         np.ascontiguousarray(penalties),
         x.shape[1] if most is None else most,
         tolerance,
+        family == "multinomial",
     )
     return Path(penalties[:solved], found[:solved], intercepts[:solved])
 
 
-def deviances(path: Path, x: X, y: Int64[np.ndarray, " rows"]) -> Float64[np.ndarray, "penalties rows"]:
+def deviances(
+    path: Path, x: X, y: Int64[np.ndarray, " rows"], family: str = "multinomial"
+) -> Float64[np.ndarray, "penalties rows"]:
     """-2 log-likelihood of each row at each penalty."""
     scores = np.einsum("lkp,np->lnk", path.coefficients, x, optimize=True) + path.intercepts[:, None, :]
+    if family == "ovr":
+        sign = np.where(y[:, None] == np.arange(scores.shape[2]), -1.0, 1.0)
+        return 2 * np.logaddexp(0, sign * scores).sum(axis=2)
     scores -= scores.max(axis=2, keepdims=True)
     logs = scores - np.log(np.exp(scores).sum(axis=2, keepdims=True))
     return -2 * logs[:, np.arange(len(y)), y]
 
 
-def objective(x: X, y: np.ndarray, coefficients: Coefficients, intercepts: np.ndarray, penalty: float) -> float:
+def objective(
+    x: X,
+    y: np.ndarray,
+    coefficients: Coefficients,
+    intercepts: np.ndarray,
+    penalty: float,
+    family: str = "multinomial",
+) -> float:
     """The value that is minimised."""
     one = Path(np.array([penalty]), coefficients[None], intercepts[None])
-    return float(deviances(one, x, y).mean() / 2 + penalty * np.abs(coefficients).sum())
+    return float(deviances(one, x, y, family).mean() / 2 + penalty * np.abs(coefficients).sum())
 
 
 @numba.njit(cache=True, nogil=True)
-def _probabilities(scores: Float64[np.ndarray, "rows classes"]) -> Float64[np.ndarray, "rows classes"]:
+def _probabilities(scores, softmax):  # type: ignore[no-untyped-def]
+    """Rows x classes: over all classes together, or of each class on its own."""
     out = np.empty_like(scores)
+    if not softmax:
+        for i in range(scores.shape[0]):
+            for k in range(scores.shape[1]):
+                out[i, k] = 1.0 / (1.0 + np.exp(-scores[i, k]))
+        return out
     for i in range(scores.shape[0]):
         top = scores[i].max()
         total = 0.0
@@ -88,81 +109,114 @@ def _probabilities(scores: Float64[np.ndarray, "rows classes"]) -> Float64[np.nd
 
 
 @numba.njit(cache=True, nogil=True)
-def _sweep(columns, active, w, r, eta, beta, squares, penalty, n):  # type: ignore[no-untyped-def]
-    """One pass of coordinate descent over the active features of one class; the largest weighted step."""
-    largest = 0.0
-    step = r.sum() / w.sum()
-    r -= step * w
-    eta += step
-    largest = w.mean() * step * step
+def _gradient(columns, target, scores, softmax):  # type: ignore[no-untyped-def]
+    """Classes x features; column by column, so that each is fetched from memory once."""
+    features, n = columns.shape
+    residual = (target - _probabilities(scores, softmax)).T.copy()
+    out = np.empty((residual.shape[0], features))
+    for j in range(features):
+        for k in range(residual.shape[0]):
+            out[k, j] = (columns[j] @ residual[k]) / n
+    return out
+
+
+@numba.njit(cache=True, nogil=True)
+def _sweep(columns, active, w, total, r, eta, beta, squares, penalty, n):  # type: ignore[no-untyped-def]
+    """One pass of coordinate descent over some features of one class; the largest weighted step, the intercept's."""
+    step = r.sum() / total
+    for i in range(n):
+        r[i] -= step * w[i]
+        eta[i] += step
+    largest = total / n * step * step
     for a in range(active.size):
         j = active[a]
+        if squares[j] <= 0.0:
+            continue
         column = columns[j]
         old = beta[j]
-        pull = (column @ r) / n + squares[a] * old
-        new = np.sign(pull) * max(abs(pull) - penalty, 0.0) / squares[a] if squares[a] > 0 else 0.0
+        pull = (column @ r) / n + squares[j] * old
+        new = np.sign(pull) * max(abs(pull) - penalty, 0.0) / squares[j]
         change = new - old
         if change != 0.0:
             beta[j] = new
             for i in range(n):
                 r[i] -= change * w[i] * column[i]
                 eta[i] += change * column[i]
-            largest = max(largest, squares[a] * change * change)
+            largest = max(largest, squares[j] * change * change)
     return largest, step
 
 
 @numba.njit(cache=True, nogil=True)
-def _fit_active(columns, target, penalty, strong, beta, intercept, scores, tolerance):  # type: ignore[no-untyped-def]
+def _fit_quadratic(columns, strong, w, r, eta, beta, squares, penalty, tolerance):  # type: ignore[no-untyped-def]
+    """Minimise one class's quadratic approximation: passes over what is not 0, then one over the strong set."""
+    n = w.size
+    total = w.sum()
+    shift = 0.0
+    for _ in range(100):
+        active = strong[beta[strong] != 0]
+        for _ in range(1000):
+            largest, step = _sweep(columns, active, w, total, r, eta, beta, squares, penalty, n)
+            shift += step
+            if largest < tolerance:
+                break
+        largest, step = _sweep(columns, strong, w, total, r, eta, beta, squares, penalty, n)
+        shift += step
+        if largest < tolerance:
+            break
+    return shift
+
+
+@numba.njit(cache=True, nogil=True)
+def _fit_strong(  # type: ignore[no-untyped-def]
+    columns, target, penalty, strong, beta, intercept, scores, tolerance, softmax
+):
     """Newton steps class by class until no coefficient of the strong set moves."""
     n, classes = target.shape
+    squares = np.zeros(columns.shape[0])
     for _ in range(200):
         moved = 0.0
         for k in range(classes):
-            p = _probabilities(scores)[:, k]
+            p = _probabilities(scores, softmax)[:, k].copy()
             w = np.maximum(p * (1 - p), 1e-6)
             r = target[:, k] - p
             eta = scores[:, k].copy()
-            active = np.flatnonzero(strong[k])
-            squares = np.empty(active.size)
-            for a in range(active.size):
-                column = columns[active[a]]
-                squares[a] = (w * column * column).sum() / n
+            inside = np.flatnonzero(strong[k])
+            for j in inside:
+                squares[j] = (columns[j] * columns[j]) @ w / n
             before = beta[k].copy()
-            for _ in range(1000):
-                largest, step = _sweep(columns, active, w, r, eta, beta[k], squares, penalty, n)
-                intercept[k] += step
-                if largest < tolerance:
-                    break
+            intercept[k] += _fit_quadratic(columns, inside, w, r, eta, beta[k], squares, penalty, tolerance)
             moved = max(moved, np.abs(eta - scores[:, k]).max() ** 2 * w.mean())
             scores[:, k] = eta
-            for a in range(active.size):
-                change = beta[k, active[a]] - before[active[a]]
-                moved = max(moved, squares[a] * change * change)
+            for j in inside:
+                change = beta[k, j] - before[j]
+                moved = max(moved, squares[j] * change * change)
         if moved < tolerance:
             return
 
 
 @numba.njit(cache=True, nogil=True)
-def _solve(columns, target, penalties, most, tolerance):  # type: ignore[no-untyped-def]
+def _solve(columns, target, penalties, most, tolerance, softmax):  # type: ignore[no-untyped-def]
     features, n = columns.shape
     classes = target.shape[1]
     beta = np.zeros((classes, features))
     intercept = np.zeros(classes)
     for k in range(classes):
-        intercept[k] = np.log(max(target[:, k].mean(), 1e-12))
-    intercept -= intercept.mean()
+        share = min(max(target[:, k].mean(), 1e-12), 1 - 1e-12)
+        intercept[k] = np.log(share) if softmax else np.log(share / (1 - share))
+    if softmax:
+        intercept -= intercept.mean()
     scores = np.empty((n, classes))
     scores[:] = intercept
     found = np.zeros((penalties.size, classes, features))
     intercepts = np.zeros((penalties.size, classes))
-    gradient = np.dot(columns, target - _probabilities(scores)).T.copy() / n
+    gradient = _gradient(columns, target, scores, softmax)
     before = penalties[0]
     for step in range(penalties.size):
         penalty = penalties[step]
         strong = (np.abs(gradient) >= 2 * penalty - before) | (beta != 0)
         while True:
-            _fit_active(columns, target, penalty, strong, beta, intercept, scores, tolerance)
-            gradient = np.dot(columns, target - _probabilities(scores)).T.copy() / n
+            _fit_strong(columns, target, penalty, strong, beta, intercept, scores, tolerance, softmax)
+            gradient = _gradient(columns, target, scores, softmax)
             missed = (np.abs(gradient) > penalty * (1 + 1e-6)) & ~strong
             if not missed.any():
                 break

@@ -1,19 +1,26 @@
 """Files -> Study: the table of cases, films and regions, with every fault named at once."""
 
 from .cases import read_batch, read_second_reader, read_study, read_table
+from .clinical import clinical_columns
+from .feature_table import read_feature_study, unassigned
 from .layouts import IngestResult, ingest
+from .quality import near_duplicates
 from .study import FilmCheck, check_films, film_digests, films, load_film
 
 __all__ = [
     "FilmCheck",
     "IngestResult",
     "check_films",
+    "clinical_columns",
     "film_digests",
     "films",
     "ingest",
     "load_film",
+    "near_duplicates",
     "read_batch",
+    "read_feature_study",
     "read_second_reader",
     "read_study",
     "read_table",
+    "unassigned",
 ]

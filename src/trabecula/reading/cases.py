@@ -11,6 +11,7 @@ from pathlib import Path
 from ..errors import Fault, InvalidInput
 from ..records import FEWEST_PATIENTS, TRAINING, Case, Study
 from ..settings import Settings
+from .cohorts import assign_cohorts
 
 NEEDED = ("case_id", "patient_id", "image", "region", "label")
 KNOWN = (*NEEDED, "region_value", "cohort")
@@ -23,19 +24,22 @@ Row = Mapping[str, str]
 
 def read_study(folder: Path, settings: Settings) -> tuple[Study | None, tuple[Fault, ...]]:
     """Join the table of cases with the settings; the study holds the rows that could be read."""
+    assert settings.data.cases is not None
     path = folder / settings.data.cases
     try:
         headings, rows = read_table(path)
     except InvalidInput as error:
         return None, error.faults
     names = {heading: settings.data.columns.get(heading, heading) for heading in headings}
-    missing = _missing(path.name, list(names.values()), NEEDED)
+    missing = missing_columns(path.name, list(names.values()), NEEDED)
     if missing:
         return None, missing
     renamed = [{names[heading]: value for heading, value in row.items()} for row in rows]
+    amiss = assign_cohorts(path.name, renamed, settings.split)
     cases, usable, faults = _cases(path.name, folder, renamed, rows)
-    faults += _about_classes(cases, settings.classes)
-    faults += _about_ids(path.name, cases)
+    faults += amiss
+    faults += faults_of_classes(cases, settings.classes)
+    faults += faults_of_ids(path.name, cases)
     return Study(folder, settings.name or folder.resolve().name, settings.classes, tuple(usable)), tuple(faults)
 
 
@@ -51,7 +55,7 @@ def read_batch(path: Path) -> tuple[Study | None, tuple[Fault, ...]]:
     of_pyradiomics = {"Image": "image", "Mask": "region", "Label": "region_value"}
     names = of_pyradiomics if {"Image", "Mask"} <= set(headings) else {"mask": "region", "mask_value": "region_value"}
     renamed = [{names.get(heading, heading): value for heading, value in row.items()} for row in rows]
-    missing = _missing(path.name, [names.get(heading, heading) for heading in headings], ("image", "region"))
+    missing = missing_columns(path.name, [names.get(heading, heading) for heading in headings], ("image", "region"))
     if missing:
         return None, missing
     for number, row in enumerate(renamed, start=1):
@@ -70,7 +74,7 @@ def read_second_reader(path: Path, study: Study) -> tuple[tuple[Case, ...], tupl
         headings, rows = read_table(path)
     except InvalidInput as error:
         return (), error.faults
-    missing = _missing(path.name, headings, ("case_id", "region"))
+    missing = missing_columns(path.name, headings, ("case_id", "region"))
     if missing:
         return (), missing
     known = {case.case_id: case for case in study.cases}
@@ -121,6 +125,68 @@ def read_table(path: Path) -> tuple[list[str], list[dict[str, str]]]:
     ]
 
 
+def missing_columns(file: str, headings: Sequence[str], needed: Sequence[str]) -> tuple[Fault, ...]:
+    """Each column that is needed and absent, with the nearest heading."""
+    faults = []
+    for name in needed:
+        if name not in headings:
+            near = difflib.get_close_matches(name, headings, n=1, cutoff=0.6)
+            advice = f"Rename {near[0]!r}, or map it" if near else "Add it, or map yours"
+            action = f"{advice} in study.yaml: data: {{columns: {{{near[0] if near else 'yours'}: {name}}}}}."
+            faults.append(Fault(f"{file}, column {name}", "absent; found " + ", ".join(headings), "present", action))
+    return tuple(faults)
+
+
+def faults_of_ids(file: str, cases: Sequence[Case]) -> list[Fault]:
+    """Ids that come twice, and patients in two cohorts."""
+    faults = _repeated(file, cases)
+    sides: dict[str, dict[str, str]] = {}
+    for case in cases:
+        if case.patient_id:
+            sides.setdefault(case.patient_id, {}).setdefault(case.cohort, case.case_id)
+    for patient, cohorts in sides.items():
+        if len(cohorts) > 1:
+            found = "in " + " and ".join(f"{cohort} (case {case})" for cohort, case in cohorts.items())
+            action = "Put all vertebrae of a patient into one cohort."
+            faults.append(Fault(f"patient {patient}", found, "one cohort", action))
+    return faults
+
+
+def faults_of_classes(cases: Sequence[Case], classes: tuple[str, ...]) -> list[Fault]:
+    """Unknown and absent classes, and classes of which training has too few patients to learn from."""
+    expected = "one of " + ", ".join(classes)
+    faults = [
+        Fault(
+            f"case {case.case_id}, label",
+            f"unknown class {case.label!r}",
+            expected,
+            "Correct it, or add the class.",
+        )
+        for case in cases
+        if case.label and case.label not in classes
+    ]
+    without = [case.case_id for case in cases if not case.label]
+    if without:
+        found = f"{len(without)} cases have none: {', '.join(without[:3])}{' ...' if len(without) > 3 else ''}"
+        faults.append(Fault("label", found, expected, "Fill the column in."))
+    present: dict[str, set[str]] = {}
+    for case in cases:
+        present.setdefault(case.cohort, set()).add(case.label)
+    faults += [
+        Fault(f"cohort {TRAINING}", f"no case of class {label!r}", "every class, to learn from")
+        for label in classes
+        if label not in present.get(TRAINING, {label})
+    ]
+    patients = {label: {c.patient_id for c in cases if (c.cohort, c.label) == (TRAINING, label)} for label in classes}
+    for label, of_class in patients.items():
+        if 0 < len(of_class) < FEWEST_PATIENTS:
+            found = f"{len(of_class)} patient{'s' * (len(of_class) != 1)} of class {label!r}"
+            faults.append(Fault(f"cohort {TRAINING}", found, f"at least {FEWEST_PATIENTS}, to learn from and to test"))
+    if TRAINING not in present:
+        faults.append(Fault("cohort", "no row is in the cohort 'training'", "training cases"))
+    return faults
+
+
 def _csv(path: Path) -> list[list[str]]:
     content = path.read_bytes()
     try:
@@ -146,17 +212,6 @@ def _text(cell: object) -> str:
     if isinstance(cell, float) and cell.is_integer():
         return str(int(cell))
     return "" if cell is None else str(cell)
-
-
-def _missing(file: str, headings: Sequence[str], needed: Sequence[str]) -> tuple[Fault, ...]:
-    faults = []
-    for name in needed:
-        if name not in headings:
-            near = difflib.get_close_matches(name, headings, n=1, cutoff=0.6)
-            advice = f"Rename {near[0]!r}, or map it" if near else "Add it, or map yours"
-            action = f"{advice} in study.yaml: data: {{columns: {{{near[0] if near else 'yours'}: {name}}}}}."
-            faults.append(Fault(f"{file}, column {name}", "absent; found " + ", ".join(headings), "present", action))
-    return tuple(faults)
 
 
 def _cases(
@@ -211,57 +266,9 @@ def _file_faults(where: str, folder: Path, row: Row) -> list[Fault]:
     return faults
 
 
-def _about_ids(file: str, cases: Sequence[Case]) -> list[Fault]:
-    faults = _repeated(file, cases)
-    sides: dict[str, dict[str, str]] = {}
-    for case in cases:
-        if case.patient_id:
-            sides.setdefault(case.patient_id, {}).setdefault(case.cohort, case.case_id)
-    for patient, cohorts in sides.items():
-        if len(cohorts) > 1:
-            found = "in " + " and ".join(f"{cohort} (case {case})" for cohort, case in cohorts.items())
-            action = "Put all vertebrae of a patient into one cohort."
-            faults.append(Fault(f"patient {patient}", found, "one cohort", action))
-    return faults
-
-
 def _repeated(file: str, cases: Sequence[Case]) -> list[Fault]:
     counts: dict[str, int] = {}
     for case in cases:
         if case.case_id:
             counts[case.case_id] = counts.get(case.case_id, 0) + 1
     return [Fault(f"{file}, case {name}", f"{n} rows", "one row a case") for name, n in counts.items() if n > 1]
-
-
-def _about_classes(cases: Sequence[Case], classes: tuple[str, ...]) -> list[Fault]:
-    expected = "one of " + ", ".join(classes)
-    faults = [
-        Fault(
-            f"case {case.case_id}, label",
-            f"unknown class {case.label!r}",
-            expected,
-            "Correct it, or add the class.",
-        )
-        for case in cases
-        if case.label and case.label not in classes
-    ]
-    without = [case.case_id for case in cases if not case.label]
-    if without:
-        found = f"{len(without)} cases have none: {', '.join(without[:3])}{' ...' if len(without) > 3 else ''}"
-        faults.append(Fault("label", found, expected, "Fill the column in."))
-    present: dict[str, set[str]] = {}
-    for case in cases:
-        present.setdefault(case.cohort, set()).add(case.label)
-    for cohort, labels in present.items():
-        for label in classes:
-            if label not in labels:
-                action = "Its AUC cannot be computed there: add cases, or merge the cohort with another."
-                faults.append(Fault(f"cohort {cohort}", f"no case of class {label!r}", "every class", action))
-    patients = {label: {c.patient_id for c in cases if (c.cohort, c.label) == (TRAINING, label)} for label in classes}
-    for label, of_class in patients.items():
-        if 0 < len(of_class) < FEWEST_PATIENTS:
-            found = f"{len(of_class)} patient{'s' * (len(of_class) != 1)} of class {label!r}"
-            faults.append(Fault(f"cohort {TRAINING}", found, f"at least {FEWEST_PATIENTS}, to learn from and to test"))
-    if TRAINING not in present:
-        faults.append(Fault("cohort", "no row is in the cohort 'training'", "training cases"))
-    return faults

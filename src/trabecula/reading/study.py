@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import joblib
@@ -13,6 +13,7 @@ from ..records import Case, Region, Study, Xray
 from ..settings import ImageSettings
 from .images import read_labels, read_picture, sidecar_of
 from .picture import Picture, as_float
+from .quality import Thumbnail, thumbnail
 
 _READING = "2026.1"  # raise it when a film or region may come out otherwise than before
 
@@ -26,6 +27,7 @@ class FilmCheck:
     faults: tuple[Fault, ...]
     notes: tuple[str, ...]
     spacing_source: str
+    thumbnail: Thumbnail | None = field(default=None, repr=False, compare=False)
 
 
 def films(study: Study) -> list[tuple[Path, tuple[Case, ...]]]:
@@ -117,7 +119,7 @@ def _check_film(cases: Sequence[Case], settings: ImageSettings) -> FilmCheck:
     notes = list(xray.history)
     if xray.spacing_source == "imager_pixel_spacing":
         notes.append("spacing is that of the detector plane")
-    return FilmCheck(xray.source, ids, (), tuple(notes), xray.spacing_source)
+    return FilmCheck(xray.source, ids, (), tuple(notes), xray.spacing_source, thumbnail(xray.pixels))
 
 
 def _sha256(path: Path) -> str:

@@ -103,7 +103,7 @@ def auc_forest(auc: pd.DataFrame, cohorts: Sequence[str]) -> Figure:
                 if here.empty or not np.isfinite(here["auc"].iloc[0]):
                     continue
                 value, low, high = here[["auc", "low", "high"]].iloc[0]
-                y = row + (number - (len(signatures) - 1) / 2) * 0.22
+                y = row + (number - (len(signatures) - 1) / 2) * min(0.22, 0.88 / len(signatures))
                 axes.plot([low, high], [y, y], color=COLOURS[number % 8])
                 axes.plot(
                     value, y, "osD^v"[number % 5], color=COLOURS[number % 8], markersize=3.5,

@@ -1,7 +1,7 @@
 """The report: one offline page that works without JavaScript, and its files beside it. It computes nothing."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,8 @@ METRIC_WORDS = {
 class RunFacts:
     """What the page says of a run beyond its results; texts are shown as they are.
 
-    ``features``: table name -> number of features. ``warnings`` stand at the top of the page.
+    ``features``: table name -> number of features. ``warnings`` stand at the top of the page. ``unsound``: step of the
+    flow as published -> what is wrong with it, where that flow was run.
     """
 
     study: str
@@ -40,12 +41,22 @@ class RunFacts:
     features: Mapping[str, int]
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    protocol: str = "sound"
+    unsound: Mapping[str, str] = field(default_factory=dict)
 
 
 def write_report(
-    folder: Path, facts: RunFacts, evaluation: Evaluation, selection: Selection, predictions: Predictions
+    folder: Path,
+    facts: RunFacts,
+    evaluation: Evaluation,
+    selection: Selection,
+    predictions: Predictions,
+    gap: pd.DataFrame | None = None,
 ) -> Path:
-    """Write report.html, figures/ (SVG and PDF), metrics/ and selection/ (CSV); return the page's path."""
+    """Write report.html, figures/ (SVG and PDF), metrics/ and selection/ (CSV); return the page's path.
+
+    ``gap`` is what the flow as published gives beside it, where both ran.
+    """
     for path, text in csv_files(evaluation, selection).items():
         write_atomically(folder / path, text)
     drawings: dict[str, Markup] = {}
@@ -54,7 +65,8 @@ def write_report(
         write_atomically(folder / "figures" / f"{name}.svg", svg)
         write_atomically(folder / "figures" / f"{name}.pdf", figures.as_pdf(figure))
         drawings[name] = Markup(svg)  # noqa: S704 our own drawing, its title escaped
-    write_atomically(folder / "report.html", _render(facts, evaluation, selection, predictions, drawings))
+    page = _render(facts, evaluation, selection, predictions, drawings, _gap(gap, evaluation))
+    write_atomically(folder / "report.html", page)
     return folder / "report.html"
 
 
@@ -72,7 +84,10 @@ def _drawings(evaluation: Evaluation, selection: Selection, predictions: Predict
         "funnel": ("Features kept by each step, final fit", figures.funnel(selection.funnel)),
         "lasso": (
             "Deviance along the LASSO path, final fit",
-            figures.lasso_paths(selection.path, list(dict.fromkeys(auc["signature"]))),
+            figures.lasso_paths(
+                selection.path,
+                list(dict.fromkeys(selection.path["signature"])) or list(dict.fromkeys(auc["signature"])),
+            ),
         ),
     }
     final = selection.coefficients[selection.coefficients["fold"] == "final"]
@@ -139,6 +154,7 @@ def _render(
     selection: Selection,
     predictions: Predictions,
     drawings: Mapping[str, Markup],
+    gap: list[dict[str, str]],
 ) -> str:
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("trabecula.reporting", "templates"),
@@ -175,7 +191,27 @@ def _render(
             {key: f"{value:.3f}" if isinstance(value, float) else value for key, value in row.items()}
             for row in evaluation.reclassification.to_dict("records")
         ],
+        gap=gap,
     )  # fmt: skip
+
+
+def _gap(gap: pd.DataFrame | None, evaluation: Evaluation) -> list[dict[str, str]]:
+    """For the chosen signature and model: both protocols' macro AUC, a row a cohort."""
+    if gap is None:
+        return []
+    signature, model = evaluation.chosen
+    here = gap[(gap["signature"] == signature) & (gap["model"] == model)]
+    rows = here[(here["class"] == "macro") & (here["measure"] == "auc")]
+    return [
+        {
+            "cohort": row["cohort"],
+            "sound": interval(row["sound"], row["sound_low"], row["sound_high"]),
+            "rows": row["sound_rows"],
+            "published": interval(row["published"], row["published_low"], row["published_high"]),
+            "gap": "n/a" if pd.isna(row["gap"]) else f"{row['gap']:+.3f}",
+        }
+        for _, row in rows.iterrows()
+    ]
 
 
 def _size(predictions: Predictions) -> str:

@@ -1,13 +1,25 @@
 """A study as far as it can be read, and everything that is wrong with it."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+
+import pandas as pd
 
 from ..errors import Fault, InvalidInput
 from ..features import Radiomics, ResNetFeatures
-from ..reading import FilmCheck, check_films, films, read_second_reader, read_study
-from ..records import Extractor, Study
+from ..reading import (
+    FilmCheck,
+    check_films,
+    clinical_columns,
+    films,
+    near_duplicates,
+    read_feature_study,
+    read_second_reader,
+    read_study,
+    unassigned,
+)
+from ..records import TRAINING, Extractor, FeatureTable, Study
 from ..settings import FILE_NAME, DeepSettings, RadiomicsSettings, Settings, read_settings
 from .items import notes_on_items
 
@@ -21,7 +33,11 @@ def silent(_stage: str, _done: int, _total: int) -> None:
 
 @dataclass(frozen=True, eq=False)
 class Check:
-    """What a study is, and everything that is wrong with it; the parts hold what could be read."""
+    """What a study is, and everything that is wrong with it; the parts hold what could be read.
+
+    ``tables``: the features, where the study begins with them. ``clinical``, ``known``, ``preserved``: the columns of
+    data.clinical, age and sex, and harmonise.preserve as numbers.
+    """
 
     settings: Settings | None
     study: Study | None
@@ -29,6 +45,10 @@ class Check:
     films: tuple[FilmCheck, ...]
     faults: tuple[Fault, ...]
     of_items: tuple[str, ...] = ()
+    tables: Mapping[str, FeatureTable] = field(default_factory=dict)
+    clinical: pd.DataFrame = field(default_factory=pd.DataFrame)
+    known: pd.DataFrame = field(default_factory=pd.DataFrame)
+    preserved: pd.DataFrame | None = None
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -38,31 +58,90 @@ class Check:
             for note in film.notes:
                 counted[note] = counted.get(note, 0) + 1
         of_films = tuple(f"{note} ({n} film{'s' * (n != 1)})" for note, n in counted.items())
-        return (*self._left_out, *self.of_items, *of_films)
+        return (*self._left_out, *self._absent, *self._unassigned, *self._alike, *self.of_items, *of_films)
 
     @property
     def _left_out(self) -> tuple[str, ...]:
-        if self.settings is None or self.settings.deep.weights:
+        if self.settings is None or self.settings.deep.weights or self.settings.data.features:
             return ()
         without = [kind for kind in self.settings.signatures if kind != "radiomics"]
         return (f"signatures left out for want of deep.weights: {', '.join(without)}",) if without else ()
+
+    @property
+    def _absent(self) -> tuple[str, ...]:
+        """Classes that a held-out cohort lacks: what needs them there is not computed, and the rest is."""
+        if self.study is None:
+            return ()
+        present = {(case.cohort, case.label) for case in self.study.cases}
+        return tuple(
+            f"cohort {cohort} has no case of class {label!r}: no AUC of that class and no macro AUC there"
+            for cohort in self.study.cohorts
+            for label in self.study.classes
+            if cohort != TRAINING and (cohort, label) not in present
+        )
+
+    @property
+    def _unassigned(self) -> tuple[str, ...]:
+        if self.settings is None or self.study is None or self.settings.data.features is None:
+            return ()
+        names = unassigned(self.settings, self.study)
+        listed = ", ".join(names[:5]) + (" ..." if len(names) > 5 else "")
+        return (f"{len(names)} columns that no model learns from: {listed}",) if names else ()
+
+    @property
+    def _alike(self) -> tuple[str, ...]:
+        seen = [(film.image, film.thumbnail) for film in self.films if film.thumbnail is not None]
+        if self.study is None or not seen:
+            return ()
+        return near_duplicates(self.study, [image for image, _ in seen], [small for _, small in seen])
 
     @property
     def summary(self) -> str:
         """One line: the study's size."""
         assert self.study is not None, "a study without faults was read"
         patients = len({case.patient_id for case in self.study.cases})
+        made_of = f"{len(self.films)} films" if self.films else f"{sum(map(_width, self.tables.values()))} features"
         return (
-            f"{self.study.name}: {len(self.study.cases)} cases, {patients} patients, {len(self.films)} films, "
+            f"{self.study.name}: {len(self.study.cases)} cases, {patients} patients, {made_of}, "
             f"{len(self.study.classes)} classes, cohorts {', '.join(self.study.cohorts)}: no faults"
         )
 
 
-def check_study(folder: Path, *, jobs: int = 1, tell: Tell = silent) -> Check:
+def _width(table: FeatureTable) -> int:
+    return table.values.shape[1]
+
+
+def check_study(folder: Path, *, jobs: int = 1, allow_label_items: bool = False, tell: Tell = silent) -> Check:
     """Read all of a study, every film and region included, and name every fault at once."""
     settings, faults = read_settings(folder / FILE_NAME)
     if settings is None:
         return Check(None, None, (), (), faults)
+    if settings.data.features is not None:
+        checked = _check_tables(folder, settings, faults)
+    else:
+        checked = _check_films(folder, settings, faults, jobs, tell)
+    return checked if checked.study is None else _with_columns(checked, checked.study, settings, allow_label_items)
+
+
+def _check_tables(folder: Path, settings: Settings, faults: tuple[Fault, ...]) -> Check:
+    """A study that begins with a table of features."""
+    study, tables, more = read_feature_study(folder, settings)
+    if settings.selection.stability is not None:
+        expected = "films and regions, which can be drawn again"
+        more = (*more, Fault(f"{FILE_NAME}, selection.stability", "a study of features alone", expected))
+    if tables and not _kinds_of(settings, tables):
+        found = f"signatures {', '.join(settings.signatures)} of the tables {', '.join(tables)}"
+        more = (*more, Fault(f"{FILE_NAME}, signatures", found, "a signature that the tables have columns of"))
+    return Check(settings, study, (), (), (*faults, *more), tables)
+
+
+def _kinds_of(settings: Settings, tables: Mapping[str, FeatureTable]) -> bool:
+    deep = any(name.startswith("deep-") for name in tables)
+    has = {"radiomics": "radiomics" in tables, "deep": deep, "fusion": deep and "radiomics" in tables}
+    return any(has[kind] for kind in settings.signatures)
+
+
+def _check_films(folder: Path, settings: Settings, faults: tuple[Fault, ...], jobs: int, tell: Tell) -> Check:
     study, more = read_study(folder, settings)
     extractors, wrong = make_extractors(settings.radiomics, settings.deep, folder)
     if not settings.deep.weights and "radiomics" not in settings.signatures:
@@ -96,6 +175,46 @@ def _subgroups_amiss(settings: Settings, study: Study) -> tuple[Fault, ...]:
         for name in settings.evaluation.subgroups or ()
         if name not in present
     )
+
+
+def _with_columns(checked: Check, study: Study, settings: Settings, allow_label_items: bool) -> Check:
+    """The columns of the table that models may learn from or harmonisation needs, and what is wrong with them."""
+    allowed = allow_label_items or settings.data.allow_label_items
+    clinical, faults = clinical_columns(study, settings.data.clinical, allow_label_items=allowed)
+    have = {name for case in study.cases for name, cell in case.columns.items() if cell}
+    known, amiss = clinical_columns(study, [name for name in ("age", "sex") if name in have])
+    preserved = None
+    if settings.harmonise is not None:
+        preserved, wrong = clinical_columns(study, settings.harmonise.preserve)
+        faults = (*faults, *wrong, *_faults_of_sites(study, settings))
+    return replace(
+        checked,
+        clinical=clinical,
+        known=known if not amiss else known.iloc[:, :0],
+        preserved=preserved if preserved is not None and preserved.shape[1] else None,
+        faults=(*checked.faults, *faults),
+    )
+
+
+def _faults_of_sites(study: Study, settings: Settings) -> list[Fault]:
+    rule = settings.harmonise
+    assert rule is not None
+    site = {case.case_id: case.columns.get(settings.split.site, "") for case in study.cases}
+    if not all(site.values()):
+        found = f"{sum(not name for name in site.values())} cases without a site"
+        expected = f"a column {settings.split.site!r} that is filled in"
+        return [Fault("harmonise", found, expected, "Name the column in split.site.")]
+    training = {site[case.case_id] for case in study.cases if case.cohort == TRAINING}
+    faults = []
+    if rule.new_site == "reference" and rule.reference not in training:
+        expected = "one of the training sites: " + ", ".join(sorted(training))
+        faults.append(Fault("harmonise.reference", repr(rule.reference), expected))
+    new = sorted(set(site.values()) - training)
+    if rule.new_site == "refuse" and (new or settings.split.external):
+        found = f"sites that are not in training: {', '.join(new) or 'those that split.external draws'}"
+        action = "Set harmonise.new_site: reference and harmonise.reference, or leave harmonise out."
+        faults.append(Fault("harmonise.new_site", found, "training sites alone, under the rule refuse", action))
+    return faults
 
 
 def make_extractors(

@@ -62,7 +62,10 @@ classes: ["0", "1", "2"]        # in order: columns, colours, the positive class
 data:
   cases: cases.csv
   # columns: {{mask: region}}     # your heading: ours
+  # clinical: [age, sex]         # columns for clinical models, alone and beside the fusion score
+  # features: table.csv          # start from a table of features in place of films; deep: {{imagenet: DL_}}
 # split: {{internal: 0.2}}        # draw an internal cohort by patient, where the table has no column cohort
+#                                # external: [C] holds out sites, prospective: 2023-01-01 all patients from that day on
 # image: {{polarity: auto, spacing_mm: null, mask_orientation: as_is}}
 # radiomics: {{normalise: film, bins: 32, filters: [original, wavelet, log]}}
 #                                # standard: ibsi, params: a PyRadiomics parameter file
@@ -70,7 +73,10 @@ data:
 # signatures: [radiomics, deep, fusion]
 # selection: {{univariate_p: 0.05, correlation: 0.9, lasso: {{rule: min, folds: 5, max_features: 24}}}}
 #                                # stability: {{minimum: 0.75}} leaves out what a second drawing of the region changes
-# models: [lr, svm, knn, rf, et, xgb, lgbm, mlp]
+# harmonise: {{new_site: refuse}} # ComBat on the training sites; left out
+# models: [lr, svm, knn, rf, et, xgb, lgbm, mlp]    # and ordinal
+# class_weights: none            # balanced        calibration: sigmoid, isotonic, temperature
+# protocol: sound                # both shows what the usual flow costs
 # tuning: {{folds: 5, inner_folds: 3}}
 # evaluation: {{resamples: 2000, subgroups: [site, sex, age, level], reclassification: false}}
 # seed: 2024

@@ -1,0 +1,234 @@
+"""The flow as published, each unsound step named, for comparison only; ``sound`` is the protocol to report.
+
+It is the flow of the public template that fits the paper (doi 10.3389/fendo.2024.1370838); it fits, and is no proof of
+what was run. Nothing here may be used by ``fit.py``.
+"""
+
+import json
+import warnings
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import pandas as pd
+from lightgbm import LGBMClassifier
+from sklearn.base import BaseEstimator
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.feature_selection import f_classif
+from sklearn.linear_model import LassoCV, LogisticRegression
+from sklearn.model_selection import StratifiedKFold
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.neural_network import MLPClassifier
+from sklearn.svm import SVC
+from threadpoolctl import threadpool_limits
+from xgboost import XGBClassifier
+
+from ..records import INTERNAL, PROBABILITY_PREFIX, PUBLISHED, TRAINING, Predictions, Split
+from .learners import FrequenciesIfEmpty, macro_auc
+from .outcome import FINAL, SelectionTrace
+
+TRIALS = 5
+
+UNSOUND = {
+    "scaling": "each cohort by its own mean and SD; columns with a missing value in any cohort left out: a new patient "
+    "cannot be scored, and test cohorts decide which columns survive",
+    "univariate": "analysis of variance, p < 0.01, on training and internal cases together: no control of "
+    "multiplicity, and the internal cohort is seen",
+    "redundancy": "Pearson |r| > 0.9, the earlier column stays: it depends on the order of the columns",
+    "lasso": "linear regression on the class numbers with 10-fold cross-validation, |coefficient| > 1e-6, on "
+    "training and internal cases together: classes as equally spaced numbers, and the internal cohort is seen",
+    "split": "by vertebra, after the selection; of five the one in which a model scored best: vertebrae of a patient "
+    "on both sides, the test rows were seen, and the best of five is kept",
+    "models": "untuned; training cases are scored by the model that learnt from them",
+    "cut-offs": "found anew on each cohort (Youden): about +0.1 in Youden's index for free",
+}
+
+MODELS: dict[str, Callable[[int], BaseEstimator]] = {
+    "lr": lambda seed: LogisticRegression(max_iter=1000, random_state=seed),
+    "svm": lambda _: CalibratedClassifierCV(SVC(), ensemble=False),
+    "knn": lambda _: KNeighborsClassifier(),
+    "rf": lambda seed: RandomForestClassifier(10, random_state=seed),
+    "et": lambda seed: ExtraTreesClassifier(10, random_state=seed),
+    "xgb": lambda seed: XGBClassifier(n_estimators=10, nthread=1, random_state=seed),
+    "lgbm": lambda seed: LGBMClassifier(
+        n_estimators=10, n_jobs=1, deterministic=True, force_row_wise=True, verbose=-1, random_state=seed
+    ),
+    "mlp": lambda seed: MLPClassifier((128, 64, 32), max_iter=300, random_state=seed),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class PublishedFit:
+    """What one model of one signature gave in each trial split; plain values, stored as JSON without loss.
+
+    ``scores``: the test rows' macro AUC, by which the best trial is kept. ``probabilities``: trials x cases x classes.
+    """
+
+    signature: str
+    model: str
+    case_ids: list[str]
+    scores: list[float]
+    probabilities: list[list[list[float]]]
+
+    def to_json(self) -> str:
+        """Text from which from_json makes the same record, to the bit."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> "PublishedFit":
+        """Read what to_json wrote."""
+        return cls(**json.loads(text))
+
+
+def published_models(models: Collection[str]) -> list[str]:
+    """Those of the models that the published flow has."""
+    return [model for model in models if model in MODELS]
+
+
+def published_task(
+    signature: str, features: pd.DataFrame, split: Split, models: Sequence[str], seed: int, done: Collection[str] = ()
+) -> Iterator[SelectionTrace | PublishedFit]:
+    """The trace of the selection first, then one result a model; models in ``done`` are left out."""
+    table = split.table.loc[features.index]
+    pooled = _pooled(table).to_numpy()
+    codes = table["truth"].map({name: number for number, name in enumerate(split.classes)}).to_numpy(np.int64)
+    with threadpool_limits(1), warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        warnings.filterwarnings("ignore", "Features .* are constant", UserWarning)  # within every class
+        x, funnel, left = _select(features, table, codes, pooled)
+        yield _trace(signature, list(features.columns), funnel, left)
+        for model in published_models(models):
+            if model not in done:
+                yield _fit(signature, model, x, codes, pooled, table, split.classes, seed)
+
+
+def gather_published(fits: Collection[PublishedFit], split: Split, seed: int) -> tuple[Predictions, Split]:
+    """Every model on the trial split in which one of them scored best, and that split."""
+    kept = -max((score, -trial) for fit in fits for trial, score in enumerate(fit.scores))[1]
+    table = split.table.copy()
+    pooled = _pooled(table)
+    test = _trials(table.loc[pooled, "truth"].to_numpy(str), seed)[kept]
+    names = np.full(int(pooled.sum()), TRAINING, dtype=object)
+    names[test] = INTERNAL
+    table["cohort"] = table["cohort"].astype(object)
+    table.loc[pooled, "cohort"] = names
+    table["fold"] = FINAL
+    rows = pd.concat([_rows(fit, kept, table, split.classes) for fit in fits], ignore_index=True)
+    return Predictions(rows, split.classes), Split(table, split.classes, seed, split.redraws)
+
+
+def _pooled(table: pd.DataFrame) -> pd.Series:
+    return table["cohort"].isin([TRAINING, INTERNAL])
+
+
+def _scaled(features: pd.DataFrame, table: pd.DataFrame, pooled: np.ndarray) -> pd.DataFrame:
+    """z-scores by each cohort's own mean and SD; a cohort of one case, which has none, by those of the pooled cases."""
+    cohort = np.where(pooled, TRAINING, table["cohort"].to_numpy(str))
+    parts = []
+    for name in dict.fromkeys(cohort):
+        here = features[cohort == name]
+        by = here if len(here) > 1 else features[pooled]
+        varied = by.max() > by.min()  # the SD of a constant may be a rounding error instead of 0
+        parts.append((here - by.mean()) / by.std(ddof=0).where(varied))
+    return pd.concat(parts).loc[features.index].dropna(axis=1)
+
+
+def _select(
+    features: pd.DataFrame, table: pd.DataFrame, codes: np.ndarray, pooled: np.ndarray
+) -> tuple[np.ndarray, list[tuple[str, int]], dict[str, str]]:
+    """The columns kept, how many each step kept, and the step at which each other one left."""
+    x, y = _scaled(features, table, pooled), codes[pooled]
+    left = dict.fromkeys(features.columns.difference(x.columns), "scaling")
+    funnel = [("extracted", features.shape[1]), ("scaling", x.shape[1])]
+    for step, keep in (("univariate", _by_anova), ("redundancy", _by_pearson), ("lasso", _by_linear_lasso)):
+        support = keep(x.to_numpy(np.float64)[pooled], y) if x.shape[1] else np.zeros(0, dtype=bool)
+        left |= dict.fromkeys(x.columns[~support], step)
+        x = x.loc[:, support]
+        funnel.append((step, x.shape[1]))
+    return x.to_numpy(np.float64), funnel, left
+
+
+def _by_anova(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    return np.asarray(f_classif(x, y)[1] < 0.01)
+
+
+def _by_pearson(x: np.ndarray, _y: np.ndarray) -> np.ndarray:
+    alike = np.abs(np.atleast_2d(np.corrcoef(x, rowvar=False))) > 0.9
+    support = np.ones(x.shape[1], dtype=bool)
+    for column in range(x.shape[1]):
+        if support[column]:
+            support[column + 1 :] &= ~alike[column, column + 1 :]
+    return support
+
+
+def _by_linear_lasso(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    found = LassoCV(alphas=np.logspace(-3, 0, 50), cv=min(10, len(y)), max_iter=10_000).fit(x, y)
+    return np.asarray(np.abs(found.coef_) > 1e-6)
+
+
+def _trials(truth: np.ndarray, seed: int) -> list[np.ndarray]:
+    """Test rows of each trial: by vertebra, stratified by class."""
+    most = int(np.unique(truth, return_counts=True)[1].min())
+    splitter = StratifiedKFold(max(2, min(TRIALS, most)), shuffle=True, random_state=seed)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The least populated class", UserWarning)
+        return [test for _, test in splitter.split(np.zeros(len(truth)), truth)]
+
+
+def _fit(
+    signature: str,
+    model: str,
+    x: np.ndarray,
+    codes: np.ndarray,
+    pooled: np.ndarray,
+    table: pd.DataFrame,
+    classes: tuple[str, ...],
+    seed: int,
+) -> PublishedFit:
+    rows = np.flatnonzero(pooled)
+    scores, probabilities = [], []
+    for test in _trials(table["truth"].to_numpy(str)[rows], seed):
+        train = np.setdiff1d(rows, rows[test])
+        step = FrequenciesIfEmpty(MODELS[model](seed), grouped=model == "svm", seed=seed)  # by vertebra: each its own
+        fitted = step.fit(x[train], codes[train], groups=np.arange(len(train)))
+        of_all = np.zeros((len(x), len(classes)))
+        of_all[:, fitted.classes_] = fitted.predict_proba(x)
+        probabilities.append(of_all.tolist())
+        scores.append(macro_auc(of_all[rows[test]], codes[rows[test]]))
+    return PublishedFit(signature, model, list(table.index), scores, probabilities)
+
+
+def _rows(fit: PublishedFit, trial: int, table: pd.DataFrame, classes: tuple[str, ...]) -> pd.DataFrame:
+    here = table.loc[fit.case_ids]
+    scores = np.array(fit.probabilities[trial])
+    rows = here.reset_index()[["case_id", "patient_id", "cohort", "fold"]]
+    rows = rows.assign(
+        protocol=PUBLISHED,
+        scored=np.where(here["cohort"] == TRAINING, "resubstitution", "held out").astype(object),
+        signature=fit.signature,
+        model=fit.model,
+        truth=here["truth"].to_numpy(),
+    )
+    rows["predicted"] = np.array(classes, dtype=object)[scores.argmax(axis=1)]
+    return rows.assign(**{PROBABILITY_PREFIX + name: scores[:, k] for k, name in enumerate(classes)})
+
+
+def _trace(signature: str, names: list[str], funnel: list[tuple[str, int]], left: dict[str, str]) -> SelectionTrace:
+    of_signature = {"signature": signature}
+    steps = [
+        {**of_signature, "fold": "final", "step": step, "order": number, "kept": count}
+        for number, (step, count) in enumerate(funnel)
+    ]
+    ledger = [
+        {
+            **of_signature,
+            "feature": name,
+            "left_at": left.get(name, ""),
+            "reason": UNSOUND.get(left.get(name, ""), ""),
+            "frequency": None,
+        }
+        for name in names
+    ]
+    return SelectionTrace(signature, FINAL, steps, ledger, [], [])

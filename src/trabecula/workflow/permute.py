@@ -1,0 +1,96 @@
+"""The leak question, asked of a user's own study: nothing may find labels that were dealt anew."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from ..evaluation import evaluate
+from ..modelling import deal_labels
+from ..records import PUBLISHED, SOUND, Predictions
+from ..settings import ModelName, Protocol
+from .check import Tell, silent
+from .extract import write_frame
+from .fitting import fit_published, fit_sound
+from .run import Ready, flows_of, prepare, run_folder
+
+DEALS = 10
+MODEL: ModelName = "lr"  # what leaks is the selection and the split, which every model shares
+FAR = 2.5  # standard errors
+
+_KEYS = ["protocol", "cohort", "signature"]
+
+
+@dataclass(frozen=True, eq=False)
+class Permuted:
+    """What was found: ``table`` (protocol, cohort, signature, mean, error, deals, verdict) and where it is written."""
+
+    path: Path
+    table: pd.DataFrame
+
+    @property
+    def sentences(self) -> list[str]:
+        """What was found, a sentence a protocol and cohort."""
+        return [
+            f"{row.protocol}, {row.cohort}, {row.signature}: macro AUC {row.mean:.3f} (standard error {row.error:.3f}) "
+            f"over {row.deals} deals of the labels: {row.verdict}"
+            for row in self.table.itertuples(index=False)
+        ]
+
+
+def permute_study(
+    folder: Path,
+    *,
+    jobs: int = 1,
+    seed: int | None = None,
+    protocol: Protocol | None = None,
+    deals: int = DEALS,
+    allow_label_items: bool = False,
+    tell: Tell = silent,
+) -> Permuted:
+    """Run the study's selection and logistic regression on labels dealt anew, several times; about 0.50 is right.
+
+    Everything but the labels stays as it is: features, patients, cohorts. Every result is stored, as in a run.
+    """
+    ready = prepare(folder, jobs=jobs, seed=seed, protocol=protocol, allow_label_items=allow_label_items, tell=tell)
+    run = run_folder(folder, f"{ready.key}, labels dealt {deals} times")
+    found = pd.DataFrame(row for deal in range(1, deals + 1) for row in _deal(run, ready, deal, jobs, tell))
+    table = found.groupby(_KEYS, sort=False)["auc"].agg(mean="mean", error=_error, deals="count").reset_index()
+    table["verdict"] = [_verdict(mean, error) for mean, error in zip(table["mean"], table["error"], strict=True)]
+    write_frame(run / "permuted" / "deals.csv", found)
+    write_frame(run / "permuted" / "permuted.csv", table)
+    return Permuted(run / "permuted" / "permuted.csv", table)
+
+
+def _deal(run: Path, ready: Ready, deal: int, jobs: int, tell: Tell) -> Iterator[dict[str, object]]:
+    settings = ready.settings.model_copy(update={"models": (MODEL,), "calibration": "none"})
+    split = deal_labels(ready.split, settings, deal)
+    store = run / "permuted" / f"{deal:02d}"
+    signatures = [replace(one, models=(MODEL,)) for one in ready.signatures if one.values.shape[1]]
+    for flow in flows_of(settings):
+        if flow == SOUND:
+            yield from _macro(fit_sound(store / flow, signatures, split, settings, jobs, tell)[0], deal)
+        if flow == PUBLISHED:
+            yield from _macro(fit_published(store / flow, signatures, split, settings, jobs, tell)[0], deal)
+
+
+def _macro(predictions: Predictions, deal: int) -> Iterator[dict[str, object]]:
+    auc = evaluate(predictions).auc
+    for row in auc[auc["class"] == "macro"].to_dict("records"):
+        if row["protocol"] == SOUND or row["cohort"] != "training":  # published training is no test of anything
+            yield {"deal": deal, **{name: row[name] for name in (*_KEYS, "auc")}}
+
+
+def _error(values: pd.Series) -> float:
+    return float(values.std(ddof=1) / np.sqrt(values.count())) if values.count() > 1 else float("nan")
+
+
+def _verdict(mean: float, error: float) -> str:
+    if np.isnan(mean) or np.isnan(error):
+        return "cannot be told: too few deals, or a class is absent"
+    if mean - 0.5 > FAR * error:
+        return f"above 0.50 by more than {FAR} standard errors: labels leak"
+    below = 0.5 - mean > FAR * error
+    return "below 0.50, which is no leak" if below else f"within {FAR} standard errors of 0.50: no leak found"
