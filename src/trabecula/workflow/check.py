@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from ..errors import Fault, InvalidInput
-from ..features import Radiomics, ResNetFeatures
+from ..features import Morphometry, Radiomics, ResNetFeatures
 from ..reading import (
     FilmCheck,
     check_films,
@@ -132,7 +132,7 @@ def _check_tables(folder: Path, settings: Settings, faults: tuple[Fault, ...]) -
     if tables and not _kinds_of(settings, tables):
         found = f"signatures {', '.join(settings.signatures)} of the tables {', '.join(tables)}"
         more = (*more, Fault(f"{FILE_NAME}, signatures", found, "a signature that the tables have columns of"))
-    return Check(settings, study, (), (), (*faults, *more), tables)
+    return Check(settings, study, (), (), (*faults, *more), tables=tables)
 
 
 def _kinds_of(settings: Settings, tables: Mapping[str, FeatureTable]) -> bool:
@@ -163,7 +163,14 @@ def _check_films(folder: Path, settings: Settings, faults: tuple[Fault, ...], jo
     of_films = tuple(fault for film in seen for fault in film.faults)
     items = () if study is None else notes_on_items(study)
     subgroups = () if study is None else _subgroups_amiss(settings, study)
-    return Check(settings, study, extractors, tuple(seen), (*faults, *more, *subgroups, *wrong, *of_films), items)
+    return Check(
+        settings,
+        study,
+        (*extractors, Morphometry()),
+        tuple(seen),
+        (*faults, *more, *subgroups, *wrong, *of_films),
+        of_items=items,
+    )
 
 
 def _subgroups_amiss(settings: Settings, study: Study) -> tuple[Fault, ...]:

@@ -26,7 +26,7 @@ from ..storage import write_atomically
 from .check import Check, Tell, check_study, silent
 from .extract import study_features, write_frame
 from .fitting import fit_published, fit_sound
-from .signatures import Signature, make_signatures
+from .signatures import HEIGHTS, Signature, make_signatures
 from .stability import redrawn_features, stability_of
 
 COHORTS = "cohorts.json"
@@ -125,7 +125,8 @@ def prepare(
     study = checked.study
     tables = checked.tables or study_features(folder, study, settings, checked.extractors, jobs, tell)
     split = make_split(study, settings, folder / COHORTS, redraw=redraw)
-    redrawn = redrawn_features(folder, study, settings, checked.extractors, split, jobs, tell)
+    learnt = [one for one in checked.extractors if one.name != HEIGHTS]
+    redrawn = redrawn_features(folder, study, settings, learnt, split, jobs, tell)
     return Ready(checked, settings, study, tables, redrawn, split)
 
 
@@ -186,10 +187,11 @@ def _write_inputs(run: Path, ready: Ready) -> None:
         write_frame(run / "features" / f"{table.name}.parquet", table.values)
         write_frame(run / "features" / f"{table.name}-undefined.csv", table.undefined)
     write_frame(run / "splits.csv", ready.split.table)
-    sites = predict_sites({name: t.values for name, t in ready.tables.items()}, ready.split, ready.settings.seed)
+    learnable = {name: table for name, table in ready.tables.items() if name != HEIGHTS}
+    sites = predict_sites({name: t.values for name, t in learnable.items()}, ready.split, ready.settings.seed)
     write_frame(run / "metrics" / "site.csv", sites)
     if ready.redrawn:
-        write_frame(run / "features" / "stability.csv", stability_of(ready.tables, ready.redrawn))
+        write_frame(run / "features" / "stability.csv", stability_of(learnable, ready.redrawn))
 
 
 def _report(run: Path, ready: Ready, results: Mapping[str, _Result]) -> None:
@@ -248,7 +250,7 @@ def run_folder(folder: Path, key: str) -> Path:
 def _facts(run: Path, ready: Ready) -> RunFacts:
     checked, settings, tables = ready.checked, ready.settings, ready.tables
     statements = [extractor.statement for extractor in checked.extractors if isinstance(extractor, ResNetFeatures)]
-    undefined = sum(len(table.undefined) for table in tables.values())
+    undefined = sum(len(table.undefined) for name, table in tables.items() if name != HEIGHTS)
     sites = _sites_in_words(pd.read_csv(run / "metrics" / "site.csv"))
     notes = [
         *ready.split.redraws,

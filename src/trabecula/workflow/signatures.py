@@ -10,7 +10,8 @@ from ..settings import ModelName, Settings
 
 Tables = Mapping[str, FeatureTable]
 
-HEIGHT = "morphometry"  # the table whose columns are the baseline `height`
+HEIGHTS = "morphometry"  # no signature is made of this table, but the baseline `height`
+_LOSS = "morphometry_HeightLoss"
 _PLAIN: tuple[ModelName, ...] = ("lr",)
 
 
@@ -91,7 +92,6 @@ def _baselines(tables: Tables, known: pd.DataFrame) -> list[Signature]:
     found = [Signature("majority", pd.DataFrame(index=index), _PLAIN)]
     if known.shape[1]:
         found.append(Signature("age-sex", known, _PLAIN, tuple(known.columns)))
-    if HEIGHT in tables:
-        heights = tables[HEIGHT].values
-        found.append(Signature("height", heights, _PLAIN, tuple(heights.columns)))
+    if HEIGHTS in tables and tables[HEIGHTS].values[_LOSS].notna().any():
+        found.append(Signature("height", tables[HEIGHTS].values[[_LOSS]], _PLAIN, (_LOSS,)))
     return found
