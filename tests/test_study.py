@@ -58,7 +58,7 @@ def test_a_run_writes_what_was_promised(study_folder):
         "predicted", "p_0", "p_1", "p_2",
     ]  # fmt: skip
     assert rows.groupby("model")["case_id"].nunique().to_dict() == {"lr": 27, "knn": 27}
-    assert set(rows["signature"]) == {"radiomics", "majority"}
+    assert set(rows["signature"]) == {"radiomics", "majority", "height"}
     assert set(rows.loc[rows["signature"] == "majority", "model"]) == {"lr"}
     manifest = json.loads((run / "manifest.json").read_text())
     assert set(manifest) == {p.relative_to(run).as_posix() for p in run.rglob("*") if p.is_file()} - {"manifest.json"}
@@ -303,7 +303,7 @@ def test_clinical_and_combined_signatures_and_the_baselines_run_like_the_others(
     rows = pd.read_csv(report.parent / "predictions.csv")
     sound = rows.query("protocol == 'sound'")
     assert list(dict.fromkeys(sound["signature"])) == [
-        "radiomics", "fusion-untrained", "clinical", "combined-untrained", "majority", "age-sex",
+        "radiomics", "fusion-untrained", "clinical", "combined-untrained", "majority", "age-sex", "height",
     ]  # fmt: skip
     assert set(rows.query("protocol == 'published'")["signature"]) == {"radiomics", "fusion-untrained"}
     auc = pd.read_csv(report.parent / "metrics" / "auc.csv").query("`class` == 'macro' and cohort == 'internal'")
