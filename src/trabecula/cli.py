@@ -5,10 +5,10 @@ Exit codes: 0 done, 1 failure, 2 usage, 3 faults in the data, 130 stopped.
 
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.console import Console
@@ -26,6 +26,10 @@ from rich.text import Text
 
 from . import __version__
 from .errors import Fault, Interrupted, InvalidInput, TrabeculaError
+from .settings import ConventionName
+
+if TYPE_CHECKING:
+    from .features.weights import Stored
 
 app = typer.Typer(
     help="Deep-learning radiomics studies on X-rays. Research use only; not a medical device.",
@@ -33,6 +37,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+weights_app = typer.Typer(help="ResNet-50 weights kept under a name on this computer.", no_args_is_help=True)
+app.add_typer(weights_app, name="weights")
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False)
 
@@ -141,6 +147,44 @@ def extract(
     out.print(f"{made.cases} cases x {made.features} features -> {output}", markup=False)
 
 
+@weights_app.command("add")
+def weights_add(
+    source: Annotated[str, typer.Argument(metavar="FILE|NAME", help="A weights file, or the name of known ones.")],
+    name: Annotated[str | None, typer.Option(help="Keep them under this name; default: the file's.")] = None,
+    convention: Annotated[ConventionName | None, typer.Option(help="What to feed them; default: as known.")] = None,
+    download: Annotated[
+        bool, typer.Option("--download", help="Fetch known weights from their public address.")
+    ] = False,
+) -> None:
+    """Check weights and keep them, so that a study can name them; PyTorch is needed for .pth, and here alone."""
+    from .features.weights import add_weights
+
+    kept = add_weights(source, name=name, convention=convention, download=download)
+    _print_weights([kept])
+
+
+@weights_app.command("list")
+def weights_list() -> None:
+    """List the weights kept here, and the known ones that --download can fetch."""
+    from .features.weights import KNOWN, list_weights, store_folder
+
+    _print_weights(list_weights())
+    out.print(f"kept in {store_folder()}; known names: {', '.join(KNOWN)}", markup=False)
+
+
+@weights_app.command("verify")
+def weights_verify() -> None:
+    """Read all weights kept here whole and compare them with the checksums taken when they were added."""
+    from .features.weights import verify_weights
+
+    checked = verify_weights()
+    _print_weights(checked)
+    broken = [one for one in checked if one.fault]
+    out.print(f"{len(checked) - len(broken)} of {len(checked)} are as they were added.")
+    if broken:
+        raise typer.Exit(1)
+
+
 @app.command()
 def doctor() -> None:
     """Say what is installed, what is missing and what each missing part is for."""
@@ -225,6 +269,14 @@ def _print_faults(faults: Iterable[Fault]) -> None:
 def _print_notes(notes: Iterable[str]) -> None:
     for note in notes:
         err.print(Text(f"note  {note}", style="yellow"))
+
+
+def _print_weights(entries: Sequence["Stored"]) -> None:
+    for entry in entries:
+        out.print(Text(entry.name, style="bold"))
+        rows = [("broken", entry.fault)] if entry.fault else entry.lines
+        for word, text in rows:
+            out.print(Text(f"  {word:<10} {text}", style="red" if entry.fault else ""))
 
 
 def _print_result(report: Path) -> None:

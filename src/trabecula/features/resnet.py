@@ -6,10 +6,10 @@ The network is that of He et al. 2016, doi:10.1109/CVPR.2016.90.
 import functools
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 import numpy as np
 import onnx
@@ -24,7 +24,7 @@ from .crop import InputPolicy, Picture, crop_region, grey_window
 from .weights import (
     BLOCKS,
     CONVOLUTIONS,
-    EXPANSION,
+    FEATURES,
     NORM_PARTS,
     Block,
     InputConvention,
@@ -34,8 +34,7 @@ from .weights import (
 
 NetworkInput: TypeAlias = Float32[np.ndarray, "1 3 size size"]
 
-_FEATURES = EXPANSION * BLOCKS[-1].width
-_DEFINITION = 1  # raise it when a value could change for the same weights and policy
+_RUNTIME = {"definition": 2, "precision": "float32"}  # raise it when a value could change for the same inputs
 _OPSET, _IR_VERSION = 17, 8  # read by every ONNX Runtime since 1.14
 
 
@@ -43,31 +42,36 @@ _OPSET, _IR_VERSION = 17, 8  # read by every ONNX Runtime since 1.14
 class ResNetFeatures:
     """Extracts the 2048 average-pool features of a region; small enough to be sent to another process.
 
-    The network is loaded at the first row in each process and shared there. ``sha256`` is that of the weights,
-    ``statement`` says in a sentence what they are.
+    The network is loaded at the first row in each process and shared there. ``entry`` is what the study calls the
+    weights, ``sha256`` theirs; ``record`` is all that is known of them, of the input and of the network.
     """
 
-    weights: str
+    entry: str
     folder: Path
+    asked: str | None
     sha256: str
     policy: InputPolicy
     name: str
     statement: str
-    names: tuple[str, ...] = field(default=tuple(f"resnet50_avgpool_{i:04d}" for i in range(_FEATURES)), repr=False)
+    record: Mapping[str, object] = field(repr=False)
+    names: tuple[str, ...] = field(default=tuple(f"resnet50_avgpool_{i:04d}" for i in range(FEATURES)), repr=False)
 
     @classmethod
     def from_settings(cls, settings: DeepSettings, folder: Path) -> list["ResNetFeatures"]:
         """One extractor for each set of weights, each read and checked; raises with the faults of all."""
-        policy = InputPolicy(settings.margin, settings.size)
+        policy = InputPolicy(settings.margin, settings.size, settings.crop, settings.masked, settings.resize)
         made: list[ResNetFeatures] = []
-        faults: list[Fault] = []
-        for source in settings.weights:
+        faults = _conventions_of_none(settings)
+        for entry in settings.weights:
+            asked = settings.conventions.get(entry)
             try:
-                weights = load_weights(source, folder)
+                weights = load_weights(entry, folder, asked)
             except InvalidInput as error:
                 faults += error.faults
                 continue
-            made.append(cls(source, folder, weights.sha256, policy, f"deep-{weights.name}", weights.statement))
+            record = {"weights": weights.record, "policy": {"name": policy.name, **asdict(policy)}}
+            name, statement = f"deep-{weights.name}", weights.statement
+            made.append(cls(entry, folder, asked, weights.sha256, policy, name, statement, record | _RUNTIME))
         faults += _said_twice([extractor.name for extractor in made])
         if faults:
             raise InvalidInput(faults)
@@ -75,13 +79,15 @@ class ResNetFeatures:
 
     @property
     def digest(self) -> str:
-        """SHA-256 of the weights, the input policy and the version of this definition."""
-        parts = {"weights": self.sha256, "policy": asdict(self.policy), "definition": _DEFINITION}
-        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+        """SHA-256 of the weights, what is fed to them, the network and the version of this definition."""
+        weights = cast("Mapping[str, object]", self.record["weights"])
+        kept = ("sha256", "convention", "stride_in", "epsilon")
+        parts = {"weights": {part: weights[part] for part in kept}, "policy": asdict(self.policy)}
+        return hashlib.sha256(json.dumps(parts | _RUNTIME, sort_keys=True).encode()).hexdigest()
 
     def rows(self, xray: Xray, regions: Sequence[Region]) -> list[FeatureRow]:
         """One row a region, each computed alone, so that it never depends on the others."""
-        network = _loaded(self.weights, self.folder, self.sha256, self.policy.size)
+        network = _loaded(self.entry, self.folder, self.asked, self.sha256, self.policy.size)
         window = grey_window(xray.pixels, self.policy)
         flat = ("the film has one grey only: its deep features mean nothing",)
         warnings = flat if window[0] == window[1] else ()
@@ -120,22 +126,28 @@ def onnx_graph(weights: Weights, size: int) -> onnx.ModelProto:
     """Write the network with each batch normalisation folded into the convolution before it."""
     shape, kind = [1, 3, size, size], onnx.TensorProto.FLOAT
     graph = helper.make_graph(
-        list(_nodes(weights.convention.stride_in)),
+        list(_nodes(weights.stride_in)),
         "resnet50",
         [helper.make_tensor_value_info("picture", kind, shape)],
-        [helper.make_tensor_value_info("features", kind, [1, _FEATURES])],
+        [helper.make_tensor_value_info("features", kind, [1, FEATURES])],
         [tensor for convolution, norm, _ in CONVOLUTIONS for tensor in _folded(weights, convolution, norm)],
     )
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", _OPSET)], ir_version=_IR_VERSION)
 
 
 @functools.lru_cache(maxsize=8)
-def _loaded(source: str, folder: Path, sha256: str, size: int) -> Network:
-    weights = load_weights(source, folder)
+def _loaded(entry: str, folder: Path, asked: str | None, sha256: str, size: int) -> Network:
+    weights = load_weights(entry, folder, asked)
     if weights.sha256 != sha256:
         action = "Leave the weights file alone while a study runs, and run again."
-        raise InvalidInput([Fault(source, "changed since the study was checked", f"SHA-256 {sha256}", action)])
+        raise InvalidInput([Fault(entry, "changed since the study was checked", f"SHA-256 {sha256}", action)])
     return Network(weights, size)
+
+
+def _conventions_of_none(settings: DeepSettings) -> list[Fault]:
+    unused = sorted(set(settings.conventions) - set(settings.weights))
+    expected = f"one of deep.weights: {', '.join(settings.weights) or 'none'}"
+    return [Fault("study.yaml, deep.conventions", f"the key {name!r}", expected) for name in unused]
 
 
 def _said_twice(names: list[str]) -> list[Fault]:
@@ -184,7 +196,8 @@ def _relu(source: str, target: str) -> onnx.NodeProto:
 def _folded(weights: Weights, convolution: str, norm: str) -> Iterator[onnx.TensorProto]:
     keys = [f"{convolution}.weight", *(f"{norm}.{part}" for part in NORM_PARTS)]
     kernel, gain, shift, mean, variance = (weights.state[key].astype(np.float64) for key in keys)
-    factor = gain / np.sqrt(variance + weights.convention.epsilon)
-    folded = {"kernel": kernel * factor[:, None, None, None], "shift": shift - mean * factor}
+    factor = gain / np.sqrt(variance + weights.epsilon)
+    bias = weights.state.get(f"{convolution}.bias", np.zeros(1))
+    folded = {"kernel": kernel * factor[:, None, None, None], "shift": shift + (bias - mean) * factor}
     for part, array in folded.items():
         yield numpy_helper.from_array(array.astype(np.float32), f"{convolution}.{part}")
