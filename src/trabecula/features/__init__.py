@@ -4,6 +4,7 @@ from .diagnostics import Diagnostics
 from .extract import extract_features, is_new
 from .radiomics import Radiomics
 from .resnet import ResNetFeatures
+from .scale import divisions, feature_scale, scale_notes
 from .stability import Perturbation, load_perturbed, perturbed_digests, stability_table
 
 __all__ = [
@@ -11,9 +12,12 @@ __all__ = [
     "Perturbation",
     "Radiomics",
     "ResNetFeatures",
+    "divisions",
     "extract_features",
+    "feature_scale",
     "is_new",
     "load_perturbed",
     "perturbed_digests",
+    "scale_notes",
     "stability_table",
 ]

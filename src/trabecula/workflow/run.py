@@ -16,7 +16,7 @@ import yaml
 from .. import __version__
 from ..errors import InvalidInput
 from ..evaluation import evaluate
-from ..features import ResNetFeatures
+from ..features import ResNetFeatures, divisions, feature_scale, scale_notes
 from ..modelling import FitTask, ModelFit, SelectionTrace, fit_task, gather, make_split, plan_tasks
 from ..reading import (
     film_digests,
@@ -57,6 +57,7 @@ def run_study(folder: Path, *, jobs: int = 1, seed: int | None = None, tell: Tel
     for table in tables.values():
         write_frame(run / "features" / f"{table.name}.parquet", table.values)
         write_frame(run / "features" / f"{table.name}-undefined.csv", table.undefined)
+    scale = _deep_facts(run, checked, study, split, tables)
     write_frame(run / "splits.csv", split.table)
     if redrawn:
         write_frame(run / "features" / "stability.csv", stability_of(tables, redrawn))
@@ -66,7 +67,7 @@ def run_study(folder: Path, *, jobs: int = 1, seed: int | None = None, tell: Tel
     predictions, selection = gather(fits, traces, split)
     write_atomically(run / "predictions.csv", predictions.rows.to_csv(index=False, lineterminator="\n"))
     tell("report", 0, 1)
-    facts = _facts(run, checked, settings, tables)
+    facts = _facts(run, checked, settings, tables, scale)
     write_report(run, facts, evaluate(predictions), selection, predictions)
     _write_manifest(run)
     tell("report", 1, 1)
@@ -179,10 +180,29 @@ def _fit_and_store(
         write_atomically(folder / name, result.to_json())
 
 
-def _facts(run: Path, checked: Check, settings: Settings, tables: dict[str, FeatureTable]) -> RunFacts:
-    statements = [extractor.statement for extractor in checked.extractors if isinstance(extractor, ResNetFeatures)]
+def _deep_facts(
+    run: Path, checked: Check, study: Study, split: Split, tables: Mapping[str, FeatureTable]
+) -> pd.DataFrame:
+    """Write what each deep table was computed from, and its scale in each cohort and site."""
+    deep = [extractor for extractor in checked.extractors if isinstance(extractor, ResNetFeatures)]
+    for extractor in deep:
+        write_atomically(run / "features" / f"{extractor.name}.json", json.dumps(extractor.record, indent=1))
+    parts = divisions(study, split.table["cohort"])
+    scale = pd.concat([feature_scale(tables[extractor.name], parts) for extractor in deep] or [pd.DataFrame()])
+    if deep:
+        write_frame(run / "features" / "deep-scale.csv", scale)
+    return scale
+
+
+def _facts(
+    run: Path, checked: Check, settings: Settings, tables: dict[str, FeatureTable], scale: pd.DataFrame
+) -> RunFacts:
+    deep = [extractor for extractor in checked.extractors if isinstance(extractor, ResNetFeatures)]
+    statements = [extractor.statement for extractor in deep]
     undefined = sum(len(table.undefined) for table in tables.values())
     notes = [*checked.notes, *(": ".join(said) for table in tables.values() for said in table.warnings[:5])]
+    notes += [f"{one.statement} Input policy {one.policy.name}." for one in deep]
+    notes += scale_notes(scale) if len(scale) else ()
     if undefined:
         notes.append(f"{undefined:,} feature values are undefined; reasons are in features/*-undefined.csv")
     resolved = yaml.safe_dump(settings.model_dump(mode="json", by_alias=True), sort_keys=False, allow_unicode=True)

@@ -1,10 +1,11 @@
 """What a study names -> Weights: a file, an entry of the store, or ``untrained``."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from ...errors import Fault, InvalidInput
 from .files import FORMATS
-from .parse import UNTRAINED, Weights, draw_untrained, parse_weights
+from .parse import CONVENTIONS, UNTRAINED, Weights, draw_untrained, parse_weights
 from .store import open_stored, stored_names
 
 
@@ -15,7 +16,8 @@ def load_weights(name_or_path: str, folder: Path, convention: str | None = None)
     exactly one ResNet-50, and MissingExtra when only torch can read it and torch is not installed.
     """
     if name_or_path == UNTRAINED:
-        return draw_untrained()
+        drawn = draw_untrained()
+        return replace(drawn, convention=CONVENTIONS[convention]) if convention else drawn
     path = folder / name_or_path
     if not path.exists() and name_or_path in stored_names():
         return open_stored(name_or_path, convention)
