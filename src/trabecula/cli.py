@@ -147,6 +147,21 @@ def extract(
     out.print(f"{made.cases} cases x {made.features} features -> {output}", markup=False)
 
 
+@app.command()
+def gradcam(
+    folder: StudyFolder,
+    cases: Annotated[list[str], typer.Argument(metavar="CASE...", help="case_id of the vertebrae to look at.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="The folder for the pictures.")] = Path("gradcam"),
+    signature: Annotated[str | None, typer.Option(help="deep-NAME or fusion-NAME; default: the first.")] = None,
+) -> None:
+    """Draw where on the film the deep features of a finished run's final LASSO model speak for each class."""
+    from .workflow.gradcam import draw_maps
+
+    for one in draw_maps(folder, cases, output, signature=signature):
+        out.print(f"{one.path}  class {one.label}, deep part of the score {one.score:+.3f}", markup=False)
+    err.print("Research use only; not a medical device.")
+
+
 @weights_app.command("add")
 def weights_add(
     source: Annotated[str, typer.Argument(metavar="FILE|NAME", help="A weights file, or the name of known ones.")],

@@ -2,6 +2,7 @@
 
 from .diagnostics import Diagnostics
 from .extract import extract_features, is_new
+from .gradcam import grad_cam, on_film, score_map, weights_on_features
 from .radiomics import Radiomics
 from .resnet import ResNetFeatures
 from .scale import divisions, feature_scale, scale_notes
@@ -15,9 +16,13 @@ __all__ = [
     "divisions",
     "extract_features",
     "feature_scale",
+    "grad_cam",
     "is_new",
     "load_perturbed",
+    "on_film",
     "perturbed_digests",
     "scale_notes",
+    "score_map",
     "stability_table",
+    "weights_on_features",
 ]

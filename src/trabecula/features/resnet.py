@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TypeAlias, cast
+from typing import Literal, TypeAlias, cast
 
 import numpy as np
 import onnx
@@ -20,7 +20,8 @@ from onnx import helper, numpy_helper
 from ..errors import Fault, InvalidInput
 from ..records import FeatureRow, Region, Xray
 from ..settings import DeepSettings
-from .crop import InputPolicy, Picture, crop_region, grey_window
+from .crop import CropFrame, InputPolicy, Picture, crop_frame, crop_region, grey_window
+from .gradcam import Maps
 from .weights import (
     BLOCKS,
     CONVOLUTIONS,
@@ -32,6 +33,7 @@ from .weights import (
     load_weights,
 )
 
+Output: TypeAlias = Literal["features", "maps"]
 NetworkInput: TypeAlias = Float32[np.ndarray, "1 3 size size"]
 
 _RUNTIME = {"definition": 2, "precision": "float32"}  # raise it when a value could change for the same inputs
@@ -87,33 +89,49 @@ class ResNetFeatures:
 
     def rows(self, xray: Xray, regions: Sequence[Region]) -> list[FeatureRow]:
         """One row a region, each computed alone, so that it never depends on the others."""
-        network = _loaded(self.entry, self.folder, self.asked, self.sha256, self.policy.size)
-        window = grey_window(xray.pixels, self.policy)
+        network = self._network("features")
+        window = self.window(xray)
         flat = ("the film has one grey only: its deep features mean nothing",)
         warnings = flat if window[0] == window[1] else ()
         pictures = (crop_region(xray.pixels, region.inside, window, self.policy) for region in regions)
         return [FeatureRow(network(picture), warnings=warnings) for picture in pictures]
 
+    def window(self, xray: Xray) -> tuple[float, float]:
+        """The two greys of the film between which the network sees it."""
+        return grey_window(xray.pixels, self.policy)
+
+    def maps(self, xray: Xray, region: Region) -> tuple[Maps, CropFrame]:
+        """The 2048 maps whose means are the features of a region, and what of the film they cover."""
+        window = self.window(xray)
+        picture = crop_region(xray.pixels, region.inside, window, self.policy)
+        return self._network("maps")(picture), crop_frame(region.inside, self.policy)
+
+    def _network(self, output: Output) -> "Network":
+        return _loaded(self.entry, self.folder, self.asked, self.sha256, self.policy.size, output)
+
 
 class Network:
-    """A ResNet-50 without its last layer: one picture in, 2048 numbers out, on one thread in float32."""
+    """A ResNet-50 without its last layer: one picture in, one ``output`` out, on one thread in float32.
 
-    def __init__(self, weights: Weights, size: int):
+    ``output`` "features" are the 2048 numbers, "maps" the 2048 maps of which they are the means.
+    """
+
+    def __init__(self, weights: Weights, size: int, output: Output = "features"):
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
-        graph = onnx_graph(weights, size).SerializeToString()
+        graph = onnx_graph(weights, size, output).SerializeToString()
         self._session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
         self._weights = weights.name
         self._convention = weights.convention
 
-    def __call__(self, picture: Picture) -> Float[np.ndarray, "2048"]:
+    def __call__(self, picture: Picture) -> Float[np.ndarray, "2048 *map"]:
         """Run one picture with greys in 0..1."""
-        (features,) = self._session.run(None, {"picture": network_input(picture, self._convention)})
-        if not np.isfinite(features).all():
-            found, wanted = "features that are not finite numbers", "weights whose activations stay in range"
-            raise InvalidInput([Fault(f"weights {self._weights}", found, wanted, "Use another weights file.")])
-        return np.asarray(features[0], dtype=np.float64)
+        (found,) = self._session.run(None, {"picture": network_input(picture, self._convention)})
+        if not np.isfinite(found).all():
+            words, wanted = "features that are not finite numbers", "weights whose activations stay in range"
+            raise InvalidInput([Fault(f"weights {self._weights}", words, wanted, "Use another weights file.")])
+        return np.asarray(found[0], dtype=np.float64)
 
 
 def network_input(picture: Picture, convention: InputConvention) -> NetworkInput:
@@ -122,26 +140,27 @@ def network_input(picture: Picture, convention: InputConvention) -> NetworkInput
     return ((picture[None] * np.float32(convention.scale) - mean) / sd)[None]
 
 
-def onnx_graph(weights: Weights, size: int) -> onnx.ModelProto:
+def onnx_graph(weights: Weights, size: int, output: Output = "features") -> onnx.ModelProto:
     """Write the network with each batch normalisation folded into the convolution before it."""
     shape, kind = [1, 3, size, size], onnx.TensorProto.FLOAT
+    name, made = (BLOCKS[-1].name, [1, FEATURES, None, None]) if output == "maps" else (output, [1, FEATURES])
     graph = helper.make_graph(
-        list(_nodes(weights.stride_in)),
+        list(_nodes(weights.stride_in))[: -len(_POOL) if output == "maps" else None],
         "resnet50",
         [helper.make_tensor_value_info("picture", kind, shape)],
-        [helper.make_tensor_value_info("features", kind, [1, FEATURES])],
+        [helper.make_tensor_value_info(name, kind, made)],
         [tensor for convolution, norm, _ in CONVOLUTIONS for tensor in _folded(weights, convolution, norm)],
     )
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", _OPSET)], ir_version=_IR_VERSION)
 
 
 @functools.lru_cache(maxsize=8)
-def _loaded(entry: str, folder: Path, asked: str | None, sha256: str, size: int) -> Network:
+def _loaded(entry: str, folder: Path, asked: str | None, sha256: str, size: int, output: Output) -> Network:
     weights = load_weights(entry, folder, asked)
     if weights.sha256 != sha256:
         action = "Leave the weights file alone while a study runs, and run again."
         raise InvalidInput([Fault(entry, "changed since the study was checked", f"SHA-256 {sha256}", action)])
-    return Network(weights, size)
+    return Network(weights, size, output)
 
 
 def _conventions_of_none(settings: DeepSettings) -> list[Fault]:
@@ -156,6 +175,12 @@ def _said_twice(names: list[str]) -> list[Fault]:
     return [Fault("study.yaml, deep.weights", f"two are named {name}", expected, action) for name in twice]
 
 
+_POOL = (
+    helper.make_node("GlobalAveragePool", [BLOCKS[-1].name], ["average"]),
+    helper.make_node("Flatten", ["average"], ["features"]),
+)
+
+
 def _nodes(stride_in: str) -> Iterator[onnx.NodeProto]:
     yield _convolve("conv1", "picture", "stem.sum", stride=2, padding=3)
     yield _relu("stem.sum", "stem")
@@ -164,8 +189,7 @@ def _nodes(stride_in: str) -> Iterator[onnx.NodeProto]:
     for block in BLOCKS:
         yield from _bottleneck(block, source, stride_in)
         source = block.name
-    yield helper.make_node("GlobalAveragePool", [source], ["average"])
-    yield helper.make_node("Flatten", ["average"], ["features"])
+    yield from _POOL
 
 
 def _bottleneck(block: Block, source: str, stride_in: str) -> Iterator[onnx.NodeProto]:
