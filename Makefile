@@ -1,5 +1,5 @@
 # make demo: the main job on simulated X-rays     make test: the tests     make check: format, lint, types, arrows
-# make bench: radiomics engines side by side
+# make bench: radiomics engines side by side; deep features beside bare loops
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV ?= .venv
 BIN = $(VENV)/bin
@@ -32,6 +32,7 @@ $(VENV)/.dev: $(VENV)/.run
 bench: $(VENV)/.dev
 	$(BIN)/python benchmarks/run.py
 	$(BIN)/python benchmarks/costs.py
+	$(BIN)/python benchmarks/deep.py
 
 clean:
 	rm -rf $(VENV) build demo

@@ -51,6 +51,7 @@ def main(regions: int = 1076, rounds: int = 3) -> None:
                 print(f"{name}: {done.stderr.strip().splitlines()[-1]}")
                 continue
             found.setdefault(name, []).append(json.loads(done.stdout.splitlines()[-1]))
+            print(f"turn {number + 1}: {name}: {found[name][-1]}", file=sys.stderr)
     for name, measured in found.items():
         wall, cpu, most = (statistics.median(one[key] for one in measured) for key in ("wall", "cpu", "mb"))
         rate = f"{counts[name] / wall:5.1f} a second"

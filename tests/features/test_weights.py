@@ -215,6 +215,12 @@ def test_what_is_kept_is_what_was_read_with_all_that_is_known_of_it(folder):
     assert all(np.array_equal(read.state[key], kept.state[key]) for key in read.state)
 
 
+def test_a_file_whose_input_is_in_doubt_says_so_until_it_is_chosen(folder):
+    path = write(folder, random_resnet50(**KERAS).state_dict(), "keras weights")
+    assert "RadImageNet's own samples disagree" in load_weights(path.name, folder).statement
+    assert "disagree" not in load_weights(path.name, folder, "caffe").statement
+
+
 def test_a_kept_file_that_changes_is_not_used_and_verify_says_which(state, folder):
     for name in ("one", "two"):
         add_weights(str(write(folder, state, "safetensors")), name=name)
@@ -321,6 +327,9 @@ def test_the_command_line_adds_lists_and_verifies(state, folder):
     assert added.exit_code == 0
     assert "RadImageNet's numbered keys for PyTorch" in added.stdout
     assert "caffe: channel_order BGR mean [103.939, 116.779, 123.68]" in added.stdout
+    assert "disagree" not in added.stdout, "the convention was chosen"
+    assert "samples disagree between caffe and minus-one-to-one" in run("add", str(path), "--name", "own").stdout
+    (folder / "store" / "own.json").unlink()
     listed = run("list")
     assert "rad" in listed.stdout
     assert "known names: imagenet, imagenet-v2" in listed.stdout

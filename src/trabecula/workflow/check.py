@@ -36,7 +36,9 @@ class Check:
             for note in film.notes:
                 counted[note] = counted.get(note, 0) + 1
         of_films = tuple(f"{note} ({n} film{'s' * (n != 1)})" for note, n in counted.items())
-        return (*self._left_out, *of_films)
+        deep = [extractor for extractor in self.extractors if isinstance(extractor, ResNetFeatures)]
+        of_weights = [f"{one.statement} Input policy {one.policy.name}." for one in deep]
+        return (*self._left_out, *of_weights, *of_films)
 
     @property
     def _left_out(self) -> tuple[str, ...]:

@@ -197,11 +197,9 @@ def _deep_facts(
 def _facts(
     run: Path, checked: Check, settings: Settings, tables: dict[str, FeatureTable], scale: pd.DataFrame
 ) -> RunFacts:
-    deep = [extractor for extractor in checked.extractors if isinstance(extractor, ResNetFeatures)]
-    statements = [extractor.statement for extractor in deep]
+    statements = [extractor.statement for extractor in checked.extractors if isinstance(extractor, ResNetFeatures)]
     undefined = sum(len(table.undefined) for table in tables.values())
     notes = [*checked.notes, *(": ".join(said) for table in tables.values() for said in table.warnings[:5])]
-    notes += [f"{one.statement} Input policy {one.policy.name}." for one in deep]
     notes += scale_notes(scale) if len(scale) else ()
     if undefined:
         notes.append(f"{undefined:,} feature values are undefined; reasons are in features/*-undefined.csv")

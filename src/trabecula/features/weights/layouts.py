@@ -16,20 +16,26 @@ from .files import Tensors
 class Layout:
     """A family of files: ``title`` in words; what its network was given, where its strides sit, its epsilon.
 
-    ``stride_in`` names the convolution of a block that halves the picture: 3x3 (v1.5) or 1x1 (v1, Keras).
+    ``stride_in`` names the convolution of a block that halves the picture: 3x3 (v1.5) or 1x1 (v1, Keras). ``doubt``
+    is why another convention may be meant.
     """
 
     title: str
     convention: ConventionName
     stride_in: Literal["3x3", "1x1"] = "3x3"
     epsilon: float = 1e-5
+    doubt: str = ""
 
 
+# https://github.com/BMEII-AI/RadImageNet/issues/18
+_DOUBT = "RadImageNet's own samples disagree between caffe and minus-one-to-one: choose with deep.conventions"
 TORCHVISION = Layout("keys as in torchvision and timm", "imagenet")
 HUGGING_FACE = Layout("keys as in Hugging Face's transformers", "imagenet")
-NUMBERED = Layout("RadImageNet's numbered keys for PyTorch", "minus-one-to-one")
-KERAS = Layout("Keras' layers, biases and strides", "caffe", "1x1", 1.001e-5)
-KERAS_PORT = Layout("torchvision's keys with the biases of a network trained in Keras", "caffe", "1x1", 1.001e-5)
+NUMBERED = Layout("RadImageNet's numbered keys for PyTorch", "minus-one-to-one", doubt=_DOUBT)
+KERAS = Layout("Keras' layers, biases and strides", "caffe", "1x1", 1.001e-5, _DOUBT)
+KERAS_PORT = Layout(
+    "torchvision's keys with the biases of a network trained in Keras", "caffe", "1x1", 1.001e-5, _DOUBT
+)
 
 
 def as_torchvision(tensors: Tensors) -> tuple[Tensors, Layout]:

@@ -15,7 +15,7 @@ from .architecture import BIASES, CONVOLUTIONS, NORM_PARTS, SHAPES
 from .check import check_state
 from .files import read_tensors
 from .known import known_as
-from .layouts import Layout, as_torchvision
+from .layouts import as_torchvision
 
 Tensor: TypeAlias = Float32[np.ndarray, "..."]
 State: TypeAlias = Mapping[str, Tensor]
@@ -55,7 +55,8 @@ class Weights:
     """The parameters of one ResNet-50 under torchvision's keys, without its last, fully connected layer.
 
     ``sha256`` is of the bytes of the file they were first read from, or of the drawn numbers. ``stride_in`` and
-    ``epsilon`` are the network's; ``source`` and ``licence`` say where they come from, as far as that is known.
+    ``epsilon`` are the network's; ``source`` and ``licence`` say where they come from, as far as that is known;
+    ``doubt`` is why another convention may be meant.
     """
 
     name: str
@@ -67,13 +68,15 @@ class Weights:
     pretrained: bool
     source: str
     licence: str = "not known: ask the source"
+    doubt: str = ""
 
     @property
     def statement(self) -> str:
         """One sentence: what they are and what is fed to them."""
         if not self.pretrained:
             return f"The ResNet-50 was NOT pre-trained: {self.source}."
-        return f"ResNet-50 weights {self.name}: {self.source}; input {self.convention.name}; SHA-256 {self.sha256}."
+        fed = f"input {self.convention.name}" + (f" ({self.doubt})" if self.doubt else "")
+        return f"ResNet-50 weights {self.name}: {self.source}; {fed}; SHA-256 {self.sha256}."
 
     @property
     def record(self) -> dict[str, object]:
@@ -98,13 +101,10 @@ def parse_weights(file: str, content: bytes, convention: str | None = None) -> W
         stride_in=layout.stride_in,
         epsilon=layout.epsilon,
         pretrained=True,
-        source=_source(file, layout, known.title if known else ""),
+        source=f"the file {file}, {layout.title}" + (f", known as {known.title}" if known else ""),
+        doubt="" if convention or known else layout.doubt,
         licence=known.licence if known else Weights.licence,
     )
-
-
-def _source(file: str, layout: Layout, title: str) -> str:
-    return f"the file {file}, {layout.title}" + (f", known as {title}" if title else "")
 
 
 def _float32(state: Mapping[str, np.ndarray]) -> State:

@@ -39,6 +39,7 @@ class Stored:
             ("from", str(self.record["source"])),
             ("SHA-256", str(self.record["sha256"])),
             ("input", f"{convention['name']}: {fed}"),
+            *([("but", str(self.record["doubt"]))] if self.record["doubt"] else []),
             ("network", network),
             ("licence", str(self.record["licence"])),
         ]
@@ -102,7 +103,7 @@ def open_stored(name: str, convention: str | None = None) -> Weights:
     if hashlib.sha256(content).hexdigest() != kept:
         raise _broken(name, "its file is not the one that was added: the checksum differs")
     weights = from_record(record, load(content))
-    return replace(weights, convention=CONVENTIONS[convention]) if convention else weights
+    return replace(weights, convention=CONVENTIONS[convention], doubt="") if convention else weights
 
 
 def _record(name: str) -> dict[str, object]:
