@@ -274,20 +274,21 @@ RATIOS = (
 
 
 def _turn(name: str, count: int, cache: Path, folder: Path) -> None:
-    most = [0.0]
-    threading.Thread(target=_watch, args=(most,), daemon=True).start()
+    most, watching = [0.0], [0.0]
+    threading.Thread(target=_watch, args=(most, watching), daemon=True).start()
     wall = TURNS[name](count, cache, folder)
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    cpu = CPU[0] if CPU else sum(one.ru_utime + one.ru_stime for one in used)
+    cpu = CPU[0] if CPU else sum(one.ru_utime + one.ru_stime for one in used) - watching[0]
     print(json.dumps({"wall": wall, "cpu": cpu, "mb": most[0], "n": count}))
 
 
-def _watch(most: list[float]) -> None:
-    """Keep the largest sum of resident memory of this process and those below it (Linux)."""
+def _watch(most: list[float], watching: list[float]) -> None:
+    """Keep the largest sum of resident memory of this process and those below it (Linux), and what watching took."""
     while True:
         pages = sum(_resident(pid) for pid in _below(os.getpid()))
         most[0] = max(most[0], pages * resource.getpagesize() / 2**20)
-        time.sleep(0.1)
+        watching[0] = time.thread_time()
+        time.sleep(0.5)
 
 
 def _below(pid: int) -> list[int]:

@@ -3,6 +3,7 @@
 Exit codes: 0 done, 1 failure, 2 usage, 3 faults in the data, 130 stopped.
 """
 
+import functools
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -26,7 +27,6 @@ from rich.text import Text
 
 from . import __version__
 from .errors import Fault, Interrupted, InvalidInput, TrabeculaError
-from .settings import ConventionName
 
 if TYPE_CHECKING:
     from .features.weights import Stored
@@ -166,7 +166,10 @@ def gradcam(
 def weights_add(
     source: Annotated[str, typer.Argument(metavar="FILE|NAME", help="A weights file, or the name of known ones.")],
     name: Annotated[str | None, typer.Option(help="Keep them under this name; default: the file's.")] = None,
-    convention: Annotated[ConventionName | None, typer.Option(help="What to feed them; default: as known.")] = None,
+    convention: Annotated[
+        Literal["imagenet", "caffe", "minus-one-to-one", "zero-to-one"] | None,
+        typer.Option(help="What to feed them; default: as known."),
+    ] = None,
     download: Annotated[
         bool, typer.Option("--download", help="Fetch known weights from their public address.")
     ] = False,
@@ -174,7 +177,9 @@ def weights_add(
     """Check weights and keep them, so that a study can name them; PyTorch is needed for .pth, and here alone."""
     from .features.weights import add_weights
 
-    kept = add_weights(source, name=name, convention=convention, download=download)
+    with _progress() as tell:
+        told = functools.partial(tell, "download MB")
+        kept = add_weights(source, name=name, convention=convention, download=download, progress=told)
     _print_weights([kept])
 
 

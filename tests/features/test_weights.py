@@ -231,6 +231,9 @@ def test_a_kept_file_that_changes_is_not_used_and_verify_says_which(state, folde
     with pytest.raises(InvalidInput, match="the checksum differs"):
         load_weights("one", folder)
     assert [(one.name, bool(one.fault)) for one in verify_weights()] == [("one", True), ("two", False)]
+    record = json.loads((folder / "store" / "two.json").read_text())
+    (folder / "store" / "two.json").write_text(json.dumps(record | {"colour": "red"}))
+    assert [one.fault for one in verify_weights()][1] == "its record is of another version of Trabecula"
     (folder / "store" / "two.json").write_text("{}")
     assert [one.fault for one in verify_weights()][1].startswith("its record two.json cannot be read")
 
@@ -301,8 +304,10 @@ def test_nothing_is_downloaded_unasked(known):
 
 
 def test_known_weights_are_downloaded_with_their_checksum(known, state, folder):
-    kept = add_weights("local", download=True)
+    told = []
+    kept = add_weights("local", download=True, progress=lambda *now: told.append(now))
     assert kept.name == "local"
+    assert told[-1] == (known.stat().st_size >> 20,) * 2
     assert "known as torchvision's ImageNet weights, first version" in kept.record["source"]
     assert "BSD-3-Clause" in kept.record["licence"]
     assert np.array_equal(load_weights("local", folder).state["conv1.weight"], state["conv1.weight"].numpy())

@@ -1,15 +1,15 @@
 """Weights kept under a name on this computer, each with its record; added once, checked whenever they are opened."""
 
 import hashlib
+import http.client
 import json
 import os
 import re
-import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import cast
+from typing import TypeAlias, cast
 
 from ...errors import Fault, InvalidInput
 from ...storage import write_atomically
@@ -17,7 +17,10 @@ from .files import AGAIN
 from .known import KNOWN, Known
 from .parse import CONVENTIONS, UNTRAINED, Weights, from_record, parse_weights
 
+Progress: TypeAlias = Callable[[int, int], None]
+
 _TIMEOUT_S = 60
+_MEGABYTE = 1 << 20
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
@@ -57,15 +60,21 @@ def stored_names() -> list[str]:
 
 
 def add_weights(
-    source: str, *, name: str | None = None, convention: str | None = None, download: bool = False
+    source: str,
+    *,
+    name: str | None = None,
+    convention: str | None = None,
+    download: bool = False,
+    progress: Progress = lambda _done, _total: None,
 ) -> Stored:
     """Check a file, or download known weights by name, and keep them as safetensors beside their record.
 
-    Nothing is downloaded without ``download``, and nothing is kept whose checksum is not the stated one.
+    Nothing is downloaded without ``download``, and nothing is kept whose checksum is not the stated one. ``progress``
+    is told of megabytes.
     """
     known = KNOWN.get(source)
     if known is not None and not Path(source).exists():
-        content, file = _fetched(known, download), known.address.rsplit("/", 1)[-1]
+        content, file = _fetched(known, download, progress), known.address.rsplit("/", 1)[-1]
     else:
         content, file = _read(Path(source)), Path(source).name
     weights = parse_weights(file, content, convention)
@@ -102,7 +111,10 @@ def open_stored(name: str, convention: str | None = None) -> Weights:
         raise _broken(name, f"its file {name}.safetensors cannot be read ({error.strerror})") from None
     if hashlib.sha256(content).hexdigest() != kept:
         raise _broken(name, "its file is not the one that was added: the checksum differs")
-    weights = from_record(record, load(content))
+    try:
+        weights = from_record(record, load(content))
+    except (KeyError, TypeError):
+        raise _broken(name, "its record is of another version of Trabecula") from None
     return replace(weights, convention=CONVENTIONS[convention], doubt="") if convention else weights
 
 
@@ -154,7 +166,7 @@ def _read(path: Path) -> bytes:
         raise InvalidInput([Fault(f"weights {path}", found, expected, "Give the path of the file.")]) from None
 
 
-def _fetched(known: Known, download: bool) -> bytes:
+def _fetched(known: Known, download: bool, progress: Progress) -> bytes:
     where = f"weights {known.name}"
     if not download:
         found, expected = "not on this computer, and nothing is downloaded unasked", "the file, or --download"
@@ -162,8 +174,11 @@ def _fetched(known: Known, download: bool) -> bytes:
         raise InvalidInput([Fault(where, found, expected, action)])
     try:
         with urllib.request.urlopen(known.address, timeout=_TIMEOUT_S) as answer:  # noqa: S310 addresses of our table
-            content: bytes = answer.read()
-    except (OSError, urllib.error.URLError) as error:
+            content, total = b"", int(answer.headers.get("Content-Length") or 0)
+            while part := answer.read(_MEGABYTE):
+                content += part
+                progress(len(content) // _MEGABYTE, total // _MEGABYTE)
+    except (OSError, http.client.HTTPException) as error:
         found = f"{known.address} cannot be reached ({error})"
         action = "Fetch it on a computer that reaches it and run: trabecula weights add FILE."
         raise InvalidInput([Fault(where, found, "an answer", action)]) from None
