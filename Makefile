@@ -1,5 +1,5 @@
 # make demo: the main job on simulated X-rays     make test: the tests     make check: format, lint, types, arrows
-# make bench: radiomics engines side by side, and the time of the statistics
+# make bench: radiomics engines side by side; deep features and statistics beside what they could cost
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV ?= .venv
 BIN = $(VENV)/bin
@@ -33,6 +33,7 @@ bench: $(VENV)/.dev
 	$(BIN)/python benchmarks/run.py
 	$(BIN)/python benchmarks/costs.py
 	$(BIN)/python benchmarks/evaluation.py
+	$(BIN)/python benchmarks/deep.py
 
 clean:
 	rm -rf $(VENV) build demo

@@ -447,3 +447,26 @@ def test_films_that_are_all_alike_give_class_frequencies_and_a_report(study_fold
     assert "The LASSO kept no feature" in report.read_text(encoding="utf-8")
     rows = pd.read_csv(report.parent / "predictions.csv").query("cohort == 'internal'")
     assert np.allclose(rows[["p_0", "p_1", "p_2"]], 1 / 3)
+
+
+def test_a_run_records_the_weights_the_input_and_the_scale_of_deep_features(study_folder):
+    for row in study_folder.rows:
+        row["site"] = "A" if int(row["case_id"][1:]) % 2 else "B"
+    study_folder.settings |= {"deep": {"weights": ["untrained"], "size": 32, "masked": True}, "signatures": ["deep"]}
+    study_folder.save()
+    run = run_study(study_folder.folder).parent
+    record = json.loads((run / "features" / "deep-untrained.json").read_text())
+    assert record["weights"]["convention"]["name"] == "minus-one-to-one"
+    assert len(record["weights"]["sha256"]) == 64
+    assert record["policy"]["name"] == "square-0.1-masked-bicubic-32-p0.5-p99.5"
+    scale = pd.read_csv(run / "features" / "deep-scale.csv")
+    assert set(scale["division"]) == {"cohort", "site"}
+    assert "square-0.1-masked-bicubic-32-p0.5-p99.5" in (run / "report.html").read_text()
+
+
+def test_a_convention_is_part_of_what_a_run_is(study_folder):
+    study_folder.settings["deep"] = {"weights": ["untrained"], "conventions": {"imagenet": "caffe"}}
+    study_folder.save()
+    (fault,) = check_study(study_folder.folder).faults
+    assert "deep.conventions" in fault.where
+    assert "one of deep.weights: untrained" in fault.expected

@@ -3,12 +3,13 @@
 Exit codes: 0 done, 1 failure, 2 usage, 3 faults in the data, 130 stopped.
 """
 
+import functools
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.console import Console
@@ -27,12 +28,17 @@ from rich.text import Text
 from . import __version__
 from .errors import Fault, Interrupted, InvalidInput, TrabeculaError
 
+if TYPE_CHECKING:
+    from .features.weights import Stored
+
 app = typer.Typer(
     help="Deep-learning radiomics studies on X-rays. Research use only; not a medical device.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+weights_app = typer.Typer(help="ResNet-50 weights kept under a name on this computer.", no_args_is_help=True)
+app.add_typer(weights_app, name="weights")
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False)
 
@@ -175,6 +181,64 @@ def extract(
     notes = ((made.undefined, "undefined.csv", "undefined values"), (made.warnings, "diagnostics.csv", "warnings"))
     _print_notes(f"{n:,} {what}: see {output.stem}-{file}" for n, file, what in notes if n)
     out.print(f"{made.cases} cases x {made.features} features -> {output}", markup=False)
+
+
+@app.command()
+def gradcam(
+    folder: StudyFolder,
+    cases: Annotated[list[str], typer.Argument(metavar="CASE...", help="case_id of the vertebrae to look at.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="The folder for the pictures.")] = Path("gradcam"),
+    signature: Annotated[str | None, typer.Option(help="deep-NAME or fusion-NAME; default: the first.")] = None,
+) -> None:
+    """Draw where on the film the deep features of a finished run's final LASSO model speak for each class."""
+    from .workflow.gradcam import draw_maps
+
+    for one in draw_maps(folder, cases, output, signature=signature):
+        out.print(f"{one.path}  class {one.label}, deep part of the score {one.score:+.3f}", markup=False)
+    err.print("Research use only; not a medical device.")
+
+
+@weights_app.command("add")
+def weights_add(
+    source: Annotated[str, typer.Argument(metavar="FILE|NAME", help="A weights file, or the name of known ones.")],
+    name: Annotated[str | None, typer.Option(help="Keep them under this name; default: the file's.")] = None,
+    convention: Annotated[
+        Literal["imagenet", "caffe", "minus-one-to-one", "zero-to-one"] | None,
+        typer.Option(help="What to feed them; default: as known."),
+    ] = None,
+    download: Annotated[
+        bool, typer.Option("--download", help="Fetch known weights from their public address.")
+    ] = False,
+) -> None:
+    """Check weights and keep them, so that a study can name them; PyTorch is needed for .pth, and here alone."""
+    from .features.weights import add_weights
+
+    with _progress() as tell:
+        told = functools.partial(tell, "download MB")
+        kept = add_weights(source, name=name, convention=convention, download=download, progress=told)
+    _print_weights([kept])
+
+
+@weights_app.command("list")
+def weights_list() -> None:
+    """List the weights kept here, and the known ones that --download can fetch."""
+    from .features.weights import KNOWN, list_weights, store_folder
+
+    _print_weights(list_weights())
+    out.print(f"kept in {store_folder()}; known names: {', '.join(KNOWN)}", markup=False)
+
+
+@weights_app.command("verify")
+def weights_verify() -> None:
+    """Read all weights kept here whole and compare them with the checksums taken when they were added."""
+    from .features.weights import verify_weights
+
+    checked = verify_weights()
+    _print_weights(checked)
+    broken = [one for one in checked if one.fault]
+    out.print(f"{len(checked) - len(broken)} of {len(checked)} are as they were added.")
+    if broken:
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -335,6 +399,14 @@ def _print_faults(faults: Iterable[Fault]) -> None:
 def _print_notes(notes: Iterable[str]) -> None:
     for note in notes:
         err.print(Text(f"note  {note}", style="yellow"))
+
+
+def _print_weights(entries: Sequence["Stored"]) -> None:
+    for entry in entries:
+        out.print(Text(entry.name, style="bold"))
+        rows = [("broken", entry.fault)] if entry.fault else entry.lines
+        for word, text in rows:
+            out.print(Text(f"  {word:<10} {text}", style="red" if entry.fault else ""))
 
 
 def _print_result(report: Path) -> None:

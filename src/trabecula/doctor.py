@@ -26,6 +26,7 @@ _PACKAGES = {
     "python-gdcm": "compressed DICOM films",
     "nibabel": "NIfTI films and masks",
     "onnxruntime": "deep features without PyTorch",
+    "h5py": "Keras weights",
     "matplotlib": "figures",
 }
 _EXTRAS = {"torch": ("reading .pth weights", 'pip install "trabecula[train]"')}

@@ -17,6 +17,7 @@ THE_EIGHT: tuple[ModelName, ...] = ("lr", "svm", "knn", "rf", "et", "xgb", "lgbm
 Standard = Literal["pyradiomics", "ibsi"]
 Protocol = Literal["sound", "published", "both"]
 SignatureKind = Literal["radiomics", "deep", "fusion"]
+ConventionName = Literal["imagenet", "caffe", "minus-one-to-one", "zero-to-one"]
 
 
 class _Section(BaseModel):
@@ -81,10 +82,17 @@ class RadiomicsSettings(_Section):
 
 
 class DeepSettings(_Section):
-    """ResNet-50 weights (files, or ``untrained``: a stated, seeded initialisation) and the input policy."""
+    """ResNet-50 weights (files, names in the store, or ``untrained``) and the input policy.
+
+    ``conventions`` maps an entry of ``weights`` to the input it shall be given, where that of its layout is not meant.
+    """
 
     weights: tuple[str, ...] = ()
+    conventions: dict[str, ConventionName] = {}
+    crop: Literal["square", "box"] = "square"
+    masked: bool = False
     margin: float = Field(0.1, ge=0.0, le=2.0)
+    resize: Literal["bicubic", "area"] = "bicubic"
     size: int = Field(224, ge=32, le=1024)
 
 

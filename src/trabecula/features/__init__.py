@@ -2,9 +2,11 @@
 
 from .diagnostics import Diagnostics
 from .extract import extract_features, is_new
+from .gradcam import grad_cam, on_film, score_map, weights_on_features
 from .morphometry import Morphometry
 from .radiomics import Radiomics
 from .resnet import ResNetFeatures
+from .scale import divisions, feature_scale, scale_notes
 from .stability import Perturbation, load_perturbed, perturbed_digests, stability_table
 
 __all__ = [
@@ -13,9 +15,16 @@ __all__ = [
     "Perturbation",
     "Radiomics",
     "ResNetFeatures",
+    "divisions",
     "extract_features",
+    "feature_scale",
+    "grad_cam",
     "is_new",
     "load_perturbed",
+    "on_film",
     "perturbed_digests",
+    "scale_notes",
+    "score_map",
     "stability_table",
+    "weights_on_features",
 ]

@@ -1,7 +1,7 @@
 """Film + region -> the square picture that a network sees; every choice is in one InputPolicy."""
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 import numpy as np
 from jaxtyping import Float32
@@ -12,22 +12,40 @@ from ..records import Inside, Pixels
 Picture: TypeAlias = Float32[np.ndarray, "size size"]
 
 _SAMPLES = 1 << 16
+_FILTERS = {"bicubic": Image.Resampling.BICUBIC, "area": Image.Resampling.BOX}  # both antialias where they shrink
 
 
 @dataclass(frozen=True)
 class InputPolicy:
     """How a region becomes a picture; it is part of the digest of every deep feature.
 
-    The crop is a square around the region's bounding box with ``margin`` times its longer side on each of the
-    four sides; what lies beyond the film repeats the film's edge. It is resized to ``size`` x ``size`` by
-    bicubic interpolation, antialiased where it shrinks. The film's greys from its ``dark`` to its ``bright``
-    percentile become 0..1; the region itself is not cut out of its surroundings.
+    ``crop`` "square" is a square around the region's bounding box with ``margin`` times its longer side on each
+    of the four sides; "box" is the bounding box itself with ``margin`` times each side, stretched to a square.
+    What lies beyond the film repeats the film's edge. It is resized to ``size`` x ``size`` by ``resize``. The film's
+    greys from its ``dark`` to its ``bright`` percentile become 0..1. ``masked`` makes all outside the region 0.
     """
 
     margin: float = 0.1
     size: int = 224
+    crop: Literal["square", "box"] = "square"
+    masked: bool = False
+    resize: Literal["bicubic", "area"] = "bicubic"
     dark: float = 0.5
     bright: float = 99.5
+
+    @property
+    def name(self) -> str:
+        """The whole policy in one word, e.g. ``square-0.1-bicubic-224-p0.5-p99.5``."""
+        crop = f"{self.crop}-{self.margin:g}" + ("-masked" if self.masked else "")
+        return f"{crop}-{self.resize}-{self.size}-p{self.dark:g}-p{self.bright:g}"
+
+
+@dataclass(frozen=True)
+class CropFrame:
+    """The rows and columns of the film, some of them perhaps beyond its border, that a picture shows."""
+
+    rows: range
+    cols: range
 
 
 def grey_window(pixels: Pixels, policy: InputPolicy) -> tuple[float, float]:
@@ -37,23 +55,37 @@ def grey_window(pixels: Pixels, policy: InputPolicy) -> tuple[float, float]:
     return float(dark), float(bright)
 
 
+def crop_frame(inside: Inside, policy: InputPolicy) -> CropFrame:
+    """Find what a region's picture shows of the film."""
+    across = np.flatnonzero(inside.any(axis=1))[[0, -1]] + (0, 1)
+    down = np.flatnonzero(inside[slice(*across)].any(axis=0))[[0, -1]] + (0, 1)
+    sides = [int(stop - start) for start, stop in (across, down)]
+    if policy.crop == "square":
+        sides = [max(sides)] * 2
+    wide = [int(np.ceil(side * (1 + 2 * policy.margin))) for side in sides]
+    starts = [int(start + stop - side) // 2 for (start, stop), side in zip((across, down), wide, strict=True)]
+    return CropFrame(*(range(start, start + side) for start, side in zip(starts, wide, strict=True)))
+
+
 def crop_region(pixels: Pixels, inside: Inside, window: tuple[float, float], policy: InputPolicy) -> Picture:
     """Cut, resize and scale one region; every grey is in 0..1, and 0 throughout where the window is empty."""
-    rows, cols = _square(inside, policy.margin)
-    patch = pixels[np.ix_(_inside_film(rows, pixels.shape[0]), _inside_film(cols, pixels.shape[1]))]
-    resized = Image.fromarray(_scaled(patch, window)).resize((policy.size,) * 2, Image.Resampling.BICUBIC)
+    frame = crop_frame(inside, policy)
+    rows, cols = _within(frame.rows, pixels.shape[0]), _within(frame.cols, pixels.shape[1])
+    patch = _scaled(pixels[rows[:, None], cols], window)
+    if policy.masked:
+        patch *= _outside_film_is_out(inside, frame)
+    resized = Image.fromarray(patch).resize((policy.size,) * 2, _FILTERS[policy.resize])
     return np.clip(np.asarray(resized, dtype=np.float32), 0, 1)
 
 
-def _square(inside: Inside, margin: float) -> tuple[range, range]:
-    bounds = [np.flatnonzero(inside.any(axis=axis))[[0, -1]] + (0, 1) for axis in (1, 0)]
-    side = int(np.ceil(max(stop - start for start, stop in bounds) * (1 + 2 * margin)))
-    starts = [int(start + stop - side) // 2 for start, stop in bounds]
-    return range(starts[0], starts[0] + side), range(starts[1], starts[1] + side)
-
-
-def _inside_film(positions: range, length: int) -> np.ndarray:
+def _within(positions: range, length: int) -> np.ndarray:
     return np.clip(positions, 0, length - 1)
+
+
+def _outside_film_is_out(inside: Inside, frame: CropFrame) -> Inside:
+    rows, cols = (_within(part, length) for part, length in zip((frame.rows, frame.cols), inside.shape, strict=True))
+    on_film = np.equal(rows, frame.rows)[:, None] & np.equal(cols, frame.cols)
+    return inside[rows[:, None], cols] & on_film
 
 
 def _scaled(patch: Pixels, window: tuple[float, float]) -> Pixels:

@@ -4,12 +4,13 @@ The network is that of He et al. 2016, doi:10.1109/CVPR.2016.90.
 """
 
 import functools
+import gc
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TypeAlias
+from typing import Literal, TypeAlias, cast
 
 import numpy as np
 import onnx
@@ -20,11 +21,12 @@ from onnx import helper, numpy_helper
 from ..errors import Fault, InvalidInput
 from ..records import FeatureRow, Region, Xray
 from ..settings import DeepSettings
-from .crop import InputPolicy, Picture, crop_region, grey_window
+from .crop import CropFrame, InputPolicy, Picture, crop_frame, crop_region, grey_window
+from .gradcam import Maps
 from .weights import (
     BLOCKS,
     CONVOLUTIONS,
-    EXPANSION,
+    FEATURES,
     NORM_PARTS,
     Block,
     InputConvention,
@@ -32,10 +34,10 @@ from .weights import (
     load_weights,
 )
 
+Output: TypeAlias = Literal["features", "maps"]
 NetworkInput: TypeAlias = Float32[np.ndarray, "1 3 size size"]
 
-_FEATURES = EXPANSION * BLOCKS[-1].width
-_DEFINITION = 1  # raise it when a value could change for the same weights and policy
+_RUNTIME = {"definition": 2, "precision": "float32"}  # raise it when a value could change for the same inputs
 _OPSET, _IR_VERSION = 17, 8  # read by every ONNX Runtime since 1.14
 
 
@@ -43,31 +45,36 @@ _OPSET, _IR_VERSION = 17, 8  # read by every ONNX Runtime since 1.14
 class ResNetFeatures:
     """Extracts the 2048 average-pool features of a region; small enough to be sent to another process.
 
-    The network is loaded at the first row in each process and shared there. ``sha256`` is that of the weights,
-    ``statement`` says in a sentence what they are.
+    The network is loaded at the first row in each process and shared there. ``entry`` is what the study calls the
+    weights, ``sha256`` theirs; ``record`` is all that is known of them, of the input and of the network.
     """
 
-    weights: str
+    entry: str
     folder: Path
+    asked: str | None
     sha256: str
     policy: InputPolicy
     name: str
     statement: str
-    names: tuple[str, ...] = field(default=tuple(f"resnet50_avgpool_{i:04d}" for i in range(_FEATURES)), repr=False)
+    record: Mapping[str, object] = field(repr=False)
+    names: tuple[str, ...] = field(default=tuple(f"resnet50_avgpool_{i:04d}" for i in range(FEATURES)), repr=False)
 
     @classmethod
     def from_settings(cls, settings: DeepSettings, folder: Path) -> list["ResNetFeatures"]:
         """One extractor for each set of weights, each read and checked; raises with the faults of all."""
-        policy = InputPolicy(settings.margin, settings.size)
+        policy = InputPolicy(settings.margin, settings.size, settings.crop, settings.masked, settings.resize)
         made: list[ResNetFeatures] = []
-        faults: list[Fault] = []
-        for source in settings.weights:
+        faults = _conventions_of_none(settings)
+        for entry in settings.weights:
+            asked = settings.conventions.get(entry)
             try:
-                weights = load_weights(source, folder)
+                weights = load_weights(entry, folder, asked)
             except InvalidInput as error:
                 faults += error.faults
                 continue
-            made.append(cls(source, folder, weights.sha256, policy, f"deep-{weights.name}", weights.statement))
+            record = {"weights": weights.record, "policy": {"name": policy.name, **asdict(policy)}}
+            name, statement = f"deep-{weights.name}", weights.statement
+            made.append(cls(entry, folder, asked, weights.sha256, policy, name, statement, record | _RUNTIME))
         faults += _said_twice([extractor.name for extractor in made])
         if faults:
             raise InvalidInput(faults)
@@ -75,39 +82,57 @@ class ResNetFeatures:
 
     @property
     def digest(self) -> str:
-        """SHA-256 of the weights, the input policy and the version of this definition."""
-        parts = {"weights": self.sha256, "policy": asdict(self.policy), "definition": _DEFINITION}
-        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+        """SHA-256 of the weights, what is fed to them, the network and the version of this definition."""
+        weights = cast("Mapping[str, object]", self.record["weights"])
+        kept = ("sha256", "convention", "stride_in", "epsilon")
+        parts = {"weights": {part: weights[part] for part in kept}, "policy": asdict(self.policy)}
+        return hashlib.sha256(json.dumps(parts | _RUNTIME, sort_keys=True).encode()).hexdigest()
 
     def rows(self, xray: Xray, regions: Sequence[Region]) -> list[FeatureRow]:
         """One row a region, each computed alone, so that it never depends on the others."""
-        network = _loaded(self.weights, self.folder, self.sha256, self.policy.size)
-        window = grey_window(xray.pixels, self.policy)
+        network = self._network("features")
+        window = self.window(xray)
         flat = ("the film has one grey only: its deep features mean nothing",)
         warnings = flat if window[0] == window[1] else ()
         pictures = (crop_region(xray.pixels, region.inside, window, self.policy) for region in regions)
         return [FeatureRow(network(picture), warnings=warnings) for picture in pictures]
 
+    def window(self, xray: Xray) -> tuple[float, float]:
+        """The two greys of the film between which the network sees it."""
+        return grey_window(xray.pixels, self.policy)
+
+    def maps(self, xray: Xray, region: Region) -> tuple[Maps, CropFrame]:
+        """The 2048 maps whose means are the features of a region, and what of the film they cover."""
+        window = self.window(xray)
+        picture = crop_region(xray.pixels, region.inside, window, self.policy)
+        return self._network("maps")(picture), crop_frame(region.inside, self.policy)
+
+    def _network(self, output: Output) -> "Network":
+        return _loaded(self.entry, self.folder, self.asked, self.sha256, self.policy.size, output)
+
 
 class Network:
-    """A ResNet-50 without its last layer: one picture in, 2048 numbers out, on one thread in float32."""
+    """A ResNet-50 without its last layer: one picture in, one ``output`` out, on one thread in float32.
 
-    def __init__(self, weights: Weights, size: int):
+    ``output`` "features" are the 2048 numbers, "maps" the 2048 maps of which they are the means.
+    """
+
+    def __init__(self, weights: Weights, size: int, output: Output = "features"):
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
-        graph = onnx_graph(weights, size).SerializeToString()
+        graph = onnx_graph(weights, size, output).SerializeToString()
         self._session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
         self._weights = weights.name
         self._convention = weights.convention
 
-    def __call__(self, picture: Picture) -> Float[np.ndarray, "2048"]:
+    def __call__(self, picture: Picture) -> Float[np.ndarray, "2048 *map"]:
         """Run one picture with greys in 0..1."""
-        (features,) = self._session.run(None, {"picture": network_input(picture, self._convention)})
-        if not np.isfinite(features).all():
-            found, wanted = "features that are not finite numbers", "weights whose activations stay in range"
-            raise InvalidInput([Fault(f"weights {self._weights}", found, wanted, "Use another weights file.")])
-        return np.asarray(features[0], dtype=np.float64)
+        (found,) = self._session.run(None, {"picture": network_input(picture, self._convention)})
+        if not np.isfinite(found).all():
+            words, wanted = "features that are not finite numbers", "weights whose activations stay in range"
+            raise InvalidInput([Fault(f"weights {self._weights}", words, wanted, "Use another weights file.")])
+        return np.asarray(found[0], dtype=np.float64)
 
 
 def network_input(picture: Picture, convention: InputConvention) -> NetworkInput:
@@ -116,32 +141,47 @@ def network_input(picture: Picture, convention: InputConvention) -> NetworkInput
     return ((picture[None] * np.float32(convention.scale) - mean) / sd)[None]
 
 
-def onnx_graph(weights: Weights, size: int) -> onnx.ModelProto:
+def onnx_graph(weights: Weights, size: int, output: Output = "features") -> onnx.ModelProto:
     """Write the network with each batch normalisation folded into the convolution before it."""
     shape, kind = [1, 3, size, size], onnx.TensorProto.FLOAT
+    name, made = (BLOCKS[-1].name, [1, FEATURES, None, None]) if output == "maps" else (output, [1, FEATURES])
     graph = helper.make_graph(
-        list(_nodes(weights.convention.stride_in)),
+        list(_nodes(weights.stride_in))[: -len(_POOL) if output == "maps" else None],
         "resnet50",
         [helper.make_tensor_value_info("picture", kind, shape)],
-        [helper.make_tensor_value_info("features", kind, [1, _FEATURES])],
+        [helper.make_tensor_value_info(name, kind, made)],
         [tensor for convolution, norm, _ in CONVOLUTIONS for tensor in _folded(weights, convolution, norm)],
     )
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", _OPSET)], ir_version=_IR_VERSION)
 
 
 @functools.lru_cache(maxsize=8)
-def _loaded(source: str, folder: Path, sha256: str, size: int) -> Network:
-    weights = load_weights(source, folder)
+def _loaded(entry: str, folder: Path, asked: str | None, sha256: str, size: int, output: Output) -> Network:
+    weights = load_weights(entry, folder, asked)
     if weights.sha256 != sha256:
         action = "Leave the weights file alone while a study runs, and run again."
-        raise InvalidInput([Fault(source, "changed since the study was checked", f"SHA-256 {sha256}", action)])
-    return Network(weights, size)
+        raise InvalidInput([Fault(entry, "changed since the study was checked", f"SHA-256 {sha256}", action)])
+    network = Network(weights, size, output)
+    gc.freeze()  # joblib's workers collect garbage every second, through all libraries: a tenth of their time
+    return network
+
+
+def _conventions_of_none(settings: DeepSettings) -> list[Fault]:
+    unused = sorted(set(settings.conventions) - set(settings.weights))
+    expected = f"one of deep.weights: {', '.join(settings.weights) or 'none'}"
+    return [Fault("study.yaml, deep.conventions", f"the key {name!r}", expected) for name in unused]
 
 
 def _said_twice(names: list[str]) -> list[Fault]:
     twice = sorted({name for name in names if names.count(name) > 1})
     expected, action = "one name for each set of weights", "Rename one file: features are named after it."
     return [Fault("study.yaml, deep.weights", f"two are named {name}", expected, action) for name in twice]
+
+
+_POOL = (
+    helper.make_node("GlobalAveragePool", [BLOCKS[-1].name], ["average"]),
+    helper.make_node("Flatten", ["average"], ["features"]),
+)
 
 
 def _nodes(stride_in: str) -> Iterator[onnx.NodeProto]:
@@ -152,8 +192,7 @@ def _nodes(stride_in: str) -> Iterator[onnx.NodeProto]:
     for block in BLOCKS:
         yield from _bottleneck(block, source, stride_in)
         source = block.name
-    yield helper.make_node("GlobalAveragePool", [source], ["average"])
-    yield helper.make_node("Flatten", ["average"], ["features"])
+    yield from _POOL
 
 
 def _bottleneck(block: Block, source: str, stride_in: str) -> Iterator[onnx.NodeProto]:
@@ -184,7 +223,8 @@ def _relu(source: str, target: str) -> onnx.NodeProto:
 def _folded(weights: Weights, convolution: str, norm: str) -> Iterator[onnx.TensorProto]:
     keys = [f"{convolution}.weight", *(f"{norm}.{part}" for part in NORM_PARTS)]
     kernel, gain, shift, mean, variance = (weights.state[key].astype(np.float64) for key in keys)
-    factor = gain / np.sqrt(variance + weights.convention.epsilon)
-    folded = {"kernel": kernel * factor[:, None, None, None], "shift": shift - mean * factor}
+    factor = gain / np.sqrt(variance + weights.epsilon)
+    bias = weights.state.get(f"{convolution}.bias", np.zeros(1))
+    folded = {"kernel": kernel * factor[:, None, None, None], "shift": shift + (bias - mean) * factor}
     for part, array in folded.items():
         yield numpy_helper.from_array(array.astype(np.float32), f"{convolution}.{part}")

@@ -58,7 +58,10 @@ class Check:
             for note in film.notes:
                 counted[note] = counted.get(note, 0) + 1
         of_films = tuple(f"{note} ({n} film{'s' * (n != 1)})" for note, n in counted.items())
-        return (*self._left_out, *self._absent, *self._unassigned, *self._alike, *self.of_items, *of_films)
+        deep = [extractor for extractor in self.extractors if isinstance(extractor, ResNetFeatures)]
+        of_weights = [f"{one.statement} Input policy {one.policy.name}." for one in deep]
+        said = (self._left_out, self._absent, self._unassigned, self._alike, self.of_items, of_weights, of_films)
+        return tuple(note for notes in said for note in notes)
 
     @property
     def _left_out(self) -> tuple[str, ...]:

@@ -12,7 +12,8 @@ from ..reading import IngestResult, ingest
 from ..settings import FILE_NAME
 from ..storage import write_atomically
 from .check import Tell, silent
-from .run import COHORTS, run_study
+from .prepare import COHORTS
+from .run import run_study
 
 
 def make_demo(folder: Path, *, cases: int, seed: int, jobs: int = 1, tell: Tell = silent) -> Path:
@@ -69,7 +70,7 @@ data:
 # image: {{polarity: auto, spacing_mm: null, mask_orientation: as_is}}
 # radiomics: {{normalise: film, bins: 32, filters: [original, wavelet, log]}}
 #                                # standard: ibsi, params: a PyRadiomics parameter file
-# deep: {{weights: [resnet50.safetensors], margin: 0.1, size: 224}}
+# deep: {{weights: [resnet50.safetensors], crop: square, masked: false, margin: 0.1, resize: bicubic, size: 224}}
 # signatures: [radiomics, deep, fusion]
 # selection: {{univariate_p: 0.05, correlation: 0.9, lasso: {{rule: min, folds: 5, max_features: 24}}}}
 #                                # stability: {{minimum: 0.75}} leaves out what a second drawing of the region changes

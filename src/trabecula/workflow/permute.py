@@ -14,7 +14,8 @@ from ..settings import ModelName, Protocol
 from .check import Tell, silent
 from .extract import write_frame
 from .fitting import fit_published, fit_sound
-from .run import Ready, flows_of, prepare, run_folder
+from .prepare import Ready, flows_of, prepare
+from .run import run_folder
 
 DEALS = 10
 MODEL: ModelName = "lr"  # what leaks is the selection and the split, which every model shares

@@ -2,34 +2,28 @@
 
 import datetime
 import hashlib
-import importlib.metadata
 import json
-import platform
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
-import yaml
 
 from .. import __version__
-from ..errors import InvalidInput
 from ..evaluation import evaluate, protocol_gap
-from ..features import ResNetFeatures
-from ..modelling import UNSOUND, fold_scores, make_split, odds_ratios, predict_sites
-from ..reading import film_digests, films
-from ..records import PUBLISHED, SOUND, TRAINING, Evaluation, FeatureTable, Predictions, Selection, Split, Study
-from ..reporting import RunFacts, csv_files, write_report
-from ..settings import Protocol, Settings
+from ..modelling import fold_scores, odds_ratios, predict_sites
+from ..records import PUBLISHED, SOUND, TRAINING, Evaluation, Predictions, Selection
+from ..reporting import csv_files, write_report
+from ..settings import Protocol
 from ..storage import write_atomically
-from .check import Check, Tell, check_study, silent
-from .extract import study_features, write_frame
+from .check import Tell, silent
+from .extract import write_frame
+from .facts import facts_of
 from .fitting import fit_published, fit_sound
-from .signatures import HEIGHTS, Signature, make_signatures
-from .stability import redrawn_features, stability_of
+from .prepare import Ready, flows_of, free_columns, prepare
+from .signatures import HEIGHTS
+from .stability import stability_of
 
-COHORTS = "cohorts.json"
 _DONE = "manifest.json"  # written last: a run folder that has it is finished
 
 
@@ -71,63 +65,6 @@ def run_study(
     _write_manifest(run)
     tell("report", 1, 1)
     return report
-
-
-def free_columns(study: Study) -> pd.DataFrame:
-    """The free columns of the table of cases, as text, indexed by case id."""
-    columns = pd.DataFrame([dict(case.columns) for case in study.cases], dtype=object).fillna("")
-    return columns.set_index(pd.Index([case.case_id for case in study.cases], name="case_id"))
-
-
-@dataclass(frozen=True, eq=False)
-class Ready:
-    """A study with its features and its split: all that models need."""
-
-    checked: Check
-    settings: Settings
-    study: Study
-    tables: Mapping[str, FeatureTable]
-    redrawn: Sequence[Mapping[str, FeatureTable]]
-    split: Split
-
-    @property
-    def key(self) -> str:
-        """What a run is: the same key gives the same predictions."""
-        return _run_key(self)
-
-    @property
-    def signatures(self) -> list[Signature]:
-        """What models may learn from."""
-        checked = self.checked
-        return make_signatures(
-            self.settings, self.tables, self.redrawn, checked.clinical, checked.known, checked.preserved
-        )
-
-
-def prepare(
-    folder: Path,
-    *,
-    jobs: int,
-    seed: int | None = None,
-    protocol: Protocol | None = None,
-    redraw: bool = False,
-    allow_label_items: bool = False,
-    tell: Tell = silent,
-) -> Ready:
-    """Check a study, compute its features and split it."""
-    checked = check_study(folder, jobs=jobs, allow_label_items=allow_label_items, tell=tell)
-    if checked.faults:
-        raise InvalidInput(checked.faults)
-    assert checked.settings is not None
-    assert checked.study is not None
-    said = {"seed": seed, "protocol": protocol}
-    settings = checked.settings.model_copy(update={name: value for name, value in said.items() if value is not None})
-    study = checked.study
-    tables = checked.tables or study_features(folder, study, settings, checked.extractors, jobs, tell)
-    split = make_split(study, settings, folder / COHORTS, redraw=redraw)
-    learnt = [one for one in checked.extractors if one.name != HEIGHTS]
-    redrawn = redrawn_features(folder, study, settings, learnt, split, jobs, tell)
-    return Ready(checked, settings, study, tables, redrawn, split)
 
 
 @dataclass(frozen=True, eq=False)
@@ -177,11 +114,6 @@ def _published(run: Path, ready: Ready, jobs: int, tell: Tell) -> _Result:
 _FLOWS = {SOUND: _sound, PUBLISHED: _published}
 
 
-def flows_of(settings: Settings) -> tuple[str, ...]:
-    """The protocols to run, the one to report first."""
-    return (SOUND, PUBLISHED) if settings.protocol == "both" else (settings.protocol,)
-
-
 def _write_inputs(run: Path, ready: Ready) -> None:
     for table in ready.tables.values():
         write_frame(run / "features" / f"{table.name}.parquet", table.values)
@@ -196,7 +128,7 @@ def _write_inputs(run: Path, ready: Ready) -> None:
 
 def _report(run: Path, ready: Ready, results: Mapping[str, _Result]) -> None:
     """The report of the first protocol; where both ran, the other one's tables and the gap between them."""
-    facts = _facts(run, ready)
+    facts = facts_of(run, ready)
     first, *others = results.values()
     gap = None
     for other in others:
@@ -205,33 +137,6 @@ def _report(run: Path, ready: Ready, results: Mapping[str, _Result]) -> None:
         for path, text in csv_files(other.evaluation, other.selection).items():
             write_atomically(run / PUBLISHED / path, text)
     write_report(run, facts, first.evaluation, first.selection, first.predictions, gap)
-
-
-def _run_key(ready: Ready) -> str:
-    tables = [table for one in (ready.checked.tables, *ready.redrawn) for table in one.values()]
-    columns = [ready.checked.clinical, ready.checked.known, ready.checked.preserved]
-    parts = {
-        "version": __version__,
-        "settings": ready.settings.model_dump(mode="json", by_alias=True),
-        "extractors": [(extractor.name, extractor.digest) for extractor in ready.checked.extractors],
-        "cases": _film_digests(ready),
-        "split": ready.split.table.to_csv(),
-        "tables": [_digest(table.values) for table in tables],
-        "columns": [_digest(one) for one in columns if one is not None],
-    }
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
-
-
-def _film_digests(ready: Ready) -> list[str]:
-    if ready.checked.tables:
-        return []
-    return [digest for _, cases in films(ready.study) for digest in film_digests(cases, ready.settings.image)]
-
-
-def _digest(values: pd.DataFrame) -> str:
-    digest = hashlib.sha256(repr((list(values.index), list(values.columns))).encode())
-    digest.update(values.to_numpy(np.float64).tobytes())
-    return digest.hexdigest()
 
 
 def run_folder(folder: Path, key: str) -> Path:
@@ -245,67 +150,6 @@ def run_folder(folder: Path, key: str) -> Path:
     run = runs / f"{today}_{number:02d}"
     write_atomically(run / "run.json", json.dumps({"key": key, "created": today, "version": __version__}))
     return run
-
-
-def _facts(run: Path, ready: Ready) -> RunFacts:
-    checked, settings, tables = ready.checked, ready.settings, ready.tables
-    statements = [extractor.statement for extractor in checked.extractors if isinstance(extractor, ResNetFeatures)]
-    undefined = sum(len(table.undefined) for name, table in tables.items() if name != HEIGHTS)
-    sites = _sites_in_words(pd.read_csv(run / "metrics" / "site.csv"))
-    notes = [
-        *ready.split.redraws,
-        *checked.notes,
-        *sites,
-        *(": ".join(said) for table in tables.values() for said in table.warnings[:5]),
-    ]
-    if undefined:
-        notes.append(f"{undefined:,} feature values are undefined; reasons are in features/*-undefined.csv")
-    resolved = yaml.safe_dump(settings.model_dump(mode="json", by_alias=True), sort_keys=False, allow_unicode=True)
-    write_atomically(run / "config.resolved.yaml", resolved)
-    return RunFacts(
-        study=ready.study.name,
-        run=run.name,
-        created=json.loads((run / "run.json").read_text(encoding="utf-8"))["created"],
-        seed=settings.seed,
-        settings=resolved,
-        versions=_versions(),
-        features={name: table.values.shape[1] for name, table in tables.items()},
-        notes=tuple(notes),
-        warnings=(*_of_protocol(settings), *(text for text in statements if "NOT" in text)),
-        protocol=flows_of(settings)[0],
-        unsound=UNSOUND if PUBLISHED in flows_of(settings) else {},
-    )
-
-
-def _sites_in_words(sites: pd.DataFrame) -> list[str]:
-    """Whether the hospital can be told from each table of features."""
-    return [
-        f"the hospital is predicted from the {row.table} features with a macro AUC of {row.auc:.2f} "
-        f"(standard error {row.error:.2f}; {row.sites} sites, {row.rows} rows{', after ComBat' * bool(row.harmonised)})"
-        for row in sites.itertuples(index=False)
-    ]
-
-
-def _of_protocol(settings: Settings) -> tuple[str, ...]:
-    if settings.protocol != PUBLISHED:
-        return ()
-    return ("The flow as published, for comparison only: its numbers are too good. Report the protocol sound.",)
-
-
-def _versions() -> dict[str, str]:
-    packages = (
-        "numpy",
-        "scipy",
-        "pandas",
-        "scikit-learn",
-        "lightgbm",
-        "numba",
-        "onnxruntime",
-        "pydicom",
-        "pillow",
-    )
-    found = {name: importlib.metadata.version(name) for name in packages}
-    return {"trabecula": __version__, "python": platform.python_version(), **found}
 
 
 def _write_manifest(run: Path) -> None:

@@ -1,0 +1,96 @@
+"""What the report says about a run beside its numbers: versions, notes, warnings, what was fed to the network."""
+
+import importlib.metadata
+import json
+import platform
+from pathlib import Path
+
+import pandas as pd
+import yaml
+
+from .. import __version__
+from ..features import ResNetFeatures, divisions, feature_scale, scale_notes
+from ..modelling import UNSOUND
+from ..records import PUBLISHED
+from ..reporting import RunFacts
+from ..settings import Settings
+from ..storage import write_atomically
+from .extract import write_frame
+from .prepare import Ready, flows_of
+from .signatures import HEIGHTS
+
+
+def facts_of(run: Path, ready: Ready) -> RunFacts:
+    """Write the settings and what deep features were made of, and gather what the report says about the run."""
+    checked, settings, tables = ready.checked, ready.settings, ready.tables
+    statements = [extractor.statement for extractor in checked.extractors if isinstance(extractor, ResNetFeatures)]
+    undefined = sum(len(table.undefined) for name, table in tables.items() if name != HEIGHTS)
+    scale = _deep_facts(run, ready)
+    sites = _sites_in_words(pd.read_csv(run / "metrics" / "site.csv"))
+    notes = [
+        *ready.split.redraws,
+        *checked.notes,
+        *sites,
+        *(scale_notes(scale) if len(scale) else ()),
+        *(": ".join(said) for table in tables.values() for said in table.warnings[:5]),
+    ]
+    if undefined:
+        notes.append(f"{undefined:,} feature values are undefined; reasons are in features/*-undefined.csv")
+    resolved = yaml.safe_dump(settings.model_dump(mode="json", by_alias=True), sort_keys=False, allow_unicode=True)
+    write_atomically(run / "config.resolved.yaml", resolved)
+    return RunFacts(
+        study=ready.study.name,
+        run=run.name,
+        created=json.loads((run / "run.json").read_text(encoding="utf-8"))["created"],
+        seed=settings.seed,
+        settings=resolved,
+        versions=_versions(),
+        features={name: table.values.shape[1] for name, table in tables.items()},
+        notes=tuple(notes),
+        warnings=(*_of_protocol(settings), *(text for text in statements if "NOT" in text)),
+        protocol=flows_of(settings)[0],
+        unsound=UNSOUND if PUBLISHED in flows_of(settings) else {},
+    )
+
+
+def _deep_facts(run: Path, ready: Ready) -> pd.DataFrame:
+    """Write what each deep table was computed from, and its scale in each cohort and site."""
+    deep = [extractor for extractor in ready.checked.extractors if isinstance(extractor, ResNetFeatures)]
+    for extractor in deep:
+        write_atomically(run / "features" / f"{extractor.name}.json", json.dumps(extractor.record, indent=1))
+    parts = divisions(ready.study, ready.split.table["cohort"])
+    scale = pd.concat([feature_scale(ready.tables[extractor.name], parts) for extractor in deep] or [pd.DataFrame()])
+    if deep:
+        write_frame(run / "features" / "deep-scale.csv", scale)
+    return scale
+
+
+def _sites_in_words(sites: pd.DataFrame) -> list[str]:
+    """Whether the hospital can be told from each table of features."""
+    return [
+        f"the hospital is predicted from the {row.table} features with a macro AUC of {row.auc:.2f} "
+        f"(standard error {row.error:.2f}; {row.sites} sites, {row.rows} rows{', after ComBat' * bool(row.harmonised)})"
+        for row in sites.itertuples(index=False)
+    ]
+
+
+def _of_protocol(settings: Settings) -> tuple[str, ...]:
+    if settings.protocol != PUBLISHED:
+        return ()
+    return ("The flow as published, for comparison only: its numbers are too good. Report the protocol sound.",)
+
+
+def _versions() -> dict[str, str]:
+    packages = (
+        "numpy",
+        "scipy",
+        "pandas",
+        "scikit-learn",
+        "lightgbm",
+        "numba",
+        "onnxruntime",
+        "pydicom",
+        "pillow",
+    )
+    found = {name: importlib.metadata.version(name) for name in packages}
+    return {"trabecula": __version__, "python": platform.python_version(), **found}

@@ -1,0 +1,110 @@
+"""Grad-CAM pictures of a finished run: where on the film the deep part of a signature's score comes from."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from ..errors import Fault, InvalidInput
+from ..features import ResNetFeatures, grad_cam, on_film, score_map, weights_on_features
+from ..reading import load_film, read_study
+from ..records import TRAINING, Case, Study
+from ..reporting import overlay_png
+from ..settings import FILE_NAME, Settings, read_settings
+from ..storage import write_atomically
+
+
+@dataclass(frozen=True)
+class DrawnMap:
+    """One picture: the class whose score it shows and what the deep features add to it."""
+
+    path: Path
+    case_id: str
+    label: str
+    score: float
+
+
+def draw_maps(folder: Path, cases: Sequence[str], output: Path, *, signature: str | None = None) -> list[DrawnMap]:
+    """Draw one picture a case and class for the LASSO logistic regression of the newest finished run's final fit.
+
+    ``signature`` is deep-<weights> or fusion-<weights>, by default the first. Radiomic features have no place on the
+    film: of a fusion signature the deep features alone are shown.
+    """
+    settings, study = _study(folder)
+    run = _newest_run(folder)
+    coefficients = _coefficients(run, signature)
+    extractor = _extractor(settings, folder, run, coefficients.iloc[0]["signature"].partition("-")[2])
+    chosen = _chosen(study, cases)
+    training = _training_rows(run, extractor)
+    drawn = []
+    for case in chosen:
+        xray, (region,) = load_film([case], settings.image)
+        maps, frame = extractor.maps(xray, region)
+        for label, rows in coefficients.groupby("class", sort=False):
+            weights = weights_on_features(rows.set_index("feature")["coefficient"], training)
+            heat = on_film(grad_cam(maps, weights), frame, xray.pixels.shape)
+            path = output / f"{case.case_id}-{label}.png"
+            write_atomically(path, overlay_png(xray.pixels, heat, extractor.window(xray)))
+            drawn.append(DrawnMap(path, case.case_id, str(label), float(score_map(maps, weights).sum())))
+    return drawn
+
+
+def _study(folder: Path) -> tuple[Settings, Study]:
+    settings, faults = read_settings(folder / FILE_NAME)
+    if settings is None:
+        raise InvalidInput(faults)
+    study, more = read_study(folder, settings)
+    if study is None or faults or more:
+        raise InvalidInput((*faults, *more))
+    return settings, study
+
+
+def _newest_run(folder: Path) -> Path:
+    finished = sorted(path.parent for path in (folder / "runs").glob("*/manifest.json"))
+    if not finished:
+        found, expected = "no finished run", "a run, whose final fit has the coefficients"
+        raise InvalidInput([Fault(str(folder), found, expected, f"Run it first: trabecula run {folder}.")])
+    return finished[-1]
+
+
+def _coefficients(run: Path, signature: str | None) -> pd.DataFrame:
+    """The final fit's coefficients of deep features, of one signature."""
+    table = pd.read_csv(run / "selection" / "coefficients.csv", dtype={"class": str, "fold": str})
+    deep = table[table["feature"].str.startswith("resnet50_") & (table["fold"] == "final")]
+    names = list(deep["signature"].unique())
+    wanted = signature or next(iter(names), "")
+    if wanted not in names:
+        found = f"no signature {signature} with deep features" if signature else "no signature with deep features"
+        expected = f"one of: {', '.join(names) or 'none, as the LASSO kept no deep feature'}"
+        raise InvalidInput([Fault(f"run {run.name}", found, expected)])
+    return deep[deep["signature"] == wanted]
+
+
+def _extractor(settings: Settings, folder: Path, run: Path, weights: str) -> ResNetFeatures:
+    """The extractor of these weights, if it is still the one of the run."""
+    name = f"deep-{weights}"
+    for extractor in ResNetFeatures.from_settings(settings.deep, folder):
+        if extractor.name == name:
+            recorded = json.loads((run / "features" / f"{name}.json").read_text(encoding="utf-8"))
+            if recorded == json.loads(json.dumps(extractor.record)):
+                return extractor
+    found = "weights or an input policy that have changed since"
+    raise InvalidInput([Fault(f"run {run.name}, {name}", found, "those of the run", "Run the study again.")])
+
+
+def _chosen(study: Study, wanted: Sequence[str]) -> list[Case]:
+    known = {case.case_id: case for case in study.cases}
+    unknown = [name for name in wanted if name not in known]
+    if unknown:
+        raise InvalidInput([Fault(f"case {name}", "not in the table of cases", "a case_id of it") for name in unknown])
+    return [known[name] for name in wanted]
+
+
+def _training_rows(run: Path, extractor: ResNetFeatures) -> pd.DataFrame:
+    values = pd.read_parquet(run / "features" / f"{extractor.name}.parquet")
+    cohort = pd.read_csv(run / "splits.csv", dtype=str).set_index("case_id")["cohort"]
+    training = values.loc[np.asarray(cohort.loc[values.index] == TRAINING)]
+    return training[list(extractor.names)]

@@ -1,0 +1,112 @@
+"""A study made ready for models: checked, its features computed, its cohorts drawn."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from .. import __version__
+from ..errors import InvalidInput
+from ..modelling import make_split
+from ..reading import film_digests, films
+from ..records import PUBLISHED, SOUND, FeatureTable, Split, Study
+from ..settings import Protocol, Settings
+from .check import Check, Tell, check_study, silent
+from .extract import study_features
+from .signatures import HEIGHTS, Signature, make_signatures
+from .stability import redrawn_features
+
+COHORTS = "cohorts.json"
+
+
+@dataclass(frozen=True, eq=False)
+class Ready:
+    """A study with its features and its split: all that models need."""
+
+    checked: Check
+    settings: Settings
+    study: Study
+    tables: Mapping[str, FeatureTable]
+    redrawn: Sequence[Mapping[str, FeatureTable]]
+    split: Split
+
+    @property
+    def key(self) -> str:
+        """What a run is: the same key gives the same predictions."""
+        return _run_key(self)
+
+    @property
+    def signatures(self) -> list[Signature]:
+        """What models may learn from."""
+        checked = self.checked
+        return make_signatures(
+            self.settings, self.tables, self.redrawn, checked.clinical, checked.known, checked.preserved
+        )
+
+
+def prepare(
+    folder: Path,
+    *,
+    jobs: int,
+    seed: int | None = None,
+    protocol: Protocol | None = None,
+    redraw: bool = False,
+    allow_label_items: bool = False,
+    tell: Tell = silent,
+) -> Ready:
+    """Check a study, compute its features and split it."""
+    checked = check_study(folder, jobs=jobs, allow_label_items=allow_label_items, tell=tell)
+    if checked.faults:
+        raise InvalidInput(checked.faults)
+    assert checked.settings is not None
+    assert checked.study is not None
+    said = {"seed": seed, "protocol": protocol}
+    settings = checked.settings.model_copy(update={name: value for name, value in said.items() if value is not None})
+    study = checked.study
+    tables = checked.tables or study_features(folder, study, settings, checked.extractors, jobs, tell)
+    split = make_split(study, settings, folder / COHORTS, redraw=redraw)
+    learnt = [one for one in checked.extractors if one.name != HEIGHTS]
+    redrawn = redrawn_features(folder, study, settings, learnt, split, jobs, tell)
+    return Ready(checked, settings, study, tables, redrawn, split)
+
+
+def flows_of(settings: Settings) -> tuple[str, ...]:
+    """The protocols to run, the one to report first."""
+    return (SOUND, PUBLISHED) if settings.protocol == "both" else (settings.protocol,)
+
+
+def free_columns(study: Study) -> pd.DataFrame:
+    """The free columns of the table of cases, as text, indexed by case id."""
+    columns = pd.DataFrame([dict(case.columns) for case in study.cases], dtype=object).fillna("")
+    return columns.set_index(pd.Index([case.case_id for case in study.cases], name="case_id"))
+
+
+def _run_key(ready: Ready) -> str:
+    tables = [table for one in (ready.checked.tables, *ready.redrawn) for table in one.values()]
+    columns = [ready.checked.clinical, ready.checked.known, ready.checked.preserved]
+    parts = {
+        "version": __version__,
+        "settings": ready.settings.model_dump(mode="json", by_alias=True),
+        "extractors": [(extractor.name, extractor.digest) for extractor in ready.checked.extractors],
+        "cases": _film_digests(ready),
+        "split": ready.split.table.to_csv(),
+        "tables": [_digest(table.values) for table in tables],
+        "columns": [_digest(one) for one in columns if one is not None],
+    }
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def _film_digests(ready: Ready) -> list[str]:
+    if ready.checked.tables:
+        return []
+    return [digest for _, cases in films(ready.study) for digest in film_digests(cases, ready.settings.image)]
+
+
+def _digest(values: pd.DataFrame) -> str:
+    digest = hashlib.sha256(repr((list(values.index), list(values.columns))).encode())
+    digest.update(values.to_numpy(np.float64).tobytes())
+    return digest.hexdigest()

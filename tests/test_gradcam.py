@@ -1,0 +1,51 @@
+"""`trabecula gradcam`: pictures of a finished run, on the film's own pixels."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from trabecula.errors import InvalidInput
+from trabecula.workflow.gradcam import draw_maps
+from trabecula.workflow.run import run_study
+
+
+@pytest.fixture
+def study(study_folder):
+    deep = {"weights": ["untrained"], "size": 32}
+    study_folder.settings |= {"deep": deep, "signatures": ["deep"], "models": ["lr"]}
+    study_folder.save()
+    return study_folder
+
+
+def test_pictures_lie_on_the_film_and_their_scores_are_the_models(study, tmp_path):
+    run = run_study(study.folder).parent
+    drawn = draw_maps(study.folder, ["c01", "c05"], tmp_path / "maps")
+    assert [(one.case_id, one.label) for one in drawn] == [(c, k) for c in ("c01", "c05") for k in "012"]
+    features = pd.read_parquet(run / "features" / "deep-untrained.parquet")
+    cohort = pd.read_csv(run / "splits.csv").set_index("case_id")["cohort"]
+    spread = features[cohort.loc[features.index] == "training"].std(ddof=0)
+    table = pd.read_csv(run / "selection" / "coefficients.csv", dtype={"class": str})
+    table = table[(table["signature"] == "deep-untrained") & (table["fold"] == "final")]
+    for one in drawn:
+        rows = table[table["class"] == one.label].set_index("feature")["coefficient"]
+        wanted = (rows * features.loc[one.case_id, rows.index] / spread[rows.index]).sum()
+        assert one.score == pytest.approx(wanted, rel=1e-4)
+        picture = np.asarray(Image.open(one.path))
+        assert picture.shape == (40, 50, 3)
+        outside = np.concatenate([picture[:, :8].reshape(-1, 3), picture[:, -8:].reshape(-1, 3)])
+        assert (np.ptp(outside, axis=1) == 0).all(), "beyond the crop the film is grey as it was"
+
+
+def test_what_cannot_be_drawn_is_said(study, tmp_path):
+    with pytest.raises(InvalidInput, match="no finished run"):
+        draw_maps(study.folder, ["c01"], tmp_path)
+    run_study(study.folder)
+    with pytest.raises(InvalidInput, match="case nobody: not in the table of cases"):
+        draw_maps(study.folder, ["nobody"], tmp_path)
+    with pytest.raises(InvalidInput, match="no signature radiomics with deep features; expected one of: deep-untr"):
+        draw_maps(study.folder, ["c01"], tmp_path, signature="radiomics")
+    study.settings["deep"]["margin"] = 0.3
+    study.save()
+    with pytest.raises(InvalidInput, match="an input policy that have changed since"):
+        draw_maps(study.folder, ["c01"], tmp_path)
