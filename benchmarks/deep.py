@@ -182,7 +182,7 @@ def _loop(runtime: str, batch: int, threads: int, pictures: int, ready: Any, ans
 
 
 def _graph(batch: int) -> bytes:
-    from trabecula.features.resnet import onnx_graph
+    from trabecula.features.network import onnx_graph
     from trabecula.features.weights import draw_untrained
 
     model = onnx_graph(draw_untrained(), SIZE)

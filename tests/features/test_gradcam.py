@@ -8,7 +8,7 @@ from torch import nn
 
 from trabecula.features.crop import CropFrame, InputPolicy, crop_frame, crop_region
 from trabecula.features.gradcam import grad_cam, on_film, score_map, weights_on_features
-from trabecula.features.resnet import Network
+from trabecula.features.network import Network
 from trabecula.features.weights import load_weights
 
 from .plain_resnet import KERAS, TORCHVISION, random_resnet50, write

@@ -8,7 +8,8 @@ from safetensors.numpy import save_file
 
 from trabecula.errors import InvalidInput
 from trabecula.features import resnet
-from trabecula.features.resnet import Network, ResNetFeatures
+from trabecula.features.network import Network
+from trabecula.features.resnet import ResNetFeatures
 from trabecula.features.weights import CONVENTIONS, load_weights
 from trabecula.records import Region, Xray
 from trabecula.settings import DeepSettings

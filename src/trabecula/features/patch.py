@@ -101,11 +101,17 @@ def _spans(inside: Inside) -> Spans:
         before = False
         for c in range(width):
             now = inside[r, c]
-            if now and not before:
-                spans[count, 0], spans[count, 1], spans[count, 2] = r, c, 0
+            if now == before:
+                continue
+            if now:
+                spans[count, 0], spans[count, 1] = r, c
+            else:
+                spans[count, 2] = c - spans[count, 1]
                 count += 1
-            spans[count - 1, 2] += now
             before = now
+        if before:
+            spans[count, 2] = width - spans[count, 1]
+            count += 1
     return spans[:count].copy()
 
 

@@ -83,14 +83,14 @@ class Radiomics:
             inside = resegmented(film, inside, p.resegment, p.resegment_mode)
         box = box_of(inside) if inside.any() else Box(0, 0, 0, 0)
         outline = outline_of(inside, box)
-        too_small = self._too_small(outline.inside)
+        too_small = self._too_small(outline)
         if too_small:
             return FeatureRow(np.full(len(self.names), np.nan), dict.fromkeys(self.names, too_small))
         warnings: list[str] = []
         parts: list[np.ndarray] = []
         reasons = dict(_REASONS)
         if "shape2D" in self._wanted:
-            outer = whole[box_of(whole).slices] if not p.resegment_shape else outline.inside
+            outer = outline.inside if whole is inside or p.resegment_shape else whole[box_of(whole).slices]
             parts.append(shape2d(outer, film.spacing_mm or (1.0, 1.0))[self._wanted["shape2D"]])
         if p.crop is not None:
             uncut = box_of(whole)
@@ -151,14 +151,14 @@ class Radiomics:
         found |= texture_features(levels, self._wanted, p.rules, spacing)
         return [found[group][places] for group, places in self._wanted.items() if group != "shape2D"]
 
-    def _too_small(self, inside: np.ndarray) -> str:
+    def _too_small(self, outline: Outline) -> str:
         p = self.parameters
-        pixels = int(inside.sum())
+        pixels = int(outline.spans[:, 2].sum())
         if pixels == 0 or (p.resegment is not None and pixels == 1):
             steps = [("resampledPixelSpacing", p.spacing_mm), ("resegmentRange", p.resegment)]
             named = " and ".join(name for name, value in steps if value is not None)
             return f"{named} left {pixels} pixels of the region"
-        dimensions = sum(inside.any(axis=axis).sum() > 1 for axis in (0, 1))
+        dimensions = sum(side > 1 for side in outline.inside.shape)  # the box fits tightly
         if pixels < p.minimum_size:
             return f"the region has {pixels} pixels, fewer than minimumROISize {p.minimum_size}"
         if dimensions < p.minimum_dimensions and p.minimum_dimensions > 1:

@@ -18,7 +18,7 @@ def shape2d(inside: Bool[np.ndarray, "height width"], spacing: tuple[float, floa
     """NAMES of the region in mm (in pixels where ``spacing`` is (1, 1)); Elongation is NaN for one pixel."""
     pixels, moments = _moments(inside)
     minor, major = np.clip(np.linalg.eigvalsh(moments * np.outer(spacing, spacing)), 0, None)
-    perimeter, surface, left, right = _outline(np.pad(inside, 1), spacing[0], spacing[1])
+    perimeter, surface, left, right = _outline(_bordered(inside), spacing[0], spacing[1])
     return np.array(
         [
             np.sqrt(minor / major) if major > 0 else np.nan,
@@ -32,6 +32,12 @@ def shape2d(inside: Bool[np.ndarray, "height width"], spacing: tuple[float, floa
             2 * np.sqrt(np.pi * surface) / perimeter,
         ]
     )
+
+
+def _bordered(inside: Bool[np.ndarray, "height width"]) -> Bool[np.ndarray, "higher wider"]:
+    out = np.zeros((inside.shape[0] + 2, inside.shape[1] + 2), dtype=bool)
+    out[1:-1, 1:-1] = inside
+    return out
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
@@ -60,27 +66,38 @@ def _outline(
     height, width = inside.shape
     diagonal = np.sqrt(row_mm**2 + col_mm**2) / 2
     left, right = np.full(2 * height, np.nan), np.full(2 * height, np.nan)
-    length, area = 0.0, 0.0
+    length, area, full = 0.0, 0.0, 0
     for r in range(height - 1):
+        a, d = inside[r, 0], inside[r + 1, 0]
         for c in range(width - 1):
-            a, b, d, e = inside[r, c], inside[r, c + 1], inside[r + 1, c], inside[r + 1, c + 1]
-            corners = int(a) + int(b) + int(d) + int(e)
-            if a != b:
-                _widen(left, right, 2 * r, (c + 0.5) * col_mm)
-            if a != d:
-                _widen(left, right, 2 * r + 1, c * col_mm)
-            if corners == 1 or corners == 3:
-                length += diagonal
-                area += 0.125 if corners == 1 else 0.875
-            elif corners == 4:
-                area += 1.0
-            elif corners == 2 and a == e:
-                length += 2 * diagonal
-                area += 0.25
-            elif corners == 2:
-                length += col_mm if a == b else row_mm
-                area += 0.5
+            before = a, d
+            b, e = inside[r, c + 1], inside[r + 1, c + 1]
+            alike = (a == b) & (a == d) & (a == e)
+            a, d = b, e
+            if alike:  # nearly everywhere
+                full += b
+                continue
+            length, area = _add_corner(before, (b, e), r, c, (row_mm, col_mm, diagonal), (length, area), left, right)
+    area += full
     return length, area * row_mm * col_mm, left, right
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def _add_corner(before, after, r, c, sizes, sums, left, right):  # type: ignore[no-untyped-def]
+    """Length and area with those of the outline between four pixels that are not alike, whose midpoints are noted."""
+    (a, d), (b, e) = before, after
+    row_mm, col_mm, diagonal = sizes
+    length, area = sums
+    corners = int(a) + int(b) + int(d) + int(e)
+    if a != b:
+        _widen(left, right, 2 * r, (c + 0.5) * col_mm)
+    if a != d:
+        _widen(left, right, 2 * r + 1, c * col_mm)
+    if corners != 2:
+        return length + diagonal, area + (0.125 if corners == 1 else 0.875)
+    if a == e:
+        return length + 2 * diagonal, area + 0.25
+    return length + (col_mm if a == b else row_mm), area + 0.5
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")

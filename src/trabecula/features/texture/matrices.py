@@ -60,12 +60,20 @@ def grids(
     place = 0
     for k in range(spans.shape[0]):
         row, column = spans[k, 0] + border, spans[k, 1] + border
-        for c in range(spans[k, 2]):
-            level = of_pixels[place + c]
-            levels[row, column + c] = level
-            ranks[row, column + c] = rank_of[_U(level)]
+        of_span = of_pixels[place : place + spans[k, 2]]
+        _lay(levels, ranks, row, column, of_span)
+        if n < highest:  # a level is missing, so that a rank is not a level less one
+            for c in range(of_span.size):
+                ranks[row, column + c] = rank_of[_U(of_span[c])]
         place += spans[k, 2]
     return levels, ranks, present.astype(np.float64), counts[present]
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def _lay(levels, ranks, row, column, of_span):  # type: ignore[no-untyped-def]
+    for c in range(of_span.size):
+        levels[row, _U(column + c)] = of_span[c]
+        ranks[row, _U(column + c)] = of_span[c] - np.int32(1)
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
