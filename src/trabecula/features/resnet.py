@@ -1,7 +1,6 @@
 """The extractor of ResNet-50's average-pool vector: weights and input policy in, one row a region out."""
 
 import functools
-import gc
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
@@ -100,9 +99,7 @@ def _loaded(entry: str, folder: Path, asked: str | None, sha256: str, size: int,
     if weights.sha256 != sha256:
         action = "Leave the weights file alone while a study runs, and run again."
         raise InvalidInput([Fault(entry, "changed since the study was checked", f"SHA-256 {sha256}", action)])
-    network = Network(weights, size, output)
-    gc.freeze()  # joblib's workers collect garbage every second, through all libraries: a tenth of their time
-    return network
+    return Network(weights, size, output)
 
 
 def _conventions_of_none(settings: DeepSettings) -> list[Fault]:
