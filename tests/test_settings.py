@@ -69,3 +69,12 @@ def test_settings_come_back_from_their_own_words(tmp_path):
 def test_a_single_class_is_one_fault_in_plain_words(tmp_path):
     _, faults = read_settings(write(tmp_path, "classes: [a]\ndata: {cases: c.csv}\n"))
     assert [fault.expected for fault in faults] == ["at least 2 entries"]
+
+
+def test_a_bin_range_that_does_not_rise_is_refused(tmp_path):
+    path = tmp_path / "study.yaml"
+    path.write_text("classes: [a, b]\ndata: {cases: cases.csv}\nradiomics: {bin_range: [3, -3]}\n")
+    _, faults = read_settings(path)
+    assert [(fault.where, fault.expected) for fault in faults] == [
+        ("study.yaml, radiomics.bin_range", "a lower and a higher grey")
+    ]

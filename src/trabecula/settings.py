@@ -70,15 +70,27 @@ class ImageSettings(_Section):
 
 
 class RadiomicsSettings(_Section):
-    """Grey policy and filters, or a PyRadiomics parameter file (``params``) in their place; whose definitions."""
+    """Grey policy and filters, or a PyRadiomics parameter file (``params``) in their place; whose definitions.
+
+    ``bin_range`` are the greys, after normalisation, that the bins of the original image divide; left out, those of
+    each region. Greys beyond it count to the first and last bin.
+    """
 
     params: str | None = None
     standard: Standard = "pyradiomics"
     normalise: Literal["film", "none"] = "film"
     bins: int = Field(32, ge=2, le=1024)
+    bin_range: tuple[float, float] | None = None
     filters: tuple[Literal["original", "wavelet", "log"], ...] = ("original", "wavelet", "log")
     wavelet: str = "coif1"
     log_sigma_px: tuple[float, ...] = (1.0, 2.0, 3.0, 4.0, 5.0)
+
+    @field_validator("bin_range")
+    @classmethod
+    def _rises(cls, value: tuple[float, float] | None) -> tuple[float, float] | None:
+        if value is not None and not value[0] < value[1]:
+            raise ValueError("a lower and a higher grey")
+        return value
 
 
 class DeepSettings(_Section):

@@ -494,3 +494,24 @@ def test_the_diameter_is_the_largest_distance_of_two_outline_points(inside, spac
     mm = np.array(points) * spacing
     largest = np.sqrt(((mm[:, None] - mm[None]) ** 2).sum(axis=2).max())
     assert shape2d(inside, spacing)[SHAPE.index("MaximumDiameter")] == pytest.approx(largest)
+
+
+@settings(max_examples=50)
+@given(greys=arrays.arrays(np.float32, st.integers(1, 200), elements=st.floats(-10, 10, width=32)))
+def test_bins_of_a_fixed_range_do_not_depend_on_the_other_greys(greys):
+    together = discretise(greys, bin_width=None, bin_count=8, bounds=(-4.0, 4.0))
+    alone = [discretise(one, bin_width=None, bin_count=8, bounds=(-4.0, 4.0))[0] for one in greys[:, None]]
+    assert together.tolist() == alone
+    assert np.array_equal(together, np.clip(np.floor(greys.astype(float)) + 5, 1, 8))
+
+
+def test_a_fixed_range_is_for_the_original_image_alone(film):
+    pixels, inside = film
+    own, fixed = (
+        features(Radiomics(default_parameters(RadiomicsSettings(bin_range=bounds))), pixels, inside)
+        for bounds in (None, (-3.0, 3.0))
+    )
+    changed = {name for name in own.index if own[name] != fixed[name]}
+    assert changed
+    assert all(name.startswith("original_") and "shape2D" not in name for name in changed)
+    assert own["original_firstorder_Mean"] == fixed["original_firstorder_Mean"]

@@ -29,7 +29,8 @@ class Parameters:
     ``images`` are (PyRadiomics image type in lower case, its options as sorted pairs); ``classes`` are (class,
     features). ``outliers`` in SD; ``minimum_size`` and ``crop`` (the margin that stays, before filtering) in
     pixels; ``spacing_mm`` and ``order`` (of the spline) of the resampled film, 0 keeping its own spacing;
-    ``resegment`` are one or two bounds of the greys of a region, as they are, times its largest, or in SD.
+    ``resegment`` are one or two bounds of the greys of a region, as they are, times its largest, or in SD. A
+    ``bin_range`` is divided into the ``bin_count`` bins of the original image, whatever the region's own greys.
     """
 
     images: tuple[Image, ...]
@@ -49,13 +50,14 @@ class Parameters:
     resegment_shape: bool = False
     crop: int | None = None
 
+    minimum_size: int = 1
+    minimum_dimensions: int = 1
+    bin_range: tuple[float, float] | None = None
+
     @cached_property
     def rules(self) -> TextureRules:
         """How textures are counted, by the standard."""
         return replace(self.texture, isolated=self.standard == "pyradiomics")
-
-    minimum_size: int = 1
-    minimum_dimensions: int = 1
 
 
 def default_parameters(settings: RadiomicsSettings) -> Parameters:
@@ -74,6 +76,7 @@ def default_parameters(settings: RadiomicsSettings) -> Parameters:
         normalise=settings.normalise == "film",
         bin_width=None,
         bin_count=settings.bins,
+        bin_range=settings.bin_range,
         standard=settings.standard,
     )
 

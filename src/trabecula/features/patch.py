@@ -156,15 +156,23 @@ def resegmented(film: Film, inside: Inside, bounds: tuple[float, ...], mode: str
 
 
 def discretise(
-    values: Float[np.ndarray, " pixels"], *, bin_width: float | None, bin_count: int, start: float | None = None
+    values: Float[np.ndarray, " pixels"],
+    *,
+    bin_width: float | None,
+    bin_count: int,
+    start: float | None = None,
+    bounds: tuple[float, float] | None = None,
 ) -> Int32[np.ndarray, " pixels"]:
     """Grey levels from 1, by PyRadiomics' rules; or by IBSI's, where ``start`` is given.
 
-    With a width, bins start at ``start``, or else at a multiple of the width; with a count, they divide the
-    region's own range and the largest grey falls into the last one. A range too narrow for that many bins in the
-    greys' own precision is divided in double precision, and is flat where even that does not tell its bins apart.
+    With a width, bins start at ``start``, or else at a multiple of the width; with a count, they divide the region's
+    own range, or the one between ``bounds``, and the largest grey falls into the last one. A range too narrow for
+    that many bins in the greys' own precision is divided in double precision, and is flat where even that does not
+    tell its bins apart.
     """
-    low, high = values.min(), values.max()
+    if bounds is not None:
+        values = np.clip(values, *bounds)
+    low, high = (values.min(), values.max()) if bounds is None else np.array(bounds, values.dtype)
     if bin_width is not None:
         edges = np.arange(low - low % bin_width if start is None else start, high + 2 * bin_width, bin_width)
     else:

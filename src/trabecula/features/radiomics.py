@@ -106,7 +106,9 @@ class Radiomics:
                 continue
             if image == "original" and width is not None:
                 warnings += _bin_warning(greys, width)
-            levels = discretise(greys, bin_width=width, bin_count=count, start=self._first_edge(image, greys))
+            bounds = p.bin_range if image == "original" else None
+            start = self._first_edge(image, greys)
+            levels = discretise(greys, bin_width=width, bin_count=count, start=start, bounds=bounds)
             parts += self._of_image(greys, levels, outline, film)
         row = np.concatenate(parts) if parts else np.zeros(0)
         undefined = {
