@@ -7,6 +7,7 @@ its first picture, our extraction from before the start of its processes to the 
 disk. Seconds of wall clock and of processor (of all processes) are given: on a busy machine the second tell more.
 """
 
+import importlib.util
 import json
 import multiprocessing
 import os
@@ -150,6 +151,8 @@ def _ours(load: Callable[..., Any], digests: Callable[..., Any]) -> Callable[[in
 
 def _bare(runtime: str, batch: int, threads: int) -> Callable[[int, Path, Path], float]:
     def turn(pictures: int, _cache: Path, _folder: Path) -> float:
+        if importlib.util.find_spec(runtime) is None:
+            sys.exit(f"{runtime} is not installed")
         processes = CORES // threads
         context = multiprocessing.get_context("spawn")
         ready, answers = context.Barrier(processes), context.Queue()
