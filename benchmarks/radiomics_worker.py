@@ -153,9 +153,12 @@ def film_and_region(height: int, width: int, handed: str) -> tuple[np.ndarray, n
 @functools.cache
 def ready(folder: str) -> tuple[Extract, np.ndarray, np.ndarray]:
     """Our engine for all filters, and a film and a region made before: kept for the life of the process."""
+    from trabecula.features.extract import settle
+
     film, inside = (np.load(f"{folder}/{name}.npy") for name in ("film", "inside"))
     engine = trabecula("all")
     engine(film, inside)
+    settle()
     return engine, film, inside
 
 
