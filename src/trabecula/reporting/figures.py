@@ -111,7 +111,7 @@ def auc_forest(auc: pd.DataFrame, cohorts: Sequence[str]) -> Figure:
                 )  # fmt: skip
         axes.axvline(0.5, color="#999999", linewidth=0.6, linestyle=":")
         axes.set_yticks(range(len(cohorts)), cohorts)
-        axes.invert_yaxis()
+        axes.set_ylim(len(cohorts) - 0.4, -0.6)  # the first on top, and none at the edge where a cohort has no AUC
         axes.set_xlabel("macro AUC (95 % interval)")
         figure.legend(loc="outside lower center", ncols=min(3, len(signatures)))
         return figure
