@@ -80,15 +80,10 @@ def _widen(low, high, part):  # type: ignore[no-untyped-def]
 @numba.njit(cache=True, nogil=True, error_model="numpy")
 def _moments(greys, mean):  # type: ignore[no-untyped-def]
     """Sums of the magnitudes, squares, third and fourth powers of the distances to the mean."""
-    absolute, second, third, fourth = _four_sums()
+    absolute, second, third, fourth = np.zeros(_STRETCH), np.zeros(_STRETCH), np.zeros(_STRETCH), np.zeros(_STRETCH)
     for start in range(0, greys.size, _STRETCH):
         _add_powers(absolute, second, third, fourth, greys[start : start + _STRETCH], mean)
     return absolute.sum(), second.sum(), third.sum(), fourth.sum()
-
-
-@numba.njit(cache=True, nogil=True, error_model="numpy")
-def _four_sums():  # type: ignore[no-untyped-def]
-    return np.zeros(_STRETCH), np.zeros(_STRETCH), np.zeros(_STRETCH), np.zeros(_STRETCH)
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
@@ -105,7 +100,7 @@ def _add_powers(absolute, second, third, fourth, part, mean):  # type: ignore[no
 @numba.njit(cache=True, nogil=True, error_model="numpy")
 def _robust_deviation(greys, p10, p90):  # type: ignore[no-untyped-def]
     """Mean absolute deviation of the greys from the 10th to the 90th percentile."""
-    kept, total, deviation, _ = _four_sums()
+    kept, total, deviation = np.zeros(_STRETCH), np.zeros(_STRETCH), np.zeros(_STRETCH)
     for start in range(0, greys.size, _STRETCH):
         _add_between(kept, total, greys[start : start + _STRETCH], p10, p90)
     if kept.sum() == 0:

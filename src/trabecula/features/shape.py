@@ -35,6 +35,7 @@ def shape2d(inside: Bool[np.ndarray, "height width"], spacing: tuple[float, floa
 
 
 def _bordered(inside: Bool[np.ndarray, "height width"]) -> Bool[np.ndarray, "higher wider"]:
+    """np.pad by one pixel, in a quarter of the time."""
     out = np.zeros((inside.shape[0] + 2, inside.shape[1] + 2), dtype=bool)
     out[1:-1, 1:-1] = inside
     return out

@@ -116,6 +116,26 @@ def gather_selection(traces: Collection[SelectionTrace], tuning: Sequence[Mappin
     return Selection(**tables, tuning=pd.DataFrame(tuning, columns=_TUNING))
 
 
+def prediction_rows(
+    table: pd.DataFrame, scores: np.ndarray, classes: Sequence[str], whose: tuple[str, str, str], scored: np.ndarray
+) -> pd.DataFrame:
+    """Rows of records.Predictions: cases of a split's table and their scores (cases x classes).
+
+    ``whose`` are protocol, signature and model; ``scored`` says how each case came to its scores.
+    """
+    protocol, signature, model = whose
+    rows = table.reset_index()[["case_id", "patient_id", "cohort", "fold"]]
+    rows = rows.assign(
+        protocol=protocol,
+        scored=scored.astype(object),
+        signature=signature,
+        model=model,
+        truth=table["truth"].to_numpy(),
+    )
+    rows["predicted"] = np.array(classes, dtype=object)[scores.argmax(axis=1)]
+    return rows.assign(**{PROBABILITY_PREFIX + name: scores[:, k] for k, name in enumerate(classes)})
+
+
 def fold_scores(predictions: Predictions, signature: str) -> pd.DataFrame:
     """Log odds of each class but the first, of training cases, by a signature's first model in folds without them."""
     rows = predictions.rows[(predictions.rows["signature"] == signature) & (predictions.rows["fold"] != FINAL)]
@@ -137,13 +157,5 @@ _TUNING = ["signature", "fold", "model", "parameters", "score", "note"]
 def _rows(fit: ModelFit, split: Split) -> pd.DataFrame:
     table = split.table.loc[fit.case_ids]
     scores = np.array(fit.probabilities).reshape(len(table), len(split.classes))
-    rows = table.reset_index()[["case_id", "patient_id", "cohort", "fold"]]
-    rows = rows.assign(
-        protocol=SOUND,
-        scored=np.where(rows["fold"] == FINAL, "held out", "out of fold").astype(object),
-        signature=fit.signature,
-        model=fit.model,
-        truth=table["truth"].to_numpy(),
-    )
-    rows["predicted"] = np.array(split.classes, dtype=object)[scores.argmax(axis=1)]
-    return rows.assign(**{PROBABILITY_PREFIX + name: scores[:, k] for k, name in enumerate(split.classes)})
+    scored = np.where(table["fold"] == FINAL, "held out", "out of fold")
+    return prediction_rows(table, scores, split.classes, (SOUND, fit.signature, fit.model), scored)

@@ -25,9 +25,9 @@ from sklearn.svm import SVC
 from threadpoolctl import threadpool_limits
 from xgboost import XGBClassifier
 
-from ..records import INTERNAL, PROBABILITY_PREFIX, PUBLISHED, TRAINING, Predictions, Split
+from ..records import INTERNAL, PUBLISHED, TRAINING, Predictions, Split
 from .learners import FrequenciesIfEmpty, macro_auc
-from .outcome import FINAL, SelectionTrace
+from .outcome import FINAL, SelectionTrace, prediction_rows
 
 TRIALS = 5
 
@@ -202,17 +202,10 @@ def _fit(
 
 def _rows(fit: PublishedFit, trial: int, table: pd.DataFrame, classes: tuple[str, ...]) -> pd.DataFrame:
     here = table.loc[fit.case_ids]
-    scores = np.array(fit.probabilities[trial])
-    rows = here.reset_index()[["case_id", "patient_id", "cohort", "fold"]]
-    rows = rows.assign(
-        protocol=PUBLISHED,
-        scored=np.where(here["cohort"] == TRAINING, "resubstitution", "held out").astype(object),
-        signature=fit.signature,
-        model=fit.model,
-        truth=here["truth"].to_numpy(),
+    scored = np.where(here["cohort"] == TRAINING, "resubstitution", "held out")
+    return prediction_rows(
+        here, np.array(fit.probabilities[trial]), classes, (PUBLISHED, fit.signature, fit.model), scored
     )
-    rows["predicted"] = np.array(classes, dtype=object)[scores.argmax(axis=1)]
-    return rows.assign(**{PROBABILITY_PREFIX + name: scores[:, k] for k, name in enumerate(classes)})
 
 
 def _trace(signature: str, names: list[str], funnel: list[tuple[str, int]], left: dict[str, str]) -> SelectionTrace:

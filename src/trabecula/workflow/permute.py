@@ -1,6 +1,6 @@
 """The leak question, asked of a user's own study: nothing may find labels that were dealt anew."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -22,6 +22,7 @@ MODEL: ModelName = "lr"  # what leaks is the selection and the split, which ever
 FAR = 2.5  # standard errors
 
 _KEYS = ["protocol", "cohort", "signature"]
+_FITS: dict[str, Callable[..., tuple[Predictions, *tuple[object, ...]]]] = {SOUND: fit_sound, PUBLISHED: fit_published}
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,10 +72,8 @@ def _deal(run: Path, ready: Ready, deal: int, jobs: int, tell: Tell) -> Iterator
     store = run / "permuted" / f"{deal:02d}"
     signatures = [replace(one, models=(MODEL,)) for one in ready.signatures if one.values.shape[1]]
     for flow in flows_of(settings):
-        if flow == SOUND:
-            yield from _macro(fit_sound(store / flow, signatures, split, settings, jobs, tell)[0], deal)
-        if flow == PUBLISHED:
-            yield from _macro(fit_published(store / flow, signatures, split, settings, jobs, tell)[0], deal)
+        predictions, *_ = _FITS[flow](store / flow, signatures, split, settings, jobs, tell)
+        yield from _macro(predictions, deal)
 
 
 def _macro(predictions: Predictions, deal: int) -> Iterator[dict[str, object]]:
@@ -93,7 +92,6 @@ def _verdict(mean: float, error: float) -> str:
         return "cannot be told: too few deals, or a class is absent"
     if mean - 0.5 > FAR * error:
         return f"above 0.50 by more than {FAR} standard errors: labels leak"
-    below = 0.5 - mean > FAR * error
-    if below:
+    if 0.5 - mean > FAR * error:
         return "below 0.50, which is no leak"
     return f"within {FAR} standard errors of 0.50: no leak found, though one below {FAR * error:.2f} would not show"
