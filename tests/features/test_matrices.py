@@ -80,3 +80,13 @@ def test_neighbourhoods_are_those_of_shifted_pictures(levels, laid_out):
         assert with_neighbour[level] == here.sum()
         assert differences[level] == pytest.approx(apart[here].sum(), rel=1e-12)
         assert np.array_equal(dependence[level], np.bincount(alike[levels == level + 1], minlength=9))
+
+
+def test_more_pixels_than_one_packed_count_can_hold_are_counted():
+    side = 4200  # 17.6 million pixels of one level and dependence; a packed count holds 16.8
+    levels = np.zeros((side + 2, side + 2), np.int32)
+    levels[1:-1, 1:-1] = 1
+    dependence, with_neighbour, differences = matrices.neighbourhoods(levels, 1 - levels, 1, 0, matrices.DIRECTIONS, 1)
+    assert dependence.tolist() == [[0, 0, 0, 4, 0, 4 * (side - 2), 0, 0, (side - 2) ** 2]]
+    assert with_neighbour.tolist() == [side**2]
+    assert differences.tolist() == [0]
