@@ -5,7 +5,9 @@ Exit codes: 0 done, 1 failure, 2 usage, 3 faults in the data, 130 stopped.
 
 import functools
 import os
+import signal
 import sys
+import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -50,6 +52,7 @@ CORES = os.cpu_count() or 1
 
 def main() -> None:
     """Run the command line; foreseen failures are told in words, without a traceback."""
+    sys.unraisablehook = _hear_again
     try:
         app()
     except InvalidInput as error:
@@ -380,6 +383,14 @@ class _Teller:
         if stage not in self._stages:
             self._stages[stage] = self._bar.add_task(stage, total=total)
         self._bar.update(self._stages[stage], completed=done, total=total)
+
+
+def _hear_again(unheard: "sys.UnraisableHookArgs") -> None:
+    """Repeat a Ctrl-C that came where Python must pass over it, in a finaliser; tell of others as ever."""
+    if isinstance(unheard.exc_value, KeyboardInterrupt):
+        threading.Timer(0.05, signal.raise_signal, [signal.SIGINT]).start()
+    else:
+        sys.__unraisablehook__(unheard)
 
 
 def _print_faults(faults: Iterable[Fault]) -> None:

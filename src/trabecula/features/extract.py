@@ -1,7 +1,5 @@
 """extract_features: every case of a study, one row each; parallel over films, cached, resumable."""
 
-import functools
-import gc
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ..errors import Fault, InvalidInput
+from ..processes import share
 from ..records import Case, Extractor, FeatureRow, FeatureTable, Region, Xray
 from ..storage import write_atomically
 
@@ -37,13 +36,13 @@ def extract_features(
     computed. Each film's rows are stored as soon as they exist. Films that cannot be used are all named
     in one InvalidInput at the end, when the others are stored.
     """
-    work = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered")(
+    work = (
         joblib.delayed(_extract_film)(number, film, extractors, load, digests, cache)
         for number, film in enumerate(films)
     )
     keys: dict[int, list[str]] = {}
     faults: list[Fault] = []
-    for done, result in enumerate(work, start=1):
+    for done, result in enumerate(share(work, jobs, ordered=False), start=1):
         keys[result.number] = result.keys
         faults += result.faults
         progress(done, len(films))
@@ -56,15 +55,6 @@ def extract_features(
 def is_new(cache: Path, extractor: Extractor) -> bool:
     """Whether this extractor has stored no row yet."""
     return not _row_path(cache, extractor, "any").parent.exists()
-
-
-@functools.cache
-def settle() -> None:
-    """Leave what this process has loaded so far out of every later look for garbage.
-
-    joblib's workers look once a second, through all libraries: a tenth of their time.
-    """
-    gc.freeze()
 
 
 @dataclass(frozen=True)
@@ -95,7 +85,6 @@ def _extract_film(
     except OSError as error:
         fault = Fault(film[0].image.name, f"cannot be read ({error.strerror})", "a readable file")
         return _FilmResult(number, [], (fault,))
-    settle()
     return _FilmResult(number, keys)
 
 

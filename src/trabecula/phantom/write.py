@@ -10,6 +10,7 @@ import joblib
 import numpy as np
 from PIL import Image
 
+from ..processes import share
 from ..storage import write_atomically
 from .anatomy import attenuation, bodies
 from .design import LEVELS, Patient, plan_study
@@ -44,11 +45,9 @@ def write_study(
     Hospitals A and B give 16-bit PNG with the spacing in a sidecar, hospital C gives DICOM DX, MONOCHROME1.
     """
     patients = plan_study(cases, seed)
-    work = joblib.Parallel(n_jobs=jobs, return_as="generator")(
-        joblib.delayed(_write_patient)(folder, patient, keep) for patient in patients
-    )
+    work = (joblib.delayed(_write_patient)(folder, patient, keep) for patient in patients)
     rows = []
-    for done, of_patient in enumerate(work, start=1):
+    for done, of_patient in enumerate(share(work, jobs), start=1):
         rows += of_patient
         progress(done, len(patients))
     text = io.StringIO(newline="")

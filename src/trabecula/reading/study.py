@@ -9,6 +9,7 @@ import joblib
 import numpy as np
 
 from ..errors import Fault, InvalidInput
+from ..processes import share
 from ..records import Case, Region, Study, Xray
 from ..settings import ImageSettings
 from .images import read_labels, read_picture, sidecar_of
@@ -76,7 +77,7 @@ def load_film(cases: Sequence[Case], settings: ImageSettings) -> tuple[Xray, lis
 def check_films(study: Study, settings: ImageSettings, jobs: int) -> Iterator[FilmCheck]:
     """Read every film and region of a study, in order, and say what was found."""
     work = (joblib.delayed(_check_film)(cases, settings) for _, cases in films(study))
-    yield from joblib.Parallel(n_jobs=jobs, return_as="generator")(work)
+    yield from share(work, jobs)
 
 
 def film_digests(cases: Sequence[Case], settings: ImageSettings) -> list[str]:

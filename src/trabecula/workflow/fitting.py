@@ -18,6 +18,7 @@ from ..modelling import (
     published_models,
     published_task,
 )
+from ..processes import share
 from ..records import Predictions, Selection, Split
 from ..settings import Settings
 from ..storage import write_atomically
@@ -61,7 +62,7 @@ def fit_published(
 
 def _run(work: Sequence[object], store: Path, wanted: int, stage: str, jobs: int, tell: Tell) -> None:
     tell(stage, len(list(store.rglob("*.json"))), wanted)
-    for _ in joblib.Parallel(n_jobs=jobs, return_as="generator_unordered", batch_size=1)(work):
+    for _ in share(work, jobs, ordered=False, batch=1):
         tell(stage, len(list(store.rglob("*.json"))), wanted)
 
 
