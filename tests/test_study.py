@@ -344,7 +344,7 @@ def test_near_duplicate_films_of_different_patients_are_named(study_folder):
     study_folder.write("images/p02.png", film.astype(np.uint16))
     study_folder.write("images/p06.png", (film**0.9 * 3).astype(np.uint16))
     notes = check_study(study_folder.folder).notes
-    assert notes == ("p02.png (internal) and p06.png (training) of different patients are nearly the same film",)
+    assert notes == ("c02 (internal) and c06 (training) of different patients: nearly the same film",)
 
 
 def test_signatures_that_need_weights_are_left_out_with_a_word_or_refused(study_folder):

@@ -22,6 +22,7 @@ from .finished import MANIFEST, write_manifest
 from .fitting import fit_published, fit_sound
 from .prepare import Ready, flows_of, free_columns, prepare
 from .report import make_report
+from .quality import write_quality
 from .signatures import HEIGHTS
 from .stability import stability_of
 
@@ -119,6 +120,7 @@ def _write_inputs(run: Path, ready: Ready) -> None:
         write_frame(run / "features" / f"{table.name}.parquet", table.values)
         write_frame(run / "features" / f"{table.name}-undefined.csv", table.undefined)
     write_frame(run / "splits.csv", ready.split.table)
+    write_quality(run, ready)
     learnable = {name: table for name, table in ready.tables.items() if name != HEIGHTS}
     sites = predict_sites({name: t.values for name, t in learnable.items()}, ready.split, ready.settings.seed)
     write_frame(run / "metrics" / "site.csv", sites)
