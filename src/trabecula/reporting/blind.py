@@ -22,7 +22,8 @@ def blinded(run: Recorded) -> Recorded:
     cases = _numbered(run.split.index, "case")
     patients = _numbered(run.split["patient_id"], "patient")
     hide = _hider({**sites, **cases})
-    rename = {"case_id": cases, "patient_id": patients, "site": sites, "part": sites, "nearest": cases}
+    rename = {"case_id": cases, "patient_id": patients, "site": sites, "part": sites, "neighbour": cases,
+              "case_a": cases, "case_b": cases}  # fmt: skip
     others = {name: _renamed(table, rename) for name, table in run.others.items()}
     subgroups = run.evaluation.subgroups
     if len(subgroups):
@@ -34,6 +35,7 @@ def blinded(run: Recorded) -> Recorded:
         facts=replace(
             facts,
             study="Study",
+            blind=True,
             run="blinded",
             settings="left out of the blinded report",
             notes=tuple(hide(note) for note in facts.notes),
@@ -44,6 +46,7 @@ def blinded(run: Recorded) -> Recorded:
         predictions=Predictions(_renamed(run.predictions.rows, rename), run.predictions.classes),
         split=_renamed(run.split.reset_index(), rename).set_index("case_id"),
         others=others,
+        words={},
     )
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pandas as pd
 
 from .. import __version__
-from ..evaluation import evaluate, protocol_gap
-from ..modelling import fold_scores, odds_ratios, predict_sites
+from ..evaluation import evaluate, protocol_gap, roc_bands
+from ..modelling import fold_scores, ladder, odds_ratios, predict_sites
 from ..records import PUBLISHED, SOUND, TRAINING, Evaluation, Predictions, Selection
 from ..reporting import csv_files, record_results
 from ..settings import Protocol
@@ -22,8 +22,8 @@ from .facts import write_facts
 from .finished import MANIFEST, write_manifest
 from .fitting import fit_published, fit_sound
 from .prepare import Ready, flows_of, free_columns, prepare
-from .report import make_report
 from .quality import write_quality
+from .report import make_report
 from .signatures import HEIGHTS
 from .stability import stability_of
 
@@ -61,6 +61,8 @@ def run_study(
     results = {name: fit(run, ready, jobs, tell) for name, fit in _FLOWS.items() if name in flows_of(ready.settings)}
     rows = pd.concat([one.predictions.rows for one in results.values()])
     write_atomically(run / "predictions.csv", rows.to_csv(index=False, lineterminator="\n"))
+    if len(results) > 1:
+        _climb(run, ready, results[SOUND].evaluation.chosen[0], tell)
     tell("report", 0, 1)
     _record(run, ready, results)
     make_report(run)
@@ -137,10 +139,29 @@ def _record(run: Path, ready: Ready, results: Mapping[str, _Result]) -> None:
     write_facts(run, ready)
     first, *others = results.values()
     record_results(run, first.evaluation, first.selection)
+    write_frame(run / "metrics" / "roc_band.csv", _bands(ready, first))
     for other in others:
         write_frame(run / "metrics" / "gap.csv", protocol_gap(first.evaluation, other.evaluation))
         for path, text in csv_files(other.evaluation, other.selection).items():
             write_atomically(run / PUBLISHED / path, text)
+
+
+def _climb(run: Path, ready: Ready, chosen: str, tell: Tell) -> None:
+    """What each unsound step adds, for the signature that training chose, or the first that is selected from."""
+    path = run / "metrics" / "ladder.csv"
+    selecting = {one.name: one for one in ready.signatures if one.selects}
+    if path.exists() or not selecting:
+        return
+    tell("unsound steps", 0, 1)
+    signature = selecting.get(chosen, next(iter(selecting.values())))
+    write_frame(path, ladder(signature.name, signature.values, ready.split, ready.settings.seed))
+    tell("unsound steps", 1, 1)
+
+
+def _bands(ready: Ready, result: _Result) -> pd.DataFrame:
+    protocol, settings = flows_of(ready.settings)[0], ready.settings
+    chosen, resamples = result.evaluation.chosen, settings.evaluation.resamples
+    return roc_bands(result.predictions, chosen, protocol, resamples, settings.seed)
 
 
 def run_folder(folder: Path, key: str) -> Path:

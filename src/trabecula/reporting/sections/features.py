@@ -67,7 +67,7 @@ def _explanation(run: Recorded) -> View:
     odds = run.other("metrics/odds_ratios")
     if importance.empty and shap.empty and odds.empty:
         return None
-    return {"odds": _odds(odds), "has_importance": not importance.empty, "has_shap": not shap.empty}
+    return {"odds": _odds(odds), "methods": run.words.get("explain/methods", {})}
 
 
 def _odds(odds: pd.DataFrame) -> Shown | None:
