@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 from urllib.parse import quote
 
 import numpy as np
@@ -45,6 +46,10 @@ class Pictures:
     large: Mapping[str, tuple[Panel, ...]] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
 
+    def as_asked(self, images: Literal["none", "thumbs", "full"]) -> "Pictures":
+        """All of them, the thumbnails alone, or none."""
+        return {"full": self, "thumbs": Pictures(self.thumbnails), "none": Pictures()}[images]
+
 
 def thumbnail(patch: Pixels, inside: Inside) -> bytes:
     """A region's outline on its surroundings, in at most 5,000 bytes."""
@@ -79,8 +84,8 @@ def file_stem(case_id: str) -> str:
 
 
 def anchor(case_id: str) -> str:
-    """The id of a case on the page."""
-    return f"case-{case_id}"
+    """The id of a case on the page; an id holds no blank."""
+    return "case-" + "_".join(case_id.split())
 
 
 def large_json(large: Mapping[str, tuple[Panel, ...]]) -> str:

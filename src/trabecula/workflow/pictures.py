@@ -30,6 +30,7 @@ from ..processes import share
 from ..reading import films, load_film, read_study
 from ..records import Case, Region, Xray
 from ..reporting import pictures as draw
+from ..reporting import recorded
 from ..reporting.case_page import CasePage, case_page
 from ..settings import ImageSettings, Settings, read_settings
 from ..storage import write_atomically
@@ -63,22 +64,16 @@ class _Drawn:
     panels: tuple[draw.Panel, ...]
 
 
-def draw_pictures(
-    folder: Path,
-    run: Path,
-    rows: pd.DataFrame,
-    marks: pd.DataFrame,
-    signature: str,
-    *,
-    images: Images = "full",
-    jobs: int = 1,
-    tell: Tell = silent,
-) -> None:
+def of_model(rows: pd.DataFrame, signature: str, model: str) -> pd.DataFrame:
+    """The predictions of one model, a row a case."""
+    return rows[(rows["signature"] == signature) & (rows["model"] == model)].reset_index(drop=True)
+
+
+def draw_pictures(folder: Path, run: Path, *, images: Images = "full", jobs: int = 1, tell: Tell = silent) -> None:
     """Draw what is not drawn yet of the cases of a run, in its folder ``cases``.
 
-    ``rows``: the predictions of the chosen model; ``marks``: evaluation.instructive_cases of them. Every picture is a
-    crop around the region, never the whole film, on whose border names may be burnt in. A film that is gone, or has
-    changed since the run, is left out.
+    Every picture is a crop around the region, never the whole film, on whose border names may be burnt in. A film that
+    is gone, or has changed since the run, is left out.
     """
     settings, _ = read_settings(run / "config.resolved.yaml")
     if images == "none" or settings is None or settings.data.cases is None or not (run / "quality/cases.csv").exists():
@@ -86,6 +81,10 @@ def draw_pictures(
     study, _ = read_study(folder, settings)
     if study is None:
         return
+    found = recorded(run)
+    signature = found.evaluation.chosen[0]
+    rows = of_model(found.predictions.rows, *found.evaluation.chosen)
+    marks = found.other("metrics/cases").set_index("case_id")
     place = run / FOLDER
     _begin(place, run, rows)
     large = [str(name) for name in marks.index[marks["rank"] > 0]]
@@ -115,7 +114,10 @@ def _style(settings: Settings, folder: Path, run: Path, rows: pd.DataFrame, sign
         str(name): tuple(dict.fromkeys((predicted, truth)))
         for name, predicted, truth in zip(rows["case_id"], rows["predicted"], rows["truth"], strict=True)
     }
-    network, weights, filters, radiomics = None, {}, (), None
+    network: ResNetFeatures | None = None
+    weights: dict[str, np.ndarray] = {}
+    filters: tuple[str, ...] = ()
+    radiomics: Radiomics | None = None
     if full:
         filters = _filters(run, signature)
         radiomics = Radiomics.from_settings(settings.radiomics, folder) if filters else None

@@ -1,15 +1,17 @@
 """The case browser: every vertebra with its picture, truth, prediction and probabilities; some of them large."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
+from urllib.parse import quote
 
 import pandas as pd
 
 from ...records import PROBABILITY_PREFIX
-from ..pictures import data_address
+from ..pictures import anchor, data_address
 from ..recorded import Recorded
 from .section import Section, View, of_chosen
 
+CaseRow: TypeAlias = Mapping[Any, Any]  # a row of a table, by column
 CONFIDENT = 0.75  # as evaluation.instructive has it, whose marks are shown
 _ODD = {
     "area_outlier": "area far from the others",
@@ -24,16 +26,17 @@ def _cases(run: Recorded) -> View:
     if marks.empty:
         return None
     evaluation = run.evaluation
-    rows = of_chosen(run.predictions.rows, evaluation).set_index("case_id")
-    marks = marks.set_index("case_id")
+    found = of_chosen(run.predictions.rows, evaluation)
+    rows = {str(row["case_id"]): row for row in found.to_dict("records")}
+    marked = {str(row["case_id"]): row for row in marks.to_dict("records")}
     flags = _flags(run.other("quality/cases"))
     places = {
         "cohort": {name: f"k{n}" for n, name in enumerate(evaluation.cohorts)},
         "truth": {name: f"t{n}" for n, name in enumerate(evaluation.classes)},
         "predicted": {name: f"p{n}" for n, name in enumerate(evaluation.classes)},
     }
-    cards = [_card(run, name, row, marks.loc[name], flags.get(name, ()), places) for name, row in rows.iterrows()]
-    large = list(_large(run, rows, marks, flags))
+    cards = [_card(run, name, row, marked[name], flags.get(name, ()), places) for name, row in rows.items()]
+    large = list(_large(run, rows, marked, flags))
     captions = {panel.caption for one in large for panel in one["panels"]}
     choices = _choices(cards, places)
     return {
@@ -59,9 +62,9 @@ def _flags(table: pd.DataFrame) -> Mapping[str, tuple[str, ...]]:
 
 def _card(
     run: Recorded,
-    name: Any,
-    row: Any,
-    mark: Any,
+    name: str,
+    row: CaseRow,
+    mark: CaseRow,
     flags: tuple[str, ...],
     places: Mapping[str, Mapping[str, str]],
 ) -> dict[str, Any]:
@@ -75,7 +78,8 @@ def _card(
         "truth": row["truth"],
         "predicted": row["predicted"],
         "kinds": " ".join(kinds),
-        "link": f"#large-{name}" if name in run.pictures.large else run.pictures.files.get(name, ""),
+        "anchor": anchor(name),
+        "link": f"#large-{quote(anchor(name))}" if name in run.pictures.large else run.pictures.files.get(name, ""),
         "address": data_address(content) if content else "",
         "said": f"{mark['probability']:.2f}",
         "aloud": "probabilities: " + ", ".join(f"class {key} {p:.2f}" for key, p in chances.items()),
@@ -84,48 +88,50 @@ def _card(
     }
 
 
-def _kinds(name: str, row: Any) -> Iterator[str]:
+def _kinds(name: str, row: CaseRow) -> Iterator[str]:
     if name == row["predicted"]:
         yield "is-predicted"
     if name == row["truth"]:
         yield "is-truth"
 
 
-def _chances(row: Any, classes: Sequence[str]) -> dict[str, float]:
+def _chances(row: CaseRow, classes: Sequence[str]) -> dict[str, float]:
     return {name: float(row[f"{PROBABILITY_PREFIX}{name}"]) for name in classes}
 
 
 def _large(
-    run: Recorded, rows: pd.DataFrame, marks: pd.DataFrame, flags: Mapping[str, tuple[str, ...]]
+    run: Recorded, rows: Mapping[str, CaseRow], marked: Mapping[str, CaseRow], flags: Mapping[str, tuple[str, ...]]
 ) -> Iterator[dict[str, Any]]:
     """The instructive cases that were drawn, in order."""
     nearest = run.other("explain/nearest")
-    for name, mark in marks[marks["rank"] > 0].sort_values("rank").iterrows():
-        panels = run.pictures.large.get(str(name))
+    for name, mark in sorted(marked.items(), key=lambda item: item[1]["rank"]):
+        panels = run.pictures.large.get(name) if mark["rank"] else None
         if panels is None:
             continue
-        row = rows.loc[name]
+        row = rows[name]
         yield {
             "case_id": name,
+            "anchor": anchor(name),
             "why": mark["why"],
             "cohort": row["cohort"],
             "truth": row["truth"],
             "predicted": row["predicted"],
             "panels": panels,
             "probabilities": _chances(row, run.evaluation.classes),
-            "flags": flags.get(str(name), ()),
-            "nearest": list(_nearest(run, nearest, str(name), rows)),
+            "flags": flags.get(name, ()),
+            "nearest": list(_nearest(run, nearest, name, rows)),
         }
 
 
-def _nearest(run: Recorded, nearest: pd.DataFrame, name: str, rows: pd.DataFrame) -> Iterator[dict[str, Any]]:
+def _nearest(run: Recorded, nearest: pd.DataFrame, name: str, rows: Mapping[str, CaseRow]) -> Iterator[dict[str, Any]]:
     if nearest.empty:
         return
     for near in nearest[nearest["case_id"] == name].sort_values("rank").to_dict("records"):
         content = run.pictures.thumbnails.get(near["neighbour"])
         yield {
             "case_id": near["neighbour"],
-            "truth": rows.loc[near["neighbour"], "truth"],
+            "anchor": anchor(str(near["neighbour"])),
+            "truth": rows[near["neighbour"]]["truth"],
             "distance": near["distance"],
             "address": data_address(content) if content else "",
         }
@@ -138,7 +144,9 @@ def _choices(cards: Sequence[Mapping[str, Any]], places: Mapping[str, Mapping[st
         for kind in str(card["kinds"]).split():
             counts[kind] = counts.get(kind, 0) + 1
     words = {"sure": "confident and wrong", "wrong": "wrong", "first": "to look at first", "odd": "odd region"}
-    groups = [("Show", "show", {name: kind for kind, name in words.items() if counts.get(kind)})]
+    groups: list[tuple[str, str, Mapping[str, str]]] = [
+        ("Show", "show", {name: kind for kind, name in words.items() if counts.get(kind)})
+    ]
     groups += [(name.capitalize(), name, known) for name, known in places.items()]
     return [
         {
