@@ -11,6 +11,7 @@ import pandas as pd
 from ..errors import Fault, InvalidInput
 from ..records import Evaluation, Predictions, Selection
 from ..storage import write_atomically
+from .pictures import Pictures, read_pictures
 from .tables import METRICS, SELECTIONS, csv_files
 
 FACTS, CHOSEN = "facts.json", "metrics/chosen.json"
@@ -19,9 +20,10 @@ FACTS, CHOSEN = "facts.json", "metrics/chosen.json"
 OTHERS = (
     "explain/importance", "explain/nearest", "explain/nomogram", "explain/shap",
     "features/deep-scale", "features/stability",
-    "metrics/gap", "metrics/ladder", "metrics/odds_ratios", "metrics/roc_band", "metrics/site", "metrics/table1",
+    "metrics/cases", "metrics/gap", "metrics/ladder", "metrics/odds_ratios", "metrics/roc_band", "metrics/site",
+    "metrics/table1",
     "permuted/permuted",
-    "quality/duplicates", "quality/films", "quality/regions",
+    "quality/cases", "quality/duplicates", "quality/films", "quality/regions",
 )  # fmt: skip
 
 WORDS = ("explain/methods", "quality/notes")  # and what is said of them
@@ -72,6 +74,7 @@ class Recorded:
     split: pd.DataFrame
     others: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     words: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    pictures: Pictures = field(default_factory=Pictures)
 
     def other(self, name: str) -> pd.DataFrame:
         """The table of this name, or an empty one."""
@@ -113,7 +116,8 @@ def recorded(folder: Path) -> Recorded:
     split = read_table(folder / "splits.csv").set_index("case_id")
     words = {name: json.loads((folder / f"{name}.json").read_text(encoding="utf-8")) for name in WORDS
              if (folder / f"{name}.json").exists()}  # fmt: skip
-    return Recorded(facts, evaluation, selection, Predictions(rows, classes), split, others, words)
+    pictures = read_pictures(folder, [str(name) for name in split.index])
+    return Recorded(facts, evaluation, selection, Predictions(rows, classes), split, others, words, pictures)
 
 
 def read_table(path: Path) -> pd.DataFrame:

@@ -10,6 +10,7 @@ import pandas as pd
 
 from .. import __version__
 from ..evaluation import evaluate, protocol_gap, roc_bands
+from ..evaluation.instructive import instructive_cases
 from ..modelling import fold_scores, ladder, odds_ratios, predict_sites
 from ..records import PUBLISHED, SOUND, TRAINING, Evaluation, Predictions, Selection
 from ..reporting import csv_files, record_results
@@ -21,6 +22,7 @@ from .extract import write_frame
 from .facts import write_facts
 from .finished import MANIFEST, write_manifest
 from .fitting import fit_published, fit_sound
+from .pictures import Images, draw_pictures, of_model
 from .prepare import Ready, flows_of, free_columns, prepare
 from .quality import write_quality
 from .report import make_report
@@ -36,6 +38,7 @@ def run_study(
     protocol: Protocol | None = None,
     redraw: bool = False,
     allow_label_items: bool = False,
+    images: Images = "full",
     tell: Tell = silent,
 ) -> Path:
     """Run a study to its report and return the report's path.
@@ -65,7 +68,8 @@ def run_study(
         _climb(run, ready, results[SOUND].evaluation.chosen[0], tell)
     tell("report", 0, 1)
     _record(run, ready, results)
-    make_report(run)
+    draw_pictures(folder, run, images=images, jobs=jobs, tell=tell)
+    make_report(run, images=images)
     write_manifest(run)
     tell("report", 1, 1)
     return report
@@ -140,6 +144,9 @@ def _record(run: Path, ready: Ready, results: Mapping[str, _Result]) -> None:
     first, *others = results.values()
     record_results(run, first.evaluation, first.selection)
     write_frame(run / "metrics" / "roc_band.csv", _bands(ready, first))
+    rows = of_model(first.predictions.rows, *first.evaluation.chosen)
+    marks = instructive_cases(rows, first.evaluation.classes)
+    write_frame(run / "metrics" / "cases.csv", marks.reset_index())
     for other in others:
         write_frame(run / "metrics" / "gap.csv", protocol_gap(first.evaluation, other.evaluation))
         for path, text in csv_files(other.evaluation, other.selection).items():

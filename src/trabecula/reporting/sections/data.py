@@ -30,9 +30,7 @@ def _table1(run: Recorded) -> View:
     table = run.other("metrics/table1")
     if table.empty:
         return None
-    hide = ("site", "hospital", "centre", "center") if run.facts.blind else ()
-    left_out = () if run.facts.blind else run.words.get("quality/notes", {}).get("table1_left_out", ())
-    return {"table1": table1(table, hide=hide), "table1_left_out": left_out}
+    return {"table1": table1(table)}
 
 
 def _quality(run: Recorded) -> View:
