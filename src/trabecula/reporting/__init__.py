@@ -2,6 +2,7 @@
 
 from .overlay import overlay_png
 from .page import RunFacts, write_report
+from .rscript import R_SCRIPT, r_script
 from .tables import csv_files
 
-__all__ = ["RunFacts", "csv_files", "overlay_png", "write_report"]
+__all__ = ["R_SCRIPT", "RunFacts", "csv_files", "overlay_png", "r_script", "write_report"]

@@ -13,7 +13,7 @@ from .. import __version__
 from ..evaluation import evaluate, protocol_gap
 from ..modelling import fold_scores, odds_ratios, predict_sites
 from ..records import PUBLISHED, SOUND, TRAINING, Evaluation, Predictions, Selection
-from ..reporting import csv_files, write_report
+from ..reporting import R_SCRIPT, csv_files, r_script, write_report
 from ..settings import Protocol
 from ..storage import write_atomically
 from .check import Tell, silent
@@ -60,6 +60,7 @@ def run_study(
     results = {name: fit(run, ready, jobs, tell) for name, fit in _FLOWS.items() if name in flows_of(ready.settings)}
     rows = pd.concat([one.predictions.rows for one in results.values()])
     write_atomically(run / "predictions.csv", rows.to_csv(index=False, lineterminator="\n"))
+    write_atomically(run / R_SCRIPT, r_script())
     tell("report", 0, 1)
     _report(run, ready, results)
     _write_manifest(run)
