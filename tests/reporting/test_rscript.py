@@ -32,7 +32,7 @@ def rscript():
 
 
 def assert_reproduced(folder, said):
-    auc = pd.read_csv(folder / "metrics/auc.csv", dtype={"class": str})
+    auc = pd.concat(pd.read_csv(path, dtype={"class": str}) for path in folder.rglob("metrics/auc.csv"))
     redone = pd.read_csv(folder / "r/auc.csv", dtype={"class": str})
     key = ["protocol", "cohort", "signature", "model", "class"]
     both = auc.merge(redone, on=key, suffixes=("", "_r"), validate="one_to_one")
