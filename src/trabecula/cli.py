@@ -168,12 +168,14 @@ def report(
     folder: StudyFolder,
     run: Annotated[str | None, typer.Option(metavar="ID", help="A finished run; default: the newest.")] = None,
     blind: Annotated[bool, typer.Option("--blind", help="Leave out names of the study, its sites and cases.")] = False,
+    formats: Annotated[str, typer.Option(help="Also for a journal: pdf,svg,tiff,docx,tex.")] = "",
 ) -> None:
     """Make the report of a finished run again, from the files in its folder."""
     from .workflow.report import report_study
 
     with _progress() as tell:
-        page = report_study(folder, run=run, blind=blind, tell=tell)
+        asked = tuple(name.strip() for name in formats.split(",") if name.strip())
+        page = report_study(folder, run=run, blind=blind, formats=asked, tell=tell)
     _print_result(page)
 
 

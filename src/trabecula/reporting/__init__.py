@@ -1,6 +1,7 @@
 """A finished run's folder -> a folder one can send: one offline page, figures and tables. It computes nothing."""
 
 from .blind import blinded
+from .exports import FORMATS, write_exports
 from .overlay import overlay_png
 from .page import write_page
 from .recorded import RunFacts, record_facts, record_results, recorded
@@ -8,6 +9,7 @@ from .rscript import R_SCRIPT, r_script
 from .tables import csv_files
 
 __all__ = [
+    "FORMATS",
     "R_SCRIPT",
     "RunFacts",
     "blinded",
@@ -17,5 +19,6 @@ __all__ = [
     "record_facts",
     "record_results",
     "recorded",
+    "write_exports",
     "write_page",
 ]

@@ -59,7 +59,10 @@ class RunFacts:
 
 @dataclass(frozen=True, eq=False)
 class Recorded:
-    """One finished run. ``split`` is splits.csv; ``others``: name of a table -> what it holds, those that are there."""
+    """One finished run. ``split`` is splits.csv; ``others``: name of a table -> what it holds, those that are there.
+
+    ``deep``: name of a deep table -> what its features were computed from.
+    """
 
     facts: RunFacts
     evaluation: Evaluation
@@ -67,6 +70,7 @@ class Recorded:
     predictions: Predictions
     split: pd.DataFrame
     others: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    deep: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def other(self, name: str) -> pd.DataFrame:
         """The table of this name, or an empty one."""
@@ -106,7 +110,9 @@ def recorded(folder: Path) -> Recorded:
     rows = rows[rows["protocol"] == facts.protocol].reset_index(drop=True)
     others = dict(_others(folder))
     split = read_table(folder / "splits.csv").set_index("case_id")
-    return Recorded(facts, evaluation, selection, Predictions(rows, classes), split, others)
+    found = sorted(folder.glob("features/deep-*.json"))
+    deep = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in found}
+    return Recorded(facts, evaluation, selection, Predictions(rows, classes), split, others, deep)
 
 
 def read_table(path: Path) -> pd.DataFrame:

@@ -22,8 +22,8 @@ from .facts import write_facts
 from .finished import MANIFEST, write_manifest
 from .fitting import fit_published, fit_sound
 from .prepare import Ready, flows_of, free_columns, prepare
-from .report import make_report
 from .quality import write_quality
+from .report import make_report
 from .signatures import HEIGHTS
 from .stability import stability_of
 
