@@ -43,7 +43,6 @@ def blinded(run: Recorded) -> Recorded:
             study="Study",
             blind=True,
             run="blinded",
-            settings="left out of the blinded report",
             notes=tuple(hide(note) for note in facts.notes),
             warnings=tuple(hide(text) for text in facts.warnings),
             sites=tuple(sites.values()),

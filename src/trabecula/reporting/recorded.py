@@ -65,7 +65,10 @@ class RunFacts:
 
 @dataclass(frozen=True, eq=False)
 class Recorded:
-    """One finished run. ``split`` is splits.csv; of what not every run has, by name of the file: tables and words."""
+    """One finished run. ``split`` is splits.csv; of what not every run has, by name of the file: tables and words.
+
+    ``deep``: name of a deep table -> what its features were computed from.
+    """
 
     facts: RunFacts
     evaluation: Evaluation
@@ -75,6 +78,7 @@ class Recorded:
     others: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     words: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     pictures: Pictures = field(default_factory=Pictures)
+    deep: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def other(self, name: str) -> pd.DataFrame:
         """The table of this name, or an empty one."""
@@ -117,7 +121,9 @@ def recorded(folder: Path) -> Recorded:
     words = {name: json.loads((folder / f"{name}.json").read_text(encoding="utf-8")) for name in WORDS
              if (folder / f"{name}.json").exists()}  # fmt: skip
     pictures = read_pictures(folder, [str(name) for name in split.index])
-    return Recorded(facts, evaluation, selection, Predictions(rows, classes), split, others, words, pictures)
+    found = sorted(folder.glob("features/deep-*.json"))
+    deep = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in found}
+    return Recorded(facts, evaluation, selection, Predictions(rows, classes), split, others, words, pictures, deep)
 
 
 def read_table(path: Path) -> pd.DataFrame:

@@ -13,7 +13,7 @@ from ..evaluation import evaluate, protocol_gap, roc_bands
 from ..evaluation.instructive import instructive_cases
 from ..modelling import fold_scores, ladder, odds_ratios, predict_sites
 from ..records import PUBLISHED, SOUND, TRAINING, Evaluation, Predictions, Selection
-from ..reporting import csv_files, record_results
+from ..reporting import R_SCRIPT, csv_files, r_script, record_results
 from ..settings import Protocol
 from ..storage import write_atomically
 from .check import Tell, silent
@@ -66,6 +66,7 @@ def run_study(
     write_atomically(run / "predictions.csv", rows.to_csv(index=False, lineterminator="\n"))
     if len(results) > 1:
         _climb(run, ready, results[SOUND].evaluation.chosen[0], tell)
+    write_atomically(run / R_SCRIPT, r_script())
     tell("report", 0, 1)
     _record(run, ready, results)
     draw_pictures(folder, run, images=images, jobs=jobs, tell=tell)
