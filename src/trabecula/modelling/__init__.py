@@ -1,13 +1,15 @@
 """FeatureTable -> Predictions: selection and learner as one pipeline, fitted inside each patient-grouped fold."""
 
 from .fit import fit_task
+from .keep import pack, unpack
 from .odds import odds_ratios
-from .outcome import FitTask, ModelFit, SelectionTrace, fold_scores, gather, gather_selection, plan_tasks
+from .outcome import FINAL, FitTask, ModelFit, SelectionTrace, fold_scores, gather, gather_selection, plan_tasks
 from .published import UNSOUND, PublishedFit, gather_published, published_models, published_task
 from .site import predict_sites
 from .split import deal_labels, make_split
 
 __all__ = [
+    "FINAL",
     "UNSOUND",
     "FitTask",
     "ModelFit",
@@ -21,8 +23,10 @@ __all__ = [
     "gather_selection",
     "make_split",
     "odds_ratios",
+    "pack",
     "plan_tasks",
     "predict_sites",
     "published_models",
     "published_task",
+    "unpack",
 ]

@@ -18,6 +18,7 @@ from threadpoolctl import threadpool_limits
 from ..records import Split
 from ..settings import Settings
 from .harmonise import SITE, ComBat, site_numbers
+from .keep import pack
 from .learners import LEARNERS, FrequenciesIfEmpty, macro_auc
 from .memory import Once
 from .outcome import FINAL, FitTask, ModelFit, SelectionTrace
@@ -140,9 +141,9 @@ def _fit(
     if len(test):
         scores[:, fitted.classes_] = fitted.predict_proba(test)
     best = {key.rsplit("__", 1)[-1]: value for key, value in search.best_params_.items()}
-    return ModelFit(
-        task.signature, task.fold, model, list(test.index), scores.tolist(), best, float(search.best_score_), note
-    )
+    packed = pack(fitted) if task.fold == FINAL else None
+    best_score = float(search.best_score_)
+    return ModelFit(task.signature, task.fold, model, list(test.index), scores.tolist(), best, best_score, note, packed)
 
 
 _NOTHING = "the LASSO kept no feature"
