@@ -136,3 +136,18 @@ def test_the_explanation_has_the_same_bytes_with_any_number_of_jobs(run, tmp_pat
     expected = ["coefficients.csv", "importance.csv", "methods.json", "nearest.csv", "nomogram.csv", "shap.csv"]
     assert names == expected
     assert all((folder / FOLDER / name).read_bytes() == (tmp_path / FOLDER / name).read_bytes() for name in names)
+
+
+def test_a_combined_score_is_one_group_and_a_model_of_nothing_has_nothing_to_explain(run):
+    folder, *_ = run
+    ready = prepare(folder.parents[1], jobs=1)
+    known = fit_sound(folder / "fits", ready.signatures, ready.split, ready.settings, 1, silent)
+    combined = explain_run(folder / "fits", ready, *known, ("combined-net", "lr"), 1, silent)
+    groups = set(combined.importance["features"])
+    assert groups == {"age", "sex=M", "score_1; score_2"}
+    assert set(combined.nearest["neighbour"]) <= set(ready.split.table.index[ready.split.table["fold"] > 0])
+    none = explain_run(folder / "fits", ready, *known, ("majority", "lr"), 1, silent)
+    assert none.importance.empty
+    assert none.nearest.empty
+    assert none.shap.empty
+    assert none.methods["shap"] == "nothing was kept"

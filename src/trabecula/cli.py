@@ -164,6 +164,20 @@ def run(
 
 
 @app.command()
+def report(
+    folder: StudyFolder,
+    run: Annotated[str | None, typer.Option(metavar="ID", help="A finished run; default: the newest.")] = None,
+    blind: Annotated[bool, typer.Option("--blind", help="Leave out names of the study, its sites and cases.")] = False,
+) -> None:
+    """Make the report of a finished run again, from the files in its folder."""
+    from .workflow.report import report_study
+
+    with _progress() as tell:
+        page = report_study(folder, run=run, blind=blind, tell=tell)
+    _print_result(page)
+
+
+@app.command()
 def extract(
     cases: Annotated[Path, typer.Argument(metavar="CASES", help="A study folder, or a table with image and region.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="features.parquet or features.csv.")],

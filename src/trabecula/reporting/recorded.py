@@ -1,0 +1,135 @@
+"""What a run leaves in its folder, and reads back: a report is made of this and of nothing else."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from ..errors import Fault, InvalidInput
+from ..records import Evaluation, Predictions, Selection
+from ..storage import write_atomically
+from .tables import METRICS, SELECTIONS, csv_files
+
+FACTS, CHOSEN = "facts.json", "metrics/chosen.json"
+
+# tables that only some runs have; the page shows those that are there
+OTHERS = (
+    "explain/importance", "explain/nearest", "explain/nomogram", "explain/shap",
+    "features/deep-scale", "features/stability",
+    "metrics/gap", "metrics/ladder", "metrics/odds_ratios", "metrics/roc_band", "metrics/site", "metrics/table1",
+    "permuted/permuted",
+    "quality/duplicates", "quality/films", "quality/regions",
+)  # fmt: skip
+
+# columns that hold words even where every word is a number; others are numbers where they can be
+_TEXT = frozenset({
+    "case_id", "patient_id", "cohort", "site", "truth", "predicted", "scored", "protocol", "signature", "model",
+    "signature_a", "model_a", "signature_b", "model_b", "class", "metric", "method", "warning", "family", "column",
+    "group", "feature", "fold", "step", "left_at", "reason", "parameters", "note", "words", "level", "property",
+    "case_a", "case_b", "cohort_a", "cohort_b", "finding", "variable",
+})  # fmt: skip
+
+
+@dataclass(frozen=True)
+class RunFacts:
+    """What the page says of a run beyond its results; texts are shown as they are.
+
+    ``features``: table name -> number of features. ``warnings`` stand at the top of the page. ``unsound``: step of the
+    flow as published -> what is wrong with it, where that flow was run. ``sites``: the names of hospitals, to be left
+    out of a blinded report. ``films``: how many, None where the study began with a table of features.
+    """
+
+    study: str
+    run: str
+    created: str
+    seed: int
+    settings: str
+    versions: Mapping[str, str]
+    features: Mapping[str, int]
+    notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    protocol: str = "sound"
+    unsound: Mapping[str, str] = field(default_factory=dict)
+    sites: tuple[str, ...] = ()
+    films: int | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Recorded:
+    """One finished run. ``split`` is splits.csv; ``others``: name of a table -> what it holds, those that are there."""
+
+    facts: RunFacts
+    evaluation: Evaluation
+    selection: Selection
+    predictions: Predictions
+    split: pd.DataFrame
+    others: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+
+    def other(self, name: str) -> pd.DataFrame:
+        """The table of this name, or an empty one."""
+        return self.others.get(name, pd.DataFrame())
+
+
+def record_results(folder: Path, evaluation: Evaluation, selection: Selection) -> None:
+    """Write metrics/ and selection/ (CSV at full precision), and which signature and model training chose."""
+    for path, text in csv_files(evaluation, selection).items():
+        write_atomically(folder / path, text)
+    chosen = {"classes": evaluation.classes, "cohorts": evaluation.cohorts, "chosen": evaluation.chosen}
+    write_atomically(folder / CHOSEN, json.dumps(chosen, indent=1))
+
+
+def record_facts(folder: Path, facts: RunFacts) -> None:
+    """Write what the page says beyond the results."""
+    write_atomically(folder / FACTS, json.dumps(asdict(facts), indent=1, ensure_ascii=False))
+
+
+def recorded(folder: Path) -> Recorded:
+    """Read a finished run; InvalidInput names every file that is wanting."""
+    wanted = [FACTS, CHOSEN, "predictions.csv", "splits.csv", *(f"metrics/{name}.csv" for name in METRICS)]
+    missing = [name for name in [*wanted, *(f"selection/{name}.csv" for name in SELECTIONS)]
+               if not (folder / name).exists()]  # fmt: skip
+    if missing:
+        action = "Run the study again: what is stored of it is used."
+        raise InvalidInput([Fault(f"run {folder.name}, {name}", "no such file", "a file of a run", action)
+                            for name in missing])  # fmt: skip
+    chosen = json.loads((folder / CHOSEN).read_text(encoding="utf-8"))
+    facts = _facts(folder)
+    classes = tuple(chosen["classes"])
+    signature, model = chosen["chosen"]
+    metrics = {name: read_table(folder / f"metrics/{name}.csv") for name in METRICS}
+    evaluation = Evaluation(classes, tuple(chosen["cohorts"]), **metrics, chosen=(signature, model))
+    selection = Selection(**{name: read_table(folder / f"selection/{name}.csv") for name in SELECTIONS})
+    rows = read_table(folder / "predictions.csv")
+    rows = rows[rows["protocol"] == facts.protocol].reset_index(drop=True)
+    others = dict(_others(folder))
+    split = read_table(folder / "splits.csv").set_index("case_id")
+    return Recorded(facts, evaluation, selection, Predictions(rows, classes), split, others)
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """A table as it was written: words as words, absent ones as "", numbers to the last bit."""
+    columns = list(pd.read_csv(path, nrows=0).columns)
+    words = _TEXT - {"predicted", "group"} if path.stem == "reliability" else _TEXT
+    kinds: dict[Any, Any] = {name: str for name in columns if name in words}
+    absent: dict[Any, Any] = {name: ["", "nan"] for name in columns if name not in words}
+    table = pd.read_csv(path, dtype=kinds, keep_default_na=False, na_values=absent)
+    inferred = [name for name in table if name not in words and not pd.api.types.is_numeric_dtype(table[name])]
+    for name in inferred:
+        table[name] = table[name].fillna("")
+    return table
+
+
+def _facts(folder: Path) -> RunFacts:
+    content: dict[str, Any] = json.loads((folder / FACTS).read_text(encoding="utf-8"))
+    lists = {name: tuple(content[name]) for name in ("notes", "warnings", "sites")}
+    return RunFacts(**(content | lists))
+
+
+def _others(folder: Path) -> Iterator[tuple[str, pd.DataFrame]]:
+    for name in OTHERS:
+        path = folder / f"{name}.csv"
+        if path.exists():
+            yield name, read_table(path)
