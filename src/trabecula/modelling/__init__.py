@@ -3,6 +3,7 @@
 from .contributions import Contributions
 from .fit import fit_task
 from .keep import pack, unpack
+from .ladder import ladder
 from .odds import odds_ratios
 from .outcome import FINAL, FitTask, ModelFit, SelectionTrace, fold_scores, gather, gather_selection, plan_tasks
 from .published import UNSOUND, PublishedFit, gather_published, published_models, published_task
@@ -25,6 +26,7 @@ __all__ = [
     "gather",
     "gather_published",
     "gather_selection",
+    "ladder",
     "make_split",
     "odds_ratios",
     "pack",
