@@ -174,6 +174,7 @@ def report(
     folder: StudyFolder,
     run: Annotated[str | None, typer.Option(metavar="ID", help="A finished run; default: the newest.")] = None,
     blind: Annotated[bool, typer.Option("--blind", help="Leave out names of the study, its sites and cases.")] = False,
+    formats: Annotated[str, typer.Option(help="Also for a journal: pdf,svg,tiff,docx,tex.")] = "",
     images: Pictures = "full",
     jobs: Jobs = CORES,
 ) -> None:
@@ -181,7 +182,8 @@ def report(
     from .workflow.report import report_study
 
     with _progress() as tell:
-        page = report_study(folder, run=run, blind=blind, images=images, jobs=jobs, tell=tell)
+        asked = tuple(name.strip() for name in formats.split(",") if name.strip())
+        page = report_study(folder, run=run, blind=blind, formats=asked, images=images, jobs=jobs, tell=tell)
     _print_result(page)
 
 

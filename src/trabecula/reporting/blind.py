@@ -23,7 +23,8 @@ def blinded(run: Recorded) -> Recorded:
     cases = _numbered(run.split.index, "case")
     patients = _numbered(run.split["patient_id"], "patient")
     hide = _hider({**sites, **cases})
-    rename = {"case_id": cases, "patient_id": patients, "site": sites, "part": sites, "neighbour": cases}
+    rename = {"case_id": cases, "patient_id": patients, "site": sites, "part": sites, "neighbour": cases,
+              "case_a": cases, "case_b": cases}  # fmt: skip
     others = {name: _renamed(table, rename) for name, table in run.others.items()}
     table1 = others.get("metrics/table1")
     if table1 is not None:
@@ -40,8 +41,8 @@ def blinded(run: Recorded) -> Recorded:
         facts=replace(
             facts,
             study="Study",
+            blind=True,
             run="blinded",
-            settings="left out of the blinded report",
             notes=tuple(hide(note) for note in facts.notes),
             warnings=tuple(hide(text) for text in facts.warnings),
             sites=tuple(sites.values()),
@@ -50,6 +51,7 @@ def blinded(run: Recorded) -> Recorded:
         predictions=Predictions(_renamed(run.predictions.rows, rename), run.predictions.classes),
         split=_renamed(run.split.reset_index(), rename).set_index("case_id"),
         others=others,
+        words={},
         pictures=_renamed_pictures(run.pictures, cases),
     )
 

@@ -17,12 +17,11 @@ from .sections.section import cases_of, signatures_of
 
 
 def write_page(folder: Path, run: Recorded) -> Path:
-    """Write report.html and figures/ (SVG and PDF); return the page's path."""
+    """Write report.html and figures/ (SVG); return the page's path."""
     shown: dict[str, Markup] = {}
     for name, (title, figure) in drawings(run).items():
         svg = figures.as_svg(figure, name, title)
         write_atomically(folder / "figures" / f"{name}.svg", svg)
-        write_atomically(folder / "figures" / f"{name}.pdf", figures.as_pdf(figure))
         shown[name] = Markup(figures.themed(svg))  # noqa: S704 our own drawing, its title escaped
     write_atomically(folder / "report.html", _render(run, shown))
     return folder / "report.html"

@@ -9,11 +9,11 @@ from pathlib import Path
 import pandas as pd
 
 from .. import __version__
-from ..evaluation import evaluate, protocol_gap
+from ..evaluation import evaluate, protocol_gap, roc_bands
 from ..evaluation.instructive import instructive_cases
-from ..modelling import fold_scores, odds_ratios, predict_sites
+from ..modelling import fold_scores, ladder, odds_ratios, predict_sites
 from ..records import PUBLISHED, SOUND, TRAINING, Evaluation, Predictions, Selection
-from ..reporting import csv_files, record_results
+from ..reporting import R_SCRIPT, csv_files, r_script, record_results
 from ..settings import Protocol
 from ..storage import write_atomically
 from .check import Tell, silent
@@ -64,6 +64,9 @@ def run_study(
     results = {name: fit(run, ready, jobs, tell) for name, fit in _FLOWS.items() if name in flows_of(ready.settings)}
     rows = pd.concat([one.predictions.rows for one in results.values()])
     write_atomically(run / "predictions.csv", rows.to_csv(index=False, lineterminator="\n"))
+    if len(results) > 1:
+        _climb(run, ready, results[SOUND].evaluation.chosen[0], tell)
+    write_atomically(run / R_SCRIPT, r_script())
     tell("report", 0, 1)
     _record(run, ready, results)
     draw_pictures(folder, run, images=images, jobs=jobs, tell=tell)
@@ -141,6 +144,7 @@ def _record(run: Path, ready: Ready, results: Mapping[str, _Result]) -> None:
     write_facts(run, ready)
     first, *others = results.values()
     record_results(run, first.evaluation, first.selection)
+    write_frame(run / "metrics" / "roc_band.csv", _bands(ready, first))
     rows = of_model(first.predictions.rows, *first.evaluation.chosen)
     marks = instructive_cases(rows, first.evaluation.classes)
     write_frame(run / "metrics" / "cases.csv", marks.reset_index())
@@ -148,6 +152,24 @@ def _record(run: Path, ready: Ready, results: Mapping[str, _Result]) -> None:
         write_frame(run / "metrics" / "gap.csv", protocol_gap(first.evaluation, other.evaluation))
         for path, text in csv_files(other.evaluation, other.selection).items():
             write_atomically(run / PUBLISHED / path, text)
+
+
+def _climb(run: Path, ready: Ready, chosen: str, tell: Tell) -> None:
+    """What each unsound step adds, for the signature that training chose, or the first that is selected from."""
+    path = run / "metrics" / "ladder.csv"
+    selecting = {one.name: one for one in ready.signatures if one.selects}
+    if path.exists() or not selecting:
+        return
+    tell("unsound steps", 0, 1)
+    signature = selecting.get(chosen, next(iter(selecting.values())))
+    write_frame(path, ladder(signature.name, signature.values, ready.split, ready.settings.seed))
+    tell("unsound steps", 1, 1)
+
+
+def _bands(ready: Ready, result: _Result) -> pd.DataFrame:
+    protocol, settings = flows_of(ready.settings)[0], ready.settings
+    chosen, resamples = result.evaluation.chosen, settings.evaluation.resamples
+    return roc_bands(result.predictions, chosen, protocol, resamples, settings.seed)
 
 
 def run_folder(folder: Path, key: str) -> Path:

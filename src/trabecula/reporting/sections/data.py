@@ -36,7 +36,7 @@ def _table1(run: Recorded) -> View:
 def _quality(run: Recorded) -> View:
     films, regions = run.other("quality/films"), run.other("quality/regions")
     return {
-        "notes": run.facts.notes,
+        "notes": [*run.words.get("quality/notes", {}).get("films", ()), *run.facts.notes],
         "films": run.facts.films,
         "properties": [
             _by_cohort(rows, "value", "films", str(name))
