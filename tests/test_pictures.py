@@ -57,7 +57,7 @@ def test_instructive_cases_are_large_in_the_page_and_each_case_has_a_file(finish
     other = (finished / "cases" / f"{marks[marks['rank'] == 0]['case_id'].iloc[0]}.html").read_text(encoding="utf-8")
     for words in ("region", "log-sigma-", "Research use only", "../report.html#case-"):
         assert words in other
-    assert "http" not in other
+    assert "://" not in other
 
 
 def test_neither_page_names_a_file_or_a_patient(finished):
