@@ -46,7 +46,7 @@ def test_right_ones_are_taken_class_by_class_in_turn():
 
 @pytest.mark.parametrize("number", [1, 10, 23, 24, 200])
 def test_as_many_are_chosen_as_there_are_up_to_the_count_each_once(number):
-    wrong = [(f"c{n}", "external", "1", 0.6, 0.3, 0.1) for n in range(number)]
-    found = instructive_cases(rows(*wrong), CLASSES, 24)
+    unsure = [(f"c{n}", "external", "01"[n % 2], 0.6, 0.3, 0.1) for n in range(number)]
+    found = instructive_cases(rows(*unsure), CLASSES, 24)
     assert sorted(found["rank"][found["rank"] > 0]) == list(range(1, min(number, 24) + 1))
     assert (found["why"].ne("") == found["rank"].gt(0)).all()

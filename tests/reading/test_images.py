@@ -249,3 +249,16 @@ def test_a_picture_of_absurd_size_is_refused_before_memory_is_taken(tmp_path):
     (tmp_path / "f.nii.gz").write_bytes(gzip.compress(bytes(content)))
     with pytest.raises(InvalidInput, match="30000 x 30000 pixels"):
         read_picture(tmp_path / "f.nii.gz", AS_IS)
+
+
+@pytest.mark.parametrize(
+    ("tags", "device"),
+    [
+        ({}, ""),
+        ({"Manufacturer": "ACME  Imaging"}, "ACME Imaging"),
+        ({"Manufacturer": "ACME", "ManufacturerModelName": "Ray 3"}, "ACME Ray 3"),
+        ({"Manufacturer": "ACME", "ManufacturerModelName": "Acme Ray 3"}, "Acme Ray 3"),
+    ],
+)
+def test_the_device_is_maker_and_model_and_the_maker_is_said_once(tmp_path, tags, device):
+    assert read_picture(write_dicom(tmp_path / "f.dcm", **tags), AS_IS).device == device

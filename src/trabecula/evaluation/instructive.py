@@ -9,7 +9,8 @@ import pandas as pd
 from ..records import PROBABILITY_PREFIX, TRAINING
 
 CONFIDENT = 0.75  # at least this probability for the predicted class
-WRONG, UNSURE, RIGHT, OTHER = "confident and wrong", "least confident", "confident and right", "wrong"
+WRONG, UNSURE, RIGHT = "confident and wrong", "least confident", "confident and right"
+ALSO = {False: "wrong", True: "right"}
 _MOST_WRONG, _MOST_UNSURE = 12, 6
 
 
@@ -19,7 +20,7 @@ def instructive_cases(rows: pd.DataFrame, classes: Sequence[str], count: int = 2
     ``rows``: case_id, cohort, truth, predicted, p_<class>; the result is indexed by case id, in the same order. The
     instructive ones have a rank from 1 and say ``why``: at most 12 confident and wrong, the most confident first; at
     most 6 with the smallest gap between their two largest probabilities; then the most confident right ones, class by
-    class in turn; and where these are too few, the other wrong ones. Held-out cases come before training ones.
+    class in turn; and where these are too few, other wrong ones, then right ones. Held-out cases come before training.
     """
     marks = _marks(rows, classes)
     chosen: dict[str, str] = {}
@@ -53,4 +54,5 @@ def _lists(marks: pd.DataFrame, classes: Sequence[str], count: int) -> Iterator[
     yield WRONG, list(surest.index[~surest["right"] & surest["confident"]]), _MOST_WRONG
     yield UNSURE, list(closest.index), _MOST_UNSURE
     yield RIGHT, [name for name in chain.from_iterable(in_turn) if name is not None], count
-    yield OTHER, list(surest.index[~surest["right"]]), count
+    for is_right, why in ALSO.items():
+        yield why, list(surest.index[surest["right"] == is_right]), count

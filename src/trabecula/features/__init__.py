@@ -1,6 +1,6 @@
 """Study -> FeatureTable: radiomics of the region and the average-pool vector of a ResNet-50."""
 
-from .crop import InputPolicy, crop_frame, cut_film, cut_region
+from .crop import CropFrame, InputPolicy, crop_frame, cut_film, cut_region
 from .diagnostics import Diagnostics
 from .extract import extract_features, is_new
 from .gradcam import grad_cam, on_film, score_map, weights_on_features
@@ -11,6 +11,7 @@ from .scale import divisions, feature_scale, scale_notes
 from .stability import Perturbation, load_perturbed, perturbed_digests, stability_table
 
 __all__ = [
+    "CropFrame",
     "Diagnostics",
     "InputPolicy",
     "Morphometry",

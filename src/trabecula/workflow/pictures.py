@@ -17,6 +17,7 @@ from jaxtyping import Float
 from .. import __version__
 from ..errors import InvalidInput
 from ..features import (
+    CropFrame,
     InputPolicy,
     Radiomics,
     ResNetFeatures,
@@ -28,7 +29,7 @@ from ..features import (
 )
 from ..processes import share
 from ..reading import films, load_film, read_study
-from ..records import Case, Region, Xray
+from ..records import Case, Pixels, Region, Xray
 from ..reporting import pictures as draw
 from ..reporting import recorded
 from ..reporting.case_page import CasePage, case_page
@@ -186,9 +187,17 @@ def _draw_film(cases: Sequence[Case], style: _Style, full: bool) -> list[_Drawn]
 
 def _draw_case(xray: Xray, region: Region, style: _Style, full: bool) -> _Drawn:
     frame = crop_frame(region.inside, _AROUND)
-    patch, inside = cut_film(xray.pixels, frame), cut_region(region.inside, frame)
+    patch, inside = _dark_beyond(xray, frame), cut_region(region.inside, frame)
     panels = tuple(_panels(xray, region, patch, inside, style)) if full else ()
     return _Drawn(region.name, draw.thumbnail(patch, inside), panels)
+
+
+def _dark_beyond(xray: Xray, frame: CropFrame) -> Pixels:
+    """The crop; what lies beyond the film is as dark as its darkest grey."""
+    patch = cut_film(xray.pixels, frame)
+    on_film = cut_region(np.ones(xray.pixels.shape, dtype=bool), frame)
+    patch[~on_film] = patch[on_film].min()
+    return patch
 
 
 def _panels(xray: Xray, region: Region, patch: np.ndarray, inside: np.ndarray, style: _Style) -> Iterator[draw.Panel]:

@@ -30,7 +30,8 @@ def _table1(run: Recorded) -> View:
     table = run.other("metrics/table1")
     if table.empty:
         return None
-    return {"table1": table1(table)}
+    notes = run.words.get("quality/notes", {})
+    return {"table1": table1(table), "left_out": notes.get("table1_left_out", ())}
 
 
 def _quality(run: Recorded) -> View:
