@@ -1,8 +1,8 @@
 """One finished run of both protocols, read back; made once for all tests of a process."""
 
 import pytest
-from tests.conftest import StudyFolder
 
+from tests.conftest import StudyFolder
 from trabecula.reporting import recorded
 from trabecula.workflow.run import run_study
 

@@ -27,30 +27,27 @@ def frame():
 
 
 def cells(table, label):
-    return next(row.cells for row in table.rows if row.label == label)
+    return next(row.cells[1:] for row in table.rows if row.cells[0].strip() == label)
 
 
 def test_every_cell_of_a_small_study_is_as_by_hand(frame):
     table = table1(frame)
-    assert table.headings == ("", "training", "external", "SMD, external")
+    assert table.heads == ("", "training", "external", "SMD, external")
     assert cells(table, "vertebrae, n") == ("5", "5", "")
     assert cells(table, "patients, n") == ("3", "5", "")
-    assert cells(table, "vertebrae a patient, mean (SD)") == ("1.67 (0.58)", "1.00 (0.00)", "1.63")
+    assert cells(table, "vertebrae a patient, mean (SD)") == ("1.67 (0.58)", "1.00 (0.00)", "1.63*")
     assert cells(table, "0") == ("3 (60.0)", "3 (60.0)", "")
     assert cells(table, "age, patients, mean (SD)") == ("70.0 (10.0)", "70.0 (5.23)", "0.00")
     assert cells(table, "missing, n") == ("0", "1", "")
     assert cells(table, "date, patients, years") == ("2018–2018", "2020–2021", "")
-    assert cells(table, "level, n (%)")[2] == "0.41"
+    assert cells(table, "level, n (%)")[2] == "0.41*"
 
 
-def test_a_site_of_its_own_is_infinitely_apart_and_can_be_hidden(frame):
+def test_a_site_of_its_own_is_infinitely_apart_and_large_differences_have_a_star(frame):
     table = table1(frame)
-    site = next(row for row in table.rows if row.label == "site, patients, n (%)")
-    assert site.cells[2] == "∞"
-    assert site.apart == (2,)
-    hidden = [row.label for row in table1(frame, hide=["site"]).rows]
-    assert "site 1" in hidden
-    assert "A" not in hidden
+    assert cells(table, "site, patients, n (%)")[2] == "∞*"
+    assert cells(table, "level, n (%)")[2] == "0.41*"
+    assert cells(table, "age, patients, mean (SD)")[2] == "0.00"
 
 
 def test_it_is_the_same_after_a_round_through_a_file(frame, tmp_path):

@@ -2,6 +2,7 @@
 
 from .contributions import Contributions, both_classes
 from .fit import fit_task
+from .ladder import ladder
 from .odds import odds_ratios
 from .outcome import FINAL, FitTask, ModelFit, SelectionTrace, fold_scores, gather, gather_selection, plan_tasks
 from .published import UNSOUND, PublishedFit, gather_published, published_models, published_task
@@ -25,6 +26,7 @@ __all__ = [
     "gather",
     "gather_published",
     "gather_selection",
+    "ladder",
     "make_split",
     "odds_ratios",
     "plan_tasks",

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pandas as pd
 
 from ..records import Predictions
+from .pictures import Pictures
 from .recorded import Recorded
 
 _SITES = {"site", "hospital", "centre", "center"}
@@ -22,8 +23,14 @@ def blinded(run: Recorded) -> Recorded:
     cases = _numbered(run.split.index, "case")
     patients = _numbered(run.split["patient_id"], "patient")
     hide = _hider({**sites, **cases})
-    rename = {"case_id": cases, "patient_id": patients, "site": sites, "part": sites, "nearest": cases}
+    rename = {"case_id": cases, "patient_id": patients, "site": sites, "part": sites, "neighbour": cases,
+              "case_a": cases, "case_b": cases}  # fmt: skip
     others = {name: _renamed(table, rename) for name, table in run.others.items()}
+    table1 = others.get("metrics/table1")
+    if table1 is not None:
+        of_site = table1["variable"].str.lower().isin(_SITES)
+        levels = table1["level"].map(lambda name: sites.get(name, name))
+        others["metrics/table1"] = table1.assign(level=table1["level"].where(~of_site, levels))
     subgroups = run.evaluation.subgroups
     if len(subgroups):
         of_site = subgroups["column"].str.lower().isin(_SITES)
@@ -34,8 +41,8 @@ def blinded(run: Recorded) -> Recorded:
         facts=replace(
             facts,
             study="Study",
+            blind=True,
             run="blinded",
-            settings="left out of the blinded report",
             notes=tuple(hide(note) for note in facts.notes),
             warnings=tuple(hide(text) for text in facts.warnings),
             sites=tuple(sites.values()),
@@ -44,6 +51,8 @@ def blinded(run: Recorded) -> Recorded:
         predictions=Predictions(_renamed(run.predictions.rows, rename), run.predictions.classes),
         split=_renamed(run.split.reset_index(), rename).set_index("case_id"),
         others=others,
+        words={},
+        pictures=_renamed_pictures(run.pictures, cases),
     )
 
 
@@ -63,6 +72,12 @@ def _renamed(table: pd.DataFrame, names: Mapping[str, Mapping[str, str]]) -> pd.
     return table.assign(
         **{column: [known.get(str(one), one) for one in table[column]] for column, known in there.items()}
     )
+
+
+def _renamed_pictures(pictures: Pictures, cases: Mapping[str, str]) -> Pictures:
+    """The same pictures under the numbers of their cases; no files, as their names tell the cases."""
+    thumbnails = {cases[name]: content for name, content in pictures.thumbnails.items()}
+    return Pictures(thumbnails, {cases[name]: panels for name, panels in pictures.large.items()})
 
 
 def _hider(names: Mapping[str, str]) -> Callable[[str], str]:

@@ -83,6 +83,11 @@ def _beside(run: Recorded) -> Iterator[tuple[str, Drawing]]:
     groups = groups[groups["class"] == "macro"] if len(groups) else groups
     if len(groups):
         yield "subgroups", ("Macro AUC in subgroups", figures.subgroups(groups, run.evaluation.cohorts))
+    importance, shap = run.other("explain/importance"), run.other("explain/shap")
+    if len(importance):
+        yield "importance", ("Loss of macro AUC when a feature is shuffled", panels.importance(importance))
+    if len(shap):
+        yield "shap", ("What each feature adds to the score of each class", panels.shap(shap))
     ladder = run.other("metrics/ladder")
     if len(ladder):
         yield "ladder", ("What each unsound step adds to the reported AUC", panels.ladder(ladder))

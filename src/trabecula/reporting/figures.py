@@ -69,14 +69,6 @@ def themed(svg: str) -> str:
     return re.sub(r"((?:fill|stroke): ?)#([0-9a-f]{6})", r"\1var(--x\2, #\2)", svg)
 
 
-def as_pdf(figure: Figure) -> bytes:
-    """The figure as a PDF with embedded fonts and no date."""
-    buffer = io.BytesIO()
-    with mpl.rc_context(STYLE):
-        figure.savefig(buffer, format="pdf", metadata={"CreationDate": None})
-    return buffer.getvalue()
-
-
 def roc_grid(
     roc: pd.DataFrame,
     auc: pd.DataFrame,
@@ -90,7 +82,7 @@ def roc_grid(
     ``chosen``: the model to draw strongest, with its ``band`` (class, cohort, fpr, low, high).
     """
     with mpl.rc_context(STYLE):
-        models = list(dict.fromkeys(auc["model"]))
+        models = sorted(dict.fromkeys(auc["model"]), key=lambda name: name != chosen)  # the chosen one in blue
         figure, grid = _classes_by_cohorts(classes, cohorts)
         for (row, label), (column, cohort) in product(enumerate(classes), enumerate(cohorts)):
             axes = grid[row, column]
@@ -100,11 +92,11 @@ def roc_grid(
                 curve, width = here[here["model"] == model], 1.6 if model == chosen else 0.8
                 axes.plot(
                     curve["fpr"], curve["tpr"], color=COLOURS[number % 8], linestyle=STYLES[number % 8], label=model,
-                    linewidth=width,
+                    linewidth=width, zorder=3 if model == chosen else 2,
                 )  # fmt: skip
             if band is not None and len(band):
                 within = band[(band["class"] == label) & (band["cohort"] == cohort)].dropna()
-                axes.fill_between(within["fpr"], within["low"], within["high"], color="#B9D3E6", linewidth=0, zorder=0)
+                axes.fill_between(within["fpr"], within["low"], within["high"], color="#DCE9F3", linewidth=0, zorder=0)
         _label_grid(grid, classes, cohorts, "sensitivity", "1 − specificity")
         handles, labels = grid[0, 0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside lower center", ncols=8, handlelength=2.6, columnspacing=1.2)
@@ -323,22 +315,24 @@ def subgroups(table: pd.DataFrame, cohorts: Sequence[str]) -> Figure:
 def flow(cases: pd.DataFrame, classes: Sequence[str], cohorts: Sequence[str], films: int | None = None) -> Figure:
     """Patients, films and vertebrae of the study; patients, vertebrae and classes of each cohort."""
     with mpl.rc_context(STYLE):
-        figure = styled(PAGE, 1.75)
+        lines = 3 + len(classes)
+        height = 0.95 + 0.135 * lines
+        figure = styled(PAGE, height)
         axes = figure.subplots()
         axes.set_xlim(0, 1)
-        axes.set_ylim(0, 1)
+        axes.set_ylim(height, 0)  # inches from the top, so that lines end at boxes
         axes.set_axis_off()
-        box = {"boxstyle": "round,pad=0.5", "facecolor": "#F3F6F9", "edgecolor": "#5B6B7A", "linewidth": 0.7}
+        box = {"boxstyle": "round,pad=0.55", "facecolor": "#F3F6F9", "edgecolor": "#5B6B7A", "linewidth": 0.7}
         of_films = "" if films is None else f" · {films:,} films"
         total = f"{cases['patient_id'].nunique():,} patients{of_films} · {len(cases):,} vertebrae"
-        axes.text(0.5, 0.9, total, ha="center", va="center", bbox=box, fontsize=8)
+        axes.text(0.5, 0.2, total, ha="center", va="center", bbox=box, fontsize=8)
         places = (np.arange(len(cohorts)) + 0.5) / len(cohorts)
         for x, cohort in zip(places, cohorts, strict=True):
             here = cases[cases["cohort"] == cohort]
-            counts = "\n".join(f"class {c}: {(here['truth'] == c).sum():,}" for c in classes)
-            text = f"{cohort}\n{here['patient_id'].nunique():,} patients\n{len(here):,} vertebrae\n{counts}"
-            axes.text(x, 0.24, text, ha="center", va="center", bbox=box, linespacing=1.35)
-            axes.plot([0.5, 0.5, x, x], [0.82, 0.69, 0.69, 0.56], color="#5B6B7A", linewidth=0.7)
+            counts = [f"class {c}: {(here['truth'] == c).sum():,}" for c in classes]
+            words = [cohort, f"{here['patient_id'].nunique():,} patients", f"{len(here):,} vertebrae", *counts]
+            axes.plot([0.5, 0.5, x, x], [0.2, 0.55, 0.55, 0.9], color="#5B6B7A", linewidth=0.7, zorder=0)
+            axes.text(x, 0.8, "\n".join(words), ha="center", va="top", bbox=box, linespacing=1.35)
         return figure
 
 

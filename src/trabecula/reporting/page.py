@@ -10,18 +10,18 @@ from markupsafe import Markup
 from ..storage import write_atomically
 from . import figures
 from .drawings import drawings
+from .pictures import anchor
 from .recorded import Recorded
 from .sections import GROUPS, Section
 from .sections.section import cases_of, signatures_of
 
 
 def write_page(folder: Path, run: Recorded) -> Path:
-    """Write report.html and figures/ (SVG and PDF); return the page's path."""
+    """Write report.html and figures/ (SVG); return the page's path."""
     shown: dict[str, Markup] = {}
     for name, (title, figure) in drawings(run).items():
         svg = figures.as_svg(figure, name, title)
         write_atomically(folder / "figures" / f"{name}.svg", svg)
-        write_atomically(folder / "figures" / f"{name}.pdf", figures.as_pdf(figure))
         shown[name] = Markup(figures.themed(svg))  # noqa: S704 our own drawing, its title escaped
     write_atomically(folder / "report.html", _render(run, shown))
     return folder / "report.html"
@@ -38,8 +38,11 @@ def _render(run: Recorded, drawn: Mapping[str, Markup]) -> str:
     made = {group: [(one, view) for one in sections if (view := one.view(run)) is not None]
             for group, sections in GROUPS.items()}  # fmt: skip
     signature, model = run.evaluation.chosen
-    style = Path(__file__).with_name("templates").joinpath("style.css").read_text(encoding="utf-8")
+    templates = Path(__file__).with_name("templates")
+    style = "".join((templates / name).read_text(encoding="utf-8") for name in ("style.css", "cases.css"))
     environment.globals |= {
+        "anchor": anchor,
+        "browsed": not run.other("metrics/cases").empty,
         "facts": run.facts,
         "drawings": drawn,
         "classes": run.evaluation.classes,

@@ -7,6 +7,8 @@ from matplotlib.figure import Figure
 
 from .figures import COLUMN, FAMILY_COLOURS, PAGE, STYLE, styled
 
+_HALVES = (("#D55E00", -0.14, "higher half"), ("#0072B2", 0.14, "lower half"))
+
 
 def stability(table: pd.DataFrame) -> Figure:
     """How many features of each family reach which ICC(2,1)."""
@@ -51,3 +53,59 @@ def ladder(table: pd.DataFrame) -> Figure:
         handles, labels = panels[0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside lower center", ncols=2)
         return figure
+
+
+def importance(table: pd.DataFrame, most: int = 15) -> Figure:
+    """What is lost of the macro AUC when each group of features is shuffled, the largest first, a panel a cohort."""
+    with mpl.rc_context(STYLE):
+        cohorts = list(dict.fromkeys(table["cohort"]))
+        order = table.groupby("features", sort=False)["lost"].mean().sort_values(ascending=False, kind="stable")
+        features = [str(name) for name in order.index[:most]]
+        figure = styled(PAGE, 0.65 + 0.17 * len(features))
+        panels = figure.subplots(1, len(cohorts), squeeze=False, sharey=True, sharex=True)[0]
+        for axes, cohort in zip(panels, cohorts, strict=True):
+            rows = table[table["cohort"] == cohort].set_index("features").reindex(features)
+            colours = [FAMILY_COLOURS["deep" if "resnet" in name else "radiomics"] for name in features]
+            axes.barh(range(len(features)), rows["lost"], color=colours, height=0.62)
+            axes.errorbar(rows["lost"], range(len(features)), xerr=rows["spread"], fmt="none", ecolor="#444444",
+                          elinewidth=0.6)  # fmt: skip
+            axes.axvline(0, color="#444444", linewidth=0.6)
+            axes.set_title(cohort, loc="left")
+            axes.set_xlabel("lost macro AUC")
+        panels[0].set_yticks(range(len(features)), [_short(name) for name in features])
+        panels[0].invert_yaxis()
+        return figure
+
+
+def shap(table: pd.DataFrame, most: int = 12) -> Figure:
+    """What each feature adds to each class's score: cases of its higher and of its lower half apart.
+
+    A line from the 5th to the 95th percentile, a dot at the median.
+    """
+    with mpl.rc_context(STYLE):
+        classes = list(dict.fromkeys(table["class"]))
+        size = table["shap"].abs().groupby(table["feature"], sort=False).mean()
+        features = [str(name) for name in size.sort_values(ascending=False, kind="stable").index[:most]]
+        figure = styled(PAGE, 0.8 + 0.2 * len(features))
+        panels = figure.subplots(1, len(classes), squeeze=False, sharey=True, sharex=True)[0]
+        for axes, label in zip(panels, classes, strict=True):
+            axes.axvline(0, color="#BBBBBB", linewidth=0.6)
+            for y, feature in enumerate(features):
+                rows = table[(table["class"] == label) & (table["feature"] == feature)]
+                higher = rows["value"] > rows["value"].median()
+                for half, (colour, shift, words) in zip((rows[higher], rows[~higher]), _HALVES, strict=True):
+                    if len(half):
+                        low, middle, high = half["shap"].quantile([0.05, 0.5, 0.95])
+                        axes.plot([low, high], [y + shift] * 2, color=colour, linewidth=1.2)
+                        axes.plot(middle, y + shift, "o", color=colour, markersize=2.6, label=words if y == 0 else None)
+            axes.set_title(f"class {label}", loc="left")
+            axes.set_xlabel("SHAP value")
+        panels[0].set_yticks(range(len(features)), [_short(name) for name in features])
+        panels[0].invert_yaxis()
+        handles, labels = panels[0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside lower center", ncols=2)
+        return figure
+
+
+def _short(name: str, most: int = 44) -> str:
+    return name if len(name) <= most else f"{name[: most - 1]}…"

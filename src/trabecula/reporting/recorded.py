@@ -11,6 +11,7 @@ import pandas as pd
 from ..errors import Fault, InvalidInput
 from ..records import Evaluation, Predictions, Selection
 from ..storage import write_atomically
+from .pictures import Pictures, read_pictures
 from .tables import METRICS, SELECTIONS, csv_files
 
 FACTS, CHOSEN = "facts.json", "metrics/chosen.json"
@@ -19,17 +20,21 @@ FACTS, CHOSEN = "facts.json", "metrics/chosen.json"
 OTHERS = (
     "explain/importance", "explain/nearest", "explain/nomogram", "explain/shap",
     "features/deep-scale", "features/stability",
-    "metrics/gap", "metrics/ladder", "metrics/odds_ratios", "metrics/roc_band", "metrics/site", "metrics/table1",
+    "metrics/cases", "metrics/gap", "metrics/ladder", "metrics/odds_ratios", "metrics/roc_band", "metrics/site",
+    "metrics/table1",
     "permuted/permuted",
-    "quality/duplicates", "quality/films", "quality/regions",
+    "quality/cases", "quality/duplicates", "quality/films", "quality/regions",
 )  # fmt: skip
+
+WORDS = ("explain/methods", "quality/notes")  # and what is said of them
 
 # columns that hold words even where every word is a number; others are numbers where they can be
 _TEXT = frozenset({
     "case_id", "patient_id", "cohort", "site", "truth", "predicted", "scored", "protocol", "signature", "model",
     "signature_a", "model_a", "signature_b", "model_b", "class", "metric", "method", "warning", "family", "column",
     "group", "feature", "fold", "step", "left_at", "reason", "parameters", "note", "words", "level", "property",
-    "case_a", "case_b", "cohort_a", "cohort_b", "finding", "variable",
+    "case_a", "case_b", "cohort_a", "cohort_b", "finding", "variable", "kind", "unit", "against",
+    "neighbour", "source", "predictor",
 })  # fmt: skip
 
 
@@ -39,7 +44,7 @@ class RunFacts:
 
     ``features``: table name -> number of features. ``warnings`` stand at the top of the page. ``unsound``: step of the
     flow as published -> what is wrong with it, where that flow was run. ``sites``: the names of hospitals, to be left
-    out of a blinded report. ``films``: how many, None where the study began with a table of features.
+    out of a blinded report (``blind``). ``films``: how many, None where the study began with a table of features.
     """
 
     study: str
@@ -55,11 +60,12 @@ class RunFacts:
     unsound: Mapping[str, str] = field(default_factory=dict)
     sites: tuple[str, ...] = ()
     films: int | None = None
+    blind: bool = False
 
 
 @dataclass(frozen=True, eq=False)
 class Recorded:
-    """One finished run. ``split`` is splits.csv; ``others``: name of a table -> what it holds, those that are there.
+    """One finished run. ``split`` is splits.csv; of what not every run has, by name of the file: tables and words.
 
     ``deep``: name of a deep table -> what its features were computed from.
     """
@@ -70,6 +76,8 @@ class Recorded:
     predictions: Predictions
     split: pd.DataFrame
     others: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    words: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    pictures: Pictures = field(default_factory=Pictures)
     deep: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def other(self, name: str) -> pd.DataFrame:
@@ -110,9 +118,12 @@ def recorded(folder: Path) -> Recorded:
     rows = rows[rows["protocol"] == facts.protocol].reset_index(drop=True)
     others = dict(_others(folder))
     split = read_table(folder / "splits.csv").set_index("case_id")
+    words = {name: json.loads((folder / f"{name}.json").read_text(encoding="utf-8")) for name in WORDS
+             if (folder / f"{name}.json").exists()}  # fmt: skip
+    pictures = read_pictures(folder, [str(name) for name in split.index])
     found = sorted(folder.glob("features/deep-*.json"))
     deep = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in found}
-    return Recorded(facts, evaluation, selection, Predictions(rows, classes), split, others, deep)
+    return Recorded(facts, evaluation, selection, Predictions(rows, classes), split, others, words, pictures, deep)
 
 
 def read_table(path: Path) -> pd.DataFrame:

@@ -41,8 +41,8 @@ def baseline_sheet(described: pd.DataFrame) -> Sheet:
     if described.empty:
         return Sheet("table1", "", pd.DataFrame())
     made = table1(described)
-    rows = [("\u2003" * row.level + row.label, *row.cells) for row in made.rows]
-    head = pd.Index(["Characteristic", *made.headings[1:]])
+    rows = [row.cells for row in made.rows]
+    head = pd.Index(["Characteristic", *made.heads[1:]])
     note = "SMD: standardised mean difference from the training cohort."
     return Sheet("table1", "Characteristics of the cohorts", pd.DataFrame(rows, columns=head), (note,))
 

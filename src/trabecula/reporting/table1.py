@@ -1,83 +1,60 @@
-"""Table 1 as rows of text, ready for the page and for any other table format."""
+"""Table 1 as cells of text, for the page and for any other table format."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
 
 from ..records import TRAINING
+from .shown import Row, Shown
 
 APART = 0.1  # a standardised difference that is worth a look (Austin 2009, doi:10.1080/03610910902859574)
-_NONE = "–"
+_NONE, _INDENT = "–", "\u2003"
 
 
-@dataclass(frozen=True)
-class TableRow:
-    """One line of text: ``cells`` are in the order of the headings; ``apart`` are the places of large differences."""
-
-    label: str
-    cells: tuple[str, ...]
-    level: bool = False
-    apart: tuple[int, ...] = ()
-
-
-@dataclass(frozen=True)
-class Table1:
-    """Headings, of which the first is that of the labels, and rows."""
-
-    headings: tuple[str, ...]
-    rows: tuple[TableRow, ...]
-
-
-def table1(frame: pd.DataFrame, *, hide: Sequence[str] = ()) -> Table1:
-    """Lay out a cohort table (evaluation.cohort_table): a column a cohort, and its difference from training.
-
-    The levels of the variables in ``hide`` are numbered in place of named.
-    """
+def table1(frame: pd.DataFrame) -> Shown:
+    """Lay out a cohort table (evaluation.cohort_table): a column a cohort, and its difference from training."""
     cohorts = list(dict.fromkeys(frame["cohort"]))
-    headings = ["", *cohorts, *(f"SMD, {name}" for name in cohorts if name != TRAINING and TRAINING in cohorts)]
-    rows: list[TableRow] = []
-    for name in dict.fromkeys(frame["variable"]):
-        rows += _of_variable(name, frame[frame["variable"] == name], cohorts, hidden=name in hide)
-    return Table1(tuple(headings), tuple(rows))
+    heads = ["", *cohorts, *(f"SMD, {name}" for name in cohorts if name != TRAINING and TRAINING in cohorts)]
+    rows = [
+        Row(cells)
+        for name in dict.fromkeys(frame["variable"])
+        for cells in _of_variable(name, frame[frame["variable"] == name], cohorts)
+    ]
+    return Shown("Table 1. Cases by cohort", tuple(heads), tuple(rows))
 
 
-def _of_variable(name: str, here: pd.DataFrame, cohorts: list[str], *, hidden: bool) -> Iterator[TableRow]:
+def _of_variable(name: str, here: pd.DataFrame, cohorts: list[str]) -> Iterator[tuple[str, ...]]:
+    """The cells of each row: the row of a number, or a heading and a row a level; last the missing."""
     first = here.iloc[0]
     per = ", patients" if first["unit"] == "patient" and first["kind"] != "count" and name[:9] != "vertebrae" else ""
     one = here.drop_duplicates("cohort").set_index("cohort").reindex(cohorts)
-    differences, apart = _differences(one, cohorts)
-    blank = ("",) * (len(cohorts) + len(differences))
+    differences = _differences(one, cohorts)
+    blank = ("",) * len(differences)
     if first["kind"] == "count":
-        cells = [_count(row["count"]) for _, row in one.iterrows()]
-        yield TableRow(f"{name}, n", (*cells, *blank[len(cohorts) :]))
+        yield (f"{name}, n", *(_count(row["count"]) for _, row in one.iterrows()), *blank)
     elif first["kind"] == "category":
-        yield TableRow(f"{name}{per}, n (%)", (*blank[: len(cohorts)], *differences), apart=apart)
-        for number, level in enumerate(dict.fromkeys(here["level"]), start=1):
+        yield (f"{name}{per}, n (%)", *("" for _ in cohorts), *differences)
+        for level in dict.fromkeys(here["level"]):
             of_level = here[here["level"] == level].set_index("cohort").reindex(cohorts)
-            cells = [_share(row) for _, row in of_level.iterrows()]
-            label = f"{name} {number}" if hidden else str(level)
-            yield TableRow(label, (*cells, *blank[len(cohorts) :]), level=True)
+            yield (f"{_INDENT}{level}", *(_share(row) for _, row in of_level.iterrows()), *blank)
     elif first["kind"] == "date":
-        yield TableRow(f"{name}{per}, years", (*(str(v) or _NONE for v in one["level"]), *blank[len(cohorts) :]))
+        yield (f"{name}{per}, years", *(str(level) or _NONE for level in one["level"]), *blank)
     else:
         how, cell = ("median [quartiles]", _quartiles) if first["skewed"] else ("mean (SD)", _mean)
-        cells = [cell(row) for _, row in one.iterrows()]
-        yield TableRow(f"{name}{per}, {how}", (*cells, *differences), apart=apart)
+        yield (f"{name}{per}, {how}", *(cell(row) for _, row in one.iterrows()), *differences)
     if one["missing"].fillna(0).sum() > 0:
-        cells = [_count(row["missing"]) for _, row in one.iterrows()]
-        yield TableRow("missing, n", (*cells, *blank[len(cohorts) :]), level=True)
+        yield (f"{_INDENT}missing, n", *(_count(row["missing"]) for _, row in one.iterrows()), *blank)
 
 
-def _differences(one: pd.DataFrame, cohorts: list[str]) -> tuple[tuple[str, ...], tuple[int, ...]]:
-    """The standardised differences in words, and the places of those that are large."""
+def _differences(one: pd.DataFrame, cohorts: list[str]) -> tuple[str, ...]:
+    """The standardised differences in words; a star marks those that are large."""
     if TRAINING not in cohorts:
-        return (), ()
+        return ()
     held_out = [name for name in cohorts if name != TRAINING]
     values = one["difference"].astype(float).loc[held_out].to_list()
-    said = tuple(_NONE if np.isnan(v) else "∞" if np.isinf(v) else f"{v:.2f}" for v in values)
-    return said, tuple(len(cohorts) + k for k, v in enumerate(values) if v > APART)
+    said = (_NONE if np.isnan(v) else "∞" if np.isinf(v) else f"{v:.2f}" for v in values)
+    return tuple(text + "*" * (v > APART) for text, v in zip(said, values, strict=True))
 
 
 def _count(value: float) -> str:

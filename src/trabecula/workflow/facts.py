@@ -18,6 +18,7 @@ from ..settings import Settings
 from ..storage import write_atomically
 from .extract import write_frame
 from .prepare import Ready, flows_of
+from .quality import quality_notes
 from .signatures import HEIGHTS
 
 
@@ -32,6 +33,7 @@ def write_facts(run: Path, ready: Ready) -> None:
         *ready.split.redraws,
         *_without_files(checked.notes, ready),
         *sites,
+        *quality_notes(run),
         *(scale_notes(scale) if len(scale) else ()),
         *(": ".join(said) for table in tables.values() for said in table.warnings[:5]),
     ]

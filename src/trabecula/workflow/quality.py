@@ -30,6 +30,16 @@ def write_quality(run: Path, ready: Ready) -> None:
     write_atomically(run / QUALITY / "notes.json", json.dumps(notes, ensure_ascii=False, indent=1))
 
 
+def quality_notes(run: Path) -> tuple[str, ...]:
+    """What is to be doubted in the films of a run, and what its Table 1 leaves out, in sentences."""
+    notes = json.loads((run / QUALITY / "notes.json").read_text(encoding="utf-8"))
+    absent = ", ".join(notes["table1_left_out"])
+    return (
+        *notes["films"],
+        *((f"Table 1 leaves out days, names, remarks and empty columns: {absent}",) if absent else ()),
+    )
+
+
 def _write_films(run: Path, ready: Ready, cases: pd.DataFrame) -> list[str]:
     """Write the tables of films and regions, and return what is to be doubted."""
     facts = [film.facts for film in ready.checked.films if film.facts is not None]

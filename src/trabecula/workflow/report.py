@@ -8,6 +8,7 @@ from ..errors import Fault, InvalidInput
 from ..reporting import FORMATS, blinded, recorded, write_exports, write_page
 from .check import Tell, silent
 from .finished import find_run, write_manifest
+from .pictures import Images, draw_pictures
 
 BLIND = "blind"  # the folder of the report without names, in that of the run
 
@@ -18,6 +19,8 @@ def report_study(
     run: str | None = None,
     blind: bool = False,
     formats: Sequence[str] = (),
+    images: Images = "full",
+    jobs: int = 1,
     tell: Tell = silent,
 ) -> Path:
     """Make the report of a finished run again, the newest unless named, and return the page's path."""
@@ -27,17 +30,18 @@ def report_study(
         raise InvalidInput(unknown)
     place = find_run(folder, run)
     tell("report", 0, 1)
-    page = make_report(place, blind=blind, formats=formats)
+    draw_pictures(folder, place, images=images, jobs=jobs, tell=tell)
+    page = make_report(place, blind=blind, formats=formats, images=images)
     write_manifest(place)
     tell("report", 1, 1)
     return page
 
 
-def make_report(run: Path, *, blind: bool = False, formats: Sequence[str] = ()) -> Path:
+def make_report(run: Path, *, blind: bool = False, formats: Sequence[str] = (), images: Images = "full") -> Path:
     """Write the page, its figures, and what a paper takes from the run, from what is in its folder."""
     found = recorded(run)
+    found = replace(found, pictures=found.pictures.as_asked(images))
     folder = run / BLIND if blind else run
     shown = blinded(found) if blind else found
-    # methods and checklists are made from the settings and quote no name that they hold
-    write_exports(folder, replace(shown, facts=replace(shown.facts, settings=found.facts.settings)), formats)
+    write_exports(folder, shown, formats)
     return write_page(folder, shown)

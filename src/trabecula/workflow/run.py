@@ -9,8 +9,9 @@ from pathlib import Path
 import pandas as pd
 
 from .. import __version__
-from ..evaluation import evaluate, protocol_gap
-from ..modelling import fold_scores, odds_ratios, predict_sites
+from ..evaluation import evaluate, protocol_gap, roc_bands
+from ..evaluation.instructive import instructive_cases
+from ..modelling import fold_scores, ladder, odds_ratios, predict_sites
 from ..records import PUBLISHED, SOUND, TRAINING, Evaluation, Predictions, Selection
 from ..reporting import R_SCRIPT, csv_files, r_script, record_results
 from ..settings import Protocol
@@ -21,6 +22,7 @@ from .extract import write_frame
 from .facts import write_facts
 from .finished import MANIFEST, write_manifest
 from .fitting import fit_published, fit_sound
+from .pictures import Images, draw_pictures, of_model
 from .prepare import Ready, flows_of, free_columns, prepare
 from .quality import write_quality
 from .report import make_report
@@ -36,6 +38,7 @@ def run_study(
     protocol: Protocol | None = None,
     redraw: bool = False,
     allow_label_items: bool = False,
+    images: Images = "full",
     tell: Tell = silent,
 ) -> Path:
     """Run a study to its report and return the report's path.
@@ -61,10 +64,13 @@ def run_study(
     results = {name: fit(run, ready, jobs, tell) for name, fit in _FLOWS.items() if name in flows_of(ready.settings)}
     rows = pd.concat([one.predictions.rows for one in results.values()])
     write_atomically(run / "predictions.csv", rows.to_csv(index=False, lineterminator="\n"))
+    if len(results) > 1:
+        _climb(run, ready, results[SOUND].evaluation.chosen[0], tell)
     write_atomically(run / R_SCRIPT, r_script())
     tell("report", 0, 1)
     _record(run, ready, results)
-    make_report(run)
+    draw_pictures(folder, run, images=images, jobs=jobs, tell=tell)
+    make_report(run, images=images)
     write_manifest(run)
     tell("report", 1, 1)
     return report
@@ -138,10 +144,32 @@ def _record(run: Path, ready: Ready, results: Mapping[str, _Result]) -> None:
     write_facts(run, ready)
     first, *others = results.values()
     record_results(run, first.evaluation, first.selection)
+    write_frame(run / "metrics" / "roc_band.csv", _bands(ready, first))
+    rows = of_model(first.predictions.rows, *first.evaluation.chosen)
+    marks = instructive_cases(rows, first.evaluation.classes)
+    write_frame(run / "metrics" / "cases.csv", marks.reset_index())
     for other in others:
         write_frame(run / "metrics" / "gap.csv", protocol_gap(first.evaluation, other.evaluation))
         for path, text in csv_files(other.evaluation, other.selection).items():
             write_atomically(run / PUBLISHED / path, text)
+
+
+def _climb(run: Path, ready: Ready, chosen: str, tell: Tell) -> None:
+    """What each unsound step adds, for the signature that training chose, or the first that is selected from."""
+    path = run / "metrics" / "ladder.csv"
+    selecting = {one.name: one for one in ready.signatures if one.selects}
+    if path.exists() or not selecting:
+        return
+    tell("unsound steps", 0, 1)
+    signature = selecting.get(chosen, next(iter(selecting.values())))
+    write_frame(path, ladder(signature.name, signature.values, ready.split, ready.settings.seed))
+    tell("unsound steps", 1, 1)
+
+
+def _bands(ready: Ready, result: _Result) -> pd.DataFrame:
+    protocol, settings = flows_of(ready.settings)[0], ready.settings
+    chosen, resamples = result.evaluation.chosen, settings.evaluation.resamples
+    return roc_bands(result.predictions, chosen, protocol, resamples, settings.seed)
 
 
 def run_folder(folder: Path, key: str) -> Path:

@@ -1,5 +1,6 @@
 """What each section of the page shows, from a recorded run; nothing is computed but counts."""
 
+from .cases import VIEWS as CASES
 from .comparison import VIEWS as COMPARISON
 from .data import VIEWS as DATA
 from .features import VIEWS as FEATURES
@@ -13,6 +14,7 @@ GROUPS = {
     "Data": DATA,
     "Features": FEATURES,
     "Performance": PERFORMANCE,
+    "Cases": CASES,
     "Doubts": COMPARISON,
     "For the paper": PAPER,
 }

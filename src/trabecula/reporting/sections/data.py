@@ -1,12 +1,10 @@
 """Who was studied, on what films, and how steady the regions are."""
 
-from collections.abc import Iterator, Sequence
-
 import pandas as pd
 
-from ...records import TRAINING
 from ..recorded import Recorded
 from ..shown import Row, Shown, shown
+from ..table1 import table1
 from ..tables import ABSENT, interval
 from .section import Section, View, cases_of
 
@@ -32,63 +30,13 @@ def _table1(run: Recorded) -> View:
     table = run.other("metrics/table1")
     if table.empty:
         return None
-    cohorts = list(dict.fromkeys(table["cohort"]))
-    apart = [name for name in cohorts if name != TRAINING]
-    heads = ("characteristic", *cohorts, *(f"SMD {name}" for name in apart))
-    rows = [row for name, of_it in table.groupby("variable", sort=False)
-            for row in _characteristic(str(name), of_it, cohorts, apart)]  # fmt: skip
-    return {"table1": Shown("Table 1. Characteristics of the cohorts", heads, tuple(rows))}
-
-
-def _characteristic(name: str, table: pd.DataFrame, cohorts: Sequence[str], apart: Sequence[str]) -> Iterator[Row]:
-    """The row of a number, or a heading and a row a level; differences stand in the first."""
-    first = table.drop_duplicates("cohort").set_index("cohort")
-    kind = str(first["kind"].iloc[0])
-    differences = [_difference(first, cohort) for cohort in apart]
-    per = " (by patient)" if first["unit"].iloc[0] == "patient" and kind != "count" else ""
-    if kind != "category":
-        yield Row((name + per, *(_summary(first, cohort) for cohort in cohorts), *differences))
-    else:
-        yield Row((name + per, *("" for _ in cohorts), *differences))
-        for level, rows in table.groupby("level", sort=False):
-            here = rows.set_index("cohort")
-            yield Row((f"\u2003{level}", *(_share(here, cohort) for cohort in cohorts), *("" for _ in apart)))
-    missing = [int(first["missing"].get(cohort, 0) or 0) if kind != "count" else 0 for cohort in cohorts]
-    if any(missing):
-        yield Row(("\u2003missing", *(f"{n:,}" for n in missing), *("" for _ in apart)))
-
-
-def _summary(table: pd.DataFrame, cohort: str) -> str:
-    if cohort not in table.index:
-        return ABSENT
-    row = table.loc[cohort]
-    if row["kind"] == "count":
-        return f"{row['count']:,.0f}"
-    if row["kind"] == "date":
-        return str(row["level"]) or ABSENT
-    if pd.isna(row["mean"]):
-        return ABSENT
-    if row["skewed"]:
-        return f"{row['median']:.3g} ({row['q1']:.3g}–{row['q3']:.3g})"
-    return f"{row['mean']:.3g} ± {row['sd']:.2g}"
-
-
-def _share(table: pd.DataFrame, cohort: str) -> str:
-    if cohort not in table.index:
-        return ABSENT
-    row = table.loc[cohort]
-    return ABSENT if pd.isna(row["share"]) else f"{row['count']:,.0f} ({100 * row['share']:.0f} %)"
-
-
-def _difference(table: pd.DataFrame, cohort: str) -> str:
-    value = table["difference"].get(cohort, float("nan"))
-    return "–" if pd.isna(value) else "∞" if value == float("inf") else f"{value:.2f}"
+    return {"table1": table1(table)}
 
 
 def _quality(run: Recorded) -> View:
     films, regions = run.other("quality/films"), run.other("quality/regions")
     return {
-        "notes": run.facts.notes,
+        "notes": [*run.words.get("quality/notes", {}).get("films", ()), *run.facts.notes],
         "films": run.facts.films,
         "properties": [
             _by_cohort(rows, "value", "films", str(name))

@@ -5,6 +5,7 @@ import pandas as pd
 from ...records import Selection
 from ..recorded import Recorded
 from ..shown import Row, Shown, shown
+from ..tables import ABSENT, p_value
 from .section import Section, View, signatures_of
 
 FINAL = "final"
@@ -67,19 +68,30 @@ def _explanation(run: Recorded) -> View:
     odds = run.other("metrics/odds_ratios")
     if importance.empty and shap.empty and odds.empty:
         return None
-    return {"odds": _odds(odds), "has_importance": not importance.empty, "has_shap": not shap.empty}
+    how = {name: _sentence(str(text)) for name, text in run.words.get("explain/methods", {}).items()}
+    made = list(dict.fromkeys(odds["method"])) if len(odds) else []
+    return {"odds": _odds(odds), "methods": how, "odds_method": "; ".join(made)}
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:].rstrip('.')}."
 
 
 def _odds(odds: pd.DataFrame) -> Shown | None:
+    """One row a column and class; how they were made stands below."""
     if odds.empty:
         return None
-    rows = [[_number(value) for value in row] for row in odds.to_numpy(object).tolist()]
-    words = [k for k, name in enumerate(odds) if not pd.api.types.is_numeric_dtype(odds[name])]
-    return shown("Odds ratios of the columns that were given", [str(name) for name in odds], rows, words)
+    rows = [
+        (row["signature"], row["feature"], row["class"], row["against"], _number(row["odds_ratio"]),
+         f"{_number(row['low'])} to {_number(row['high'])}", p_value(row["p"]))
+        for row in odds.to_dict("records")
+    ]  # fmt: skip
+    heads = ("signature", "column", "class", "against", "odds ratio", "95 % interval", "P")
+    return shown("Odds ratios of the columns that were given", heads, rows, (0, 1, 2, 3))
 
 
-def _number(value: object) -> str:
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
+def _number(value: float) -> str:
+    return ABSENT if pd.isna(value) else f"{value:.3g}" if value < 1000 else f"{value:,.0f}"
 
 
 VIEWS = (

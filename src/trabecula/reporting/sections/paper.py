@@ -1,19 +1,31 @@
 """What a paper needs beside the results: how it was done, and how it can be done again."""
 
+from ..checklists import SOURCES, checklists
+from ..methods import methods
 from ..recorded import Recorded
+from ..shown import shown
 from .section import Section, View
 
 
 def _methods(run: Recorded) -> View:
-    return {
-        "protocol": run.facts.protocol,
-        "unsound": run.facts.unsound,
-        "stability": bool((run.selection.funnel["step"] == "stability").any()),
-    }
+    text = methods(run)
+    return {"paragraphs": text.paragraphs, "references": text.references, "unsound": run.facts.unsound}
+
+
+def _checklists(run: Recorded) -> View:
+    """Each checklist as a table, the summary above it."""
+    made = []
+    for one in checklists(run):
+        frame = one.sheet.rows
+        heads = [str(name) for name in frame.columns]
+        table = shown(one.sheet.title, heads, frame.to_numpy(object).tolist(), range(len(heads)))
+        made.append({"name": one.name, "summary": one.summary, "source": SOURCES[one.name], "table": table})
+    return {"checklists": made}
 
 
 def _provenance(run: Recorded) -> View:
-    return {"versions": run.facts.versions, "seed": run.facts.seed, "settings": _without_folders(run.facts.settings)}
+    settings = "" if run.facts.blind else _without_folders(run.facts.settings)
+    return {"versions": run.facts.versions, "seed": run.facts.seed, "settings": settings}
 
 
 def _without_folders(settings: str) -> str:
@@ -28,5 +40,6 @@ def _last_part(word: str) -> str:
 
 VIEWS = (
     Section("methods", "Methods", _methods),
+    Section("checklists", "Checklists", _checklists),
     Section("provenance", "Provenance", _provenance),
 )
