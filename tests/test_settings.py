@@ -78,3 +78,18 @@ def test_a_bin_range_that_does_not_rise_is_refused(tmp_path):
     assert [(fault.where, fault.expected) for fault in faults] == [
         ("study.yaml, radiomics.bin_range", "a lower and a higher grey")
     ]
+
+
+def test_a_number_for_mrmr_is_how_many_features_it_keeps_and_its_faults_are_named(tmp_path):
+    path = tmp_path / "study.yaml"
+    start = 'classes: ["0", "1"]\ndata: {cases: cases.csv}\nselection: {mrmr: '
+    path.write_text(start + "8}\n", encoding="utf-8")
+    settings, faults = read_settings(path)
+    assert not faults
+    assert (settings.selection.mrmr.features, settings.selection.mrmr.relevance) == (8, "f")
+    path.write_text(start + "{feature: 8, relevance: mi}}\n", encoding="utf-8")
+    settings, faults = read_settings(path)
+    said = {fault.where: (fault.expected, fault.action) for fault in faults}
+    assert said["study.yaml, selection.mrmr.feature"][1] == "Did you mean 'features'?"
+    assert said["study.yaml, selection.mrmr.relevance"][0] == "'f' or 'mutual_information'"
+    assert settings.selection.mrmr.features == 50

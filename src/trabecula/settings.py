@@ -150,7 +150,7 @@ class MrmrSettings(_Section):
     or difference.
     """
 
-    features: int = Field(ge=1)
+    features: int = Field(50, ge=1)
     relevance: Literal["f", "mutual_information"] = "f"
     scheme: Literal["quotient", "difference"] = "quotient"
 
@@ -177,7 +177,7 @@ class SelectionSettings(_Section):
     @field_validator("mrmr", mode="before")
     @classmethod
     def _number_is_features(cls, value: Any) -> Any:
-        return {"features": value} if isinstance(value, int) else value
+        return {"features": value} if type(value) is int else value
 
 
 class HarmoniseSettings(_Section):
