@@ -161,7 +161,7 @@ def _turn_titles(figure: Figure) -> None:
         "\n" not in title.get_text() and title.get_window_extent().width > axes.bbox.width for axes, title in titles
     ):
         for _, title in titles:
-            title.set(rotation=30, rotation_mode="anchor")
+            title.set(rotation=60, rotation_mode="anchor")
         figure.draw_without_rendering()
         beyond = max(title.get_window_extent().x1 for _, title in titles) + 2 - figure.bbox.width
         if beyond > 0:  # the layout keeps no room for the width of titles
