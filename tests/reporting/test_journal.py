@@ -3,6 +3,7 @@ import re
 from itertools import combinations
 
 import pytest
+from matplotlib.figure import Figure
 from matplotlib.text import Text
 from PIL import Image
 
@@ -100,3 +101,12 @@ def test_a_pdf_has_its_fonts_as_truetype_and_the_width_asked_for(make):
     box = re.search(rb"/MediaBox \[ 0 0 ([\d.]+)", pdf)
     assert float(box.group(1)) == pytest.approx(175 / 25.4 * 72, abs=0.1)
     assert b"<text" in as_svg(figure)
+
+
+def test_a_word_that_is_wider_than_its_panel_stands_within_the_figure():
+    figure = Figure(figsize=(WIDTHS["175mm"], 2), layout="constrained")
+    for axes in figure.subplots(1, 4, sharey=True):
+        axes.set_title("prospective", loc="left")
+        axes.set_yticks([0, 1], ["log-sigma-2-0-px-2D_glszm_SmallAreaEmphasis", "original_shape2D"])
+    fit(figure, WIDTHS["85mm"])
+    assert not clashes(figure)

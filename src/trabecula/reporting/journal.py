@@ -51,6 +51,7 @@ def fit(figure: Figure, width: float) -> None:
         figure.draw_without_rendering()
         for axes in figure.axes:
             _break_title(axes)
+        _turn_titles(figure)
         figure.draw_without_rendering()
         for axes in figure.axes:
             _thin_ticks(axes)
@@ -151,6 +152,20 @@ def _break_title(axes: Axes) -> None:
         title: Text = axes.title if place == "center" else getattr(axes, "_left_title")  # noqa: B009 not declared
         if words and title.get_window_extent().width > axes.bbox.width:
             axes.set_title(_split_title(words), loc=place, fontsize=title.get_fontsize())
+
+
+def _turn_titles(figure: Figure) -> None:
+    """All titles slant where one, a single word, is wider than its panel."""
+    titles = [(axes, getattr(axes, "_left_title")) for axes in figure.axes if axes.get_title(loc="left")]  # noqa: B009
+    if any(
+        "\n" not in title.get_text() and title.get_window_extent().width > axes.bbox.width for axes, title in titles
+    ):
+        for _, title in titles:
+            title.set(rotation=60, rotation_mode="anchor")
+        figure.draw_without_rendering()
+        beyond = max(title.get_window_extent().x1 for _, title in titles) + 2 - figure.bbox.width
+        if beyond > 0:  # the layout keeps no room for the width of titles
+            figure.get_layout_engine().set(rect=(0, 0, 1 - beyond / figure.bbox.width, 1))  # type: ignore[union-attr,call-arg]
 
 
 def _split_title(words: str) -> str:

@@ -233,7 +233,7 @@ def _selection(run: Recorded, settings: Settings) -> Iterator[Sentence]:
     yield say("Every step below was fitted on the training rows of each fold alone, as one pipeline with the model.")
     if settings["harmonise"] is not None:
         new = settings["harmonise.new_site"]
-        treated = "as the reference hospital" if new == "reference" else "not admitted"
+        treated = "treated as the reference hospital" if new == "reference" else "not admitted"
         yield say(
             f"Features were harmonised between hospitals by ComBat [@combat]; hospitals unseen in training were "
             f"{treated}."
@@ -273,9 +273,8 @@ def _stability(settings: Settings) -> Iterator[Sentence]:
         yield say(f"Features were kept where {bound} {{}} between two readers [@icc] was at least {{}}.", form, least)
         return
     yield say(
-        f"Features were kept where {bound} {{}} [@icc] between a region and its {{}} perturbed redrawings "
-        f"[@perturb], in at "
-        "most {} training cases, was at least {}.",
+        f"Features were kept where {bound} {{}} [@icc] between a region and its perturbed redrawings [@perturb] ({{}} "
+        "of each of at most {} training cases) was at least {}.",
         form,
         settings.value("selection.stability.repeats"),
         settings.value("selection.stability.cases"),
@@ -329,10 +328,13 @@ def _models(run: Recorded, settings: Settings) -> Iterator[Sentence]:
             f"Probabilities were recalibrated by {how}, learnt in patient-grouped inner folds of the training rows."
         )
     signature, model = run.evaluation.chosen
-    yield say("The signature and model with the best mean AUC of the training folds ({}, {}) were reported "
-              "first; no held-out "
-              "cohort took part in that choice.", Value(signature, "metrics/chosen.json, chosen"),
-              Value(MODELS.get(model, model), "metrics/chosen.json, chosen"))  # fmt: skip
+    best = "best AUC in training" if run.facts.protocol == PUBLISHED else "best mean AUC of the training folds"
+    yield say(
+        f"The signature and model with the {best} ({{}}, {{}}) were reported first; no held-out cohort took part in "
+        "that choice.",
+        Value(signature, "metrics/chosen.json, chosen"),
+        Value(MODELS.get(model, model), "metrics/chosen.json, chosen"),
+    )
 
 
 def _statistics(run: Recorded, settings: Settings) -> Iterator[Sentence]:
@@ -356,10 +358,11 @@ def _statistics(run: Recorded, settings: Settings) -> Iterator[Sentence]:
         yield say("In the training cohort it is the mean over {} folds.", Value(number, "metrics/auc.csv, method"))
     if len(delong):
         yield from _comparisons(delong, clustered)
-    yield say("Sensitivity, specificity and predictive values were taken at Youden's cut-off of the out-of-fold "
-              "training scores, "
-              "unchanged in every cohort, with Clopper-Pearson intervals{}.",
-              Value(sized, "metrics/performance.csv, method"))  # fmt: skip
+    scores = "training scores" if run.facts.protocol == PUBLISHED else "out-of-fold training scores"
+    yield say(
+        f"Sensitivity, specificity and predictive values were taken at Youden's cut-off of the {scores}, unchanged in "
+        f"every cohort, with Clopper-Pearson intervals{sized}."
+    )
     yield say("Intervals of F{}, kappa, Brier score and log loss came from {} bootstrap resamples of patients "
               "(BCa) [@bca].",
               Value("1", "metrics/performance.csv, metric"),
