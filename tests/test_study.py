@@ -127,6 +127,18 @@ def test_labels_dealt_anew_are_found_by_the_published_flow_alone(tmp_path):
     assert permute_study(study.folder, protocol="both", deals=6).path.read_bytes() == before
 
 
+def test_the_report_of_a_run_shows_what_labels_dealt_anew_gave(study_folder):
+    report = run_study(study_folder.folder)
+    assert "Labels dealt anew" not in report.read_text(encoding="utf-8")
+    found = permute_study(study_folder.folder, deals=2)
+    assert found.path == report.parent / "permuted" / "permuted.csv"
+    assert list(pd.read_csv(found.path)) == ["protocol", "cohort", "signature", "mean", "error", "deals", "verdict"]
+    assert "Labels dealt anew" in report.read_text(encoding="utf-8")
+    manifest = json.loads((report.parent / "manifest.json").read_text())
+    assert {"permuted/permuted.csv", "permuted/deals.csv"} < set(manifest)
+    assert run_study(study_folder.folder) == report
+
+
 def test_a_finished_run_is_returned_as_it_is(study_folder):
     report = run_study(study_folder.folder)
     before = {path: path.stat().st_mtime_ns for path in report.parent.rglob("*")}
@@ -134,10 +146,23 @@ def test_a_finished_run_is_returned_as_it_is(study_folder):
     assert {path: path.stat().st_mtime_ns for path in report.parent.rglob("*")} == before
 
 
-def test_predictions_do_not_depend_on_the_number_of_jobs(study_folder, other):
+def test_predictions_and_kept_models_do_not_depend_on_the_number_of_jobs(study_folder, other):
     run_study(study_folder.folder, jobs=1)
     run_study(other, jobs=2)
     assert predictions_of(study_folder.folder) == predictions_of(other)
+    kept = {path.relative_to(study_folder.folder): path.read_bytes() for path in study_folder.folder.rglob("*.skops")}
+    assert {path.parent.parent.name for path in kept} == {"radiomics", "majority", "height"}
+    assert kept == {path.relative_to(other): path.read_bytes() for path in other.rglob("*.skops")}
+
+
+def test_a_run_that_lacks_a_kept_model_computes_it_again_to_the_byte(study_folder):
+    run = run_study(study_folder.folder).parent
+    lost = run / "fits" / "radiomics" / "final" / "knn.skops"
+    before = lost.read_bytes()
+    lost.unlink()
+    (run / "manifest.json").unlink()
+    run_study(study_folder.folder)
+    assert lost.read_bytes() == before
 
 
 def test_another_seed_is_another_run(study_folder):

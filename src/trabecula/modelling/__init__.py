@@ -1,7 +1,8 @@
 """FeatureTable -> Predictions: selection and learner as one pipeline, fitted inside each patient-grouped fold."""
 
-from .contributions import Contributions, both_classes
+from .contributions import Contributions
 from .fit import fit_task
+from .keep import pack, unpack
 from .ladder import ladder
 from .odds import odds_ratios
 from .outcome import FINAL, FitTask, ModelFit, SelectionTrace, fold_scores, gather, gather_selection, plan_tasks
@@ -19,7 +20,6 @@ __all__ = [
     "PublishedFit",
     "Refit",
     "SelectionTrace",
-    "both_classes",
     "deal_labels",
     "fit_task",
     "fold_scores",
@@ -29,9 +29,11 @@ __all__ = [
     "ladder",
     "make_split",
     "odds_ratios",
+    "pack",
     "plan_tasks",
     "predict_sites",
     "published_models",
     "published_task",
     "refit",
+    "unpack",
 ]

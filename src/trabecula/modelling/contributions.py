@@ -65,9 +65,7 @@ def _linear(model: LogisticRegression, x: np.ndarray, background: np.ndarray, kn
     slopes, intercept = both_classes(model.coef_), both_classes(model.intercept_[:, None])[:, 0]
     mean = background.mean(axis=0)
     values = (x - mean)[:, :, None] * slopes.T
-    return Contributions(
-        intercept + slopes @ mean, values, known, LOG_ODDS, "linear, closed form; features independent"
-    )
+    return Contributions(intercept + slopes @ mean, values, known, LOG_ODDS, _CLOSED)
 
 
 def _ordinal(model: OrdinalLogistic, x: np.ndarray, background: np.ndarray, _: tuple[int, ...]) -> Contributions:

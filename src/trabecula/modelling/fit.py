@@ -19,6 +19,7 @@ from threadpoolctl import threadpool_limits
 from ..records import Split
 from ..settings import Settings
 from .harmonise import SITE, ComBat, site_numbers
+from .keep import pack
 from .learners import LEARNERS, FrequenciesIfEmpty, macro_auc
 from .memory import Once
 from .outcome import FINAL, FitTask, ModelFit, SelectionTrace
@@ -159,9 +160,9 @@ def _fit(model: str, task: FitTask, fold: Fold, memory: Once, split: Split, sett
     if len(fold.test):
         scores[:, fitted.classes_] = fitted.predict_proba(fold.test)
     best = {key.rsplit("__", 1)[-1]: value for key, value in search.best_params_.items()}
-    return ModelFit(
-        task.signature, task.fold, model, list(fold.test.index), scores.tolist(), best, float(search.best_score_), note
-    )
+    packed = pack(fitted) if task.fold == FINAL else None
+    cases, best_score = list(fold.test.index), float(search.best_score_)
+    return ModelFit(task.signature, task.fold, model, cases, scores.tolist(), best, best_score, note, packed)
 
 
 def calibrated(pipeline: Pipeline, fold: Fold, settings: Settings) -> CalibratedClassifierCV:

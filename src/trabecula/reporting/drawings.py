@@ -6,6 +6,7 @@ from matplotlib.figure import Figure
 
 from ..records import PROBABILITY_PREFIX
 from . import figures, panels
+from .nomogram import nomogram
 from .recorded import Recorded
 from .sections.section import cases_of, of_chosen, protocol_of, signatures_of
 
@@ -91,3 +92,6 @@ def _beside(run: Recorded) -> Iterator[tuple[str, Drawing]]:
     ladder = run.other("metrics/ladder")
     if len(ladder):
         yield "ladder", ("What each unsound step adds to the reported AUC", panels.ladder(ladder))
+    by_hand = run.other("explain/nomogram")
+    for signature, rows in by_hand.groupby("signature", sort=False) if len(by_hand) else ():
+        yield f"nomogram-{signature}", (f"Nomogram of {signature}, logistic regression", nomogram(rows))

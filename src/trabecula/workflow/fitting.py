@@ -6,6 +6,7 @@ from pathlib import Path
 import joblib
 
 from ..modelling import (
+    FINAL,
     FitTask,
     ModelFit,
     PublishedFit,
@@ -25,6 +26,7 @@ from ..storage import write_atomically
 from .check import Tell
 from .signatures import Signature
 
+KEPT = ".skops"  # beside the JSON of each final fit: the fitted pipeline
 _TRACE = "selection.json"
 
 
@@ -69,7 +71,8 @@ def _run(work: Sequence[object], store: Path, wanted: int, stage: str, jobs: int
 
 def _fit_and_store(store: Path, task: FitTask, signature: Signature, split: Split, settings: Settings) -> None:
     folder = store / task.signature / task.label
-    done = [model for model in signature.models if (folder / f"{model}.json").exists()]
+    suffixes = (".json", KEPT) if task.fold == FINAL else (".json",)
+    done = [model for model in signature.models if all((folder / f"{model}{s}").exists() for s in suffixes)]
     if len(done) == len(signature.models) and (folder / _TRACE).exists():
         return
     settings = settings.model_copy(update={"models": signature.models})
@@ -97,6 +100,8 @@ def _publish_and_store(store: Path, signature: Signature, split: Split, models: 
 
 
 def _store(folder: Path, result: SelectionTrace | ModelFit | PublishedFit) -> None:
+    if isinstance(result, ModelFit) and result.packed is not None:
+        write_atomically(folder / f"{result.model}{KEPT}", result.packed)
     name = _TRACE if isinstance(result, SelectionTrace) else f"{result.model}.json"
     write_atomically(folder / name, result.to_json())
 

@@ -13,8 +13,10 @@ from ..records import PUBLISHED, SOUND, Predictions
 from ..settings import ModelName, Protocol
 from .check import Tell, silent
 from .extract import write_frame
+from .finished import MANIFEST, write_manifest
 from .fitting import fit_published, fit_sound
 from .prepare import Ready, flows_of, prepare
+from .report import make_report
 from .run import run_folder
 
 DEALS = 10
@@ -54,15 +56,19 @@ def permute_study(
 ) -> Permuted:
     """Run the study's selection and logistic regression on labels dealt anew, several times; about 0.50 is right.
 
-    Everything but the labels stays as it is: features, patients, cohorts. Every result is stored, as in a run.
+    Everything but the labels stays as it is: features, patients, cohorts. Every result is stored, in the folder of the
+    run with the true labels, whose report shows what was found: made again here if it is finished, else by that run.
     """
     ready = prepare(folder, jobs=jobs, seed=seed, protocol=protocol, allow_label_items=allow_label_items, tell=tell)
-    run = run_folder(folder, f"{ready.key}, labels dealt {deals} times")
+    run = run_folder(folder, ready.key)
     found = pd.DataFrame(row for deal in range(1, deals + 1) for row in _deal(run, ready, deal, jobs, tell))
     table = found.groupby(_KEYS, sort=False)["auc"].agg(mean="mean", error=_error, deals="count").reset_index()
     table["verdict"] = [_verdict(mean, error) for mean, error in zip(table["mean"], table["error"], strict=True)]
     write_frame(run / "permuted" / "deals.csv", found)
     write_frame(run / "permuted" / "permuted.csv", table)
+    if (run / MANIFEST).exists():
+        make_report(run)
+        write_manifest(run)
     return Permuted(run / "permuted" / "permuted.csv", table)
 
 
