@@ -18,6 +18,8 @@ INTERNAL = "internal"
 SOUND = "sound"
 PUBLISHED = "published"
 PROBABILITY_PREFIX = "p_"
+MAJORITY, AGE_SEX, HEIGHT = "majority", "age-sex", "height"
+BASELINES = (MAJORITY, AGE_SEX, HEIGHT)  # what a signature has to beat: never chosen, in no planned comparison
 FEWEST_PATIENTS = 4  # of a class in training: each of three nested folds needs patients to learn from and to test
 
 
@@ -211,7 +213,7 @@ class Evaluation:
     idi_error, n, warning.
     ``confusion``: truth, predicted, n. ``roc``: class, fpr, tpr, threshold.
     ``cutoffs``: protocol, signature, model, class, cutoff (Youden, from training out-of-fold scores).
-    ``chosen`` is the (signature, model) with the best training macro AUC, the mean over folds.
+    ``chosen`` is the (signature, model) with the best training macro AUC, the mean over folds; baselines apart.
     """
 
     classes: tuple[str, ...]

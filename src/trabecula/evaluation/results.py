@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..records import PUBLISHED, TRAINING, Estimate, Evaluation, Predictions
+from ..records import BASELINES, PUBLISHED, TRAINING, Estimate, Evaluation, Predictions
 from ..settings import EvaluationSettings
 from .averages import averages
 from .calibration import calibration_measures, reliability
@@ -50,6 +50,7 @@ def evaluate(
     auc = pd.DataFrame([row for s, c in zip(cohorts, parts, strict=True) for row in _auc_rows(s, c, classes)])
     protocol = cohorts[0].protocol
     chosen = _chosen(auc, protocol)
+    auc = _with_baselines(auc, protocol, chosen)
     methods = [
         [_method(s, int(folds), "DeLong, paired") for folds in (*c.folds, c.folds.min())]
         for s, c in zip(cohorts, parts, strict=True)
@@ -271,7 +272,23 @@ def _roc_frames(scores: CohortScores, classes: tuple[str, ...]) -> Iterator[pd.D
 
 
 def _chosen(auc: pd.DataFrame, protocol: str) -> Signed:
-    """The best training macro AUC of the protocol; the earlier row where equal."""
-    training = auc[(auc["protocol"] == protocol) & (auc["cohort"] == TRAINING) & (auc["class"] == MACRO)]
-    best = training.iloc[int(training["auc"].fillna(-1.0).argmax())]
+    """The signature and model of the best training macro AUC; the earlier where equal, baselines where alone."""
+    training = _training_macro(auc, protocol)
+    signatures = training[~training["signature"].isin(BASELINES)]
+    among = training if signatures.empty else signatures
+    best = among.iloc[int(among["auc"].fillna(-1.0).argmax())]
     return str(best["signature"]), str(best["model"])
+
+
+def _with_baselines(auc: pd.DataFrame, protocol: str, chosen: Signed) -> pd.DataFrame:
+    """Warn in the chosen model's training row of each baseline that does as well there."""
+    training = _training_macro(auc, protocol)
+    row = training[(training["signature"] == chosen[0]) & (training["model"] == chosen[1])].iloc[0]
+    baselines = training[training["signature"].isin(BASELINES) & (training["auc"] >= row["auc"])]
+    said = [f"the baseline {name} does as well ({value:.3f})" for name, value in baselines[["signature", "auc"]].values]
+    words = "; ".join([text for text in (row["warning"], *said) if text])
+    return auc.assign(warning=auc["warning"].where(auc.index != row.name, words))
+
+
+def _training_macro(auc: pd.DataFrame, protocol: str) -> pd.DataFrame:
+    return auc[(auc["protocol"] == protocol) & (auc["cohort"] == TRAINING) & (auc["class"] == MACRO)]

@@ -246,9 +246,8 @@ def _one(table: pd.DataFrame, signature: str, model: str, cohort: str) -> pd.Dat
 
 
 def _delong(evaluation: Evaluation) -> dict[str, list[dict[str, str]]]:
-    """For the chosen model: every pair of signatures, a table a cohort."""
-    _, model = evaluation.chosen
-    table = evaluation.delong[(evaluation.delong["model_a"] == model) & (evaluation.delong["model_b"] == model)]
+    """The planned comparisons: every pair of signatures with the chosen model, a table a cohort."""
+    table = evaluation.delong[evaluation.delong["family"] == "primary"]
     return {
         cohort: [
             {
