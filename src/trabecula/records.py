@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol, TypeAlias
+from typing import Literal, Protocol, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -12,6 +12,7 @@ from jaxtyping import Bool, Float, Float32
 Pixels: TypeAlias = Float32[np.ndarray, "rows cols"]
 Inside: TypeAlias = Bool[np.ndarray, "rows cols"]
 FeatureValues: TypeAlias = Float[np.ndarray, " features"]
+Side: TypeAlias = Literal["left", "right"]  # of the film
 
 TRAINING = "training"
 INTERNAL = "internal"
@@ -28,7 +29,8 @@ class Xray:
     """One radiograph in memory, bright = dense, before any windowing.
 
     ``spacing_mm`` is (row, column) or None when the film does not say; ``spacing_source`` names where it
-    came from. ``digest`` is the SHA-256 of the file's bytes; ``history`` says what was done to the greys.
+    came from. ``digest`` is the SHA-256 of the file's bytes; ``history`` says what was done to the greys. ``anterior``
+    is the side of a lateral film that the patient faces, None where nobody said it.
     """
 
     pixels: Pixels
@@ -37,6 +39,7 @@ class Xray:
     source: str
     digest: str
     history: tuple[str, ...] = ()
+    anterior: Side | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -62,11 +62,15 @@ class SplitSettings(_Section):
 
 
 class ImageSettings(_Section):
-    """What the files do not say: grey direction, spacing and the orientation of masks."""
+    """What the files do not say: grey direction, spacing, the orientation of masks, the side that patients face.
+
+    ``anterior`` "auto" is what the film itself says (DICOM PatientOrientation, or its sidecar), if anything.
+    """
 
     polarity: Literal["auto", "inverted"] = "auto"
     spacing_mm: float | None = Field(None, gt=0)
     mask_orientation: Literal["as_is", "transpose"] = "as_is"
+    anterior: Literal["auto", "left", "right"] = "auto"
 
 
 class RadiomicsSettings(_Section):
