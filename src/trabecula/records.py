@@ -201,13 +201,15 @@ class Estimate:
 class Evaluation:
     """Every estimate of a study, as tables at full precision.
 
-    Every table begins with cohort and protocol, and all but ``delong`` and ``reclassification`` go on with
-    signature, model; ``method`` says how a number was made, or why it is missing.
+    Every table begins with cohort and protocol, and all but ``delong``, ``mcnemar`` and ``reclassification`` go on
+    with signature, model; ``method`` says how a number was made, or why it is missing.
 
     ``auc``: class (a class, "macro", "weighted", "micro" or "hand_till"), auc, low, high (on the logit scale),
     low_plain, high_plain (as pROC gives them), n, n_positive, method, warning.
     ``delong``: class, signature_a, model_a, signature_b, model_b, auc_a, auc_b, difference, low, high, z, p,
     p_adjusted, family ("primary" or "exploratory"), method.
+    ``mcnemar`` (of the primary pairs): signature_a, signature_b, model, accuracy_a, accuracy_b, difference, only_a,
+    only_b (cases that only one has right), p, p_adjusted, n, method.
     ``performance``: class ("all" or a class), metric, value, low, high, n, method.
     ``calibration``: the same, of each class's probability; ``reliability``: class, group, n, predicted, observed,
     low, high, method; ``decision_curve``: class, threshold, net_benefit, low, high, treat_all, avoided, n.
@@ -223,6 +225,7 @@ class Evaluation:
     cohorts: tuple[str, ...]
     auc: pd.DataFrame
     delong: pd.DataFrame
+    mcnemar: pd.DataFrame
     performance: pd.DataFrame
     confusion: pd.DataFrame
     roc: pd.DataFrame

@@ -95,18 +95,18 @@ def structural_components(
 
 
 def interval(
-    value: Float[np.ndarray, "*shape"], variance: Float[np.ndarray, "*shape"]
+    value: Float[np.ndarray, "*shape"], variance: Float[np.ndarray, "*shape"], level: float = LEVEL
 ) -> tuple[Float[np.ndarray, "*shape"], Float[np.ndarray, "*shape"]]:
     """Low and high of an AUC by the normal distribution, clipped to [0, 1], as R's pROC has it."""
-    low, high = interval_of_difference(value, variance)
+    low, high = interval_of_difference(value, variance, level)
     return np.clip(low, 0, 1), np.clip(high, 0, 1)
 
 
 def interval_of_difference(
-    value: Float[np.ndarray, "*shape"], variance: Float[np.ndarray, "*shape"]
+    value: Float[np.ndarray, "*shape"], variance: Float[np.ndarray, "*shape"], level: float = LEVEL
 ) -> tuple[Float[np.ndarray, "*shape"], Float[np.ndarray, "*shape"]]:
     """Low and high by the normal distribution."""
-    half = stats.norm.ppf((1 + LEVEL) / 2) * np.sqrt(variance)
+    half = stats.norm.ppf((1 + level) / 2) * np.sqrt(variance)
     return value - half, value + half
 
 

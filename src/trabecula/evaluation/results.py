@@ -8,6 +8,7 @@ import pandas as pd
 
 from ..records import BASELINES, PUBLISHED, TRAINING, Estimate, Evaluation, Predictions
 from ..settings import EvaluationSettings
+from .areas import area_measures
 from .averages import averages
 from .calibration import calibration_measures, reliability
 from .comparisons import delong_table, primary_pairs
@@ -20,6 +21,7 @@ from .discrimination import (
     roc_points,
     youden_cutoff,
 )
+from .mcnemar import accuracy_table
 from .probabilities import brier_parts, probability_measures
 from .reclassification import WARNING, reclassification
 from .resampling import draw_resamples
@@ -62,6 +64,7 @@ def evaluate(
         cohorts=tuple(dict.fromkeys(scores.cohort for scores in cohorts)),
         auc=auc,
         delong=delong_table(cohorts, parts, methods, classes, chosen, protocol),
+        mcnemar=accuracy_table(of_chosen, chosen),
         performance=_table(_performance_rows(s, _cutoffs_used(s, cutoffs), classes, settings, seed) for s in cohorts),
         confusion=_table(_confusion_rows(scores, classes) for scores in cohorts),
         roc=pd.concat([frame for scores in cohorts for frame in _roc_frames(scores, classes)], ignore_index=True),
@@ -177,20 +180,22 @@ def _performance_rows(
     scores: CohortScores, cutoffs: np.ndarray, classes: tuple[str, ...], settings: EvaluationSettings, seed: int
 ) -> Iterator[Record]:
     resamples = draw_resamples(int(scores.patients.max()) + 1, settings.resamples, seed)
-    truth, patients = scores.truth, scores.patients
+    truth, patients, kind = scores.truth, scores.patients, settings.proportions
     for m, model in enumerate(scores.models):
         p = scores.probabilities[:, m]
         of_all = [
-            *overall_measures(truth, scores.predicted[:, m], patients, len(classes), resamples),
+            *overall_measures(truth, scores.predicted[:, m], patients, len(classes), resamples, kind),
             *probability_measures(p, truth, patients, resamples),
         ]
         found = [(ALL, one) for one in of_all]
         for k, name in enumerate(classes):
+            positive = scores.positive[:, k]
+            found += [(name, one) for one in area_measures(p[:, k], positive, patients)]
             if np.isnan(cutoffs[m, k]):
                 continue
             called = p[:, k] >= cutoffs[m, k]
-            found += [(name, one) for one in class_measures(called, scores.positive[:, k], patients, resamples)]
-            found += [(name, one) for one in brier_parts(p[:, k], scores.positive[:, k], patients, resamples)]
+            found += [(name, one) for one in class_measures(called, positive, patients, resamples, kind)]
+            found += [(name, one) for one in brier_parts(p[:, k], positive, patients, resamples)]
         yield from (_estimate_row(scores, model, name, one) for name, one in found)
 
 

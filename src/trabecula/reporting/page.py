@@ -21,6 +21,7 @@ METRIC_WORDS = {
     "ppv": "PPV",
     "npv": "NPV",
     "f1": "F1",
+    "average_precision": "average precision",
 }
 
 
@@ -288,6 +289,7 @@ _WHOLE = {
     "accuracy": "accuracy",
     "balanced_accuracy": "balanced accuracy",
     "macro_f1": "macro F1",
+    "mcc": "Matthews correlation",
     "kappa": "kappa",
     "quadratic_weighted_kappa": "quadratic-weighted kappa",
     "brier": "Brier score",
