@@ -57,7 +57,8 @@ REASONS = {
     },
     "univariate": {
         "welch_anova|brown_forsythe|shapiro": OTHER,
-        "mwu_.*|t_equal|t_welch|sd|median|q1|q3|chisq_.*|fisher": "SciPy's as they are, where a table has them",
+        "mwu_.*|t_equal|t_welch|chisq_.*|fisher": "standardised differences say of cohorts what a P-value cannot",
+        "sd|median|q1|q3": "NumPy's and pandas' as they are",
         "bonferroni|BY|kendall|spearman_p_f1_f3": OTHER,
     },
 }

@@ -40,7 +40,9 @@ def area_measures(scores: Scores, positive: Truths, patients: Int[np.ndarray, " 
         value, without = (of[name](curve) for curve in curves)
         low, high = _interval(float(value[0]), without, freedom)
         how = (
-            "jackknife of patients, logit scale, t" if np.isfinite(low) else "no interval: too few patients, or 0 or 1"
+            "jackknife of patients, logit scale, t"
+            if np.isfinite(low)
+            else "no interval: too few patients, or no variance to be seen"
         )
         yield Estimate(name, float(value[0]), low, high, len(scores), "; ".join([text for text in (part, how) if text]))
 
@@ -90,6 +92,6 @@ def _interval(value: float, without: Float[np.ndarray, " patients"], freedom: in
     count = len(without)
     error = np.sqrt((count - 1) / count * ((without - without.mean()) ** 2).sum())
     half = stats.t.ppf((1 + LEVEL) / 2, freedom) * error / (value * (1 - value))
-    if not half > 0:
+    if half < 1e-9:  # rounding, where every patient left out gives the same
         return np.nan, np.nan
     return float(special.expit(special.logit(value) - half)), float(special.expit(special.logit(value) + half))

@@ -49,8 +49,10 @@ def _of_cohort(
     gap = parts.difference(first, second)
     mean, variance = gap.mean()
     difference, variances = np.column_stack([gap.auc, mean]), np.column_stack([gap.variance, variance])
-    low, high = interval_of_difference(difference, variances)
-    z, p = z_test(difference, variances)
+    patients = np.broadcast_to([*parts.patients, parts.patients.min()], difference.shape)
+    freedom = patients if scores.clustered else None
+    low, high = interval_of_difference(difference, variances, freedom=freedom)
+    z, p = z_test(difference, variances, freedom)
     auc = np.column_stack([parts.auc, parts.mean()[0]])
     names = np.array(scores.models, dtype=object)
     planned = (names[:, 1] == chosen) & ~np.isin(names[:, 0], BASELINES)
@@ -80,7 +82,9 @@ def _of_cohort(
         }
     )
     frame["p_adjusted"] = frame.groupby("family", sort=False)["p"].transform(lambda p: holm(p.to_numpy(np.float64)))
-    frame["method"] = frame["method"] + "; Holm, " + frame["family"] + " family"
+    frame["method"] = (
+        frame["method"] + (", t; Holm, " if scores.clustered else "; Holm, ") + frame["family"] + " family"
+    )
     return frame
 
 

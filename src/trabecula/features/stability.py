@@ -84,7 +84,10 @@ def redrawn(inside: Inside, how: Perturbation, chance: np.random.Generator) -> I
 
 
 def noise_of(pixels: Pixels) -> float:
-    """SD of a film's noise, from the finest diagonal wavelet band (Donoho and Johnstone 1994, doi 10.2307/2337118)."""
+    """SD of a film's noise, from the finest diagonal wavelet band.
+
+    Donoho and Johnstone 1994, doi 10.1093/biomet/81.3.425.
+    """
     _, (_, _, diagonal) = pywt.dwt2(pixels, "coif1")
     return float(np.median(np.abs(diagonal)) / 0.6745)
 

@@ -61,7 +61,7 @@ def _picture(dataset: Any, stored: np.ndarray) -> Picture:
         history.append(f"greys inverted ({reason})")
     values = values * _number(dataset, "RescaleSlope", 1.0) + _number(dataset, "RescaleIntercept", 0.0)
     spacing, source = _spacing(dataset)
-    return Picture(values, float(2**bits - 1), spacing, source, tuple(history), _anterior(dataset))
+    return Picture(values, float(2**bits - 1), spacing, source, tuple(history), anterior=_anterior(dataset))
 
 
 def _anterior(dataset: Any) -> Side | None:

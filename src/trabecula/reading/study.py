@@ -75,7 +75,7 @@ def load_film(cases: Sequence[Case], settings: ImageSettings) -> tuple[Xray, lis
         image.name,
         _sha256(image),
         picture.history,
-        said or picture.anterior,
+        anterior=said or picture.anterior,
     )
     return xray, regions
 
