@@ -80,3 +80,17 @@ def test_where_a_side_is_missing_nothing_is_computed():
     for made in area_measures(np.arange(5.0), np.ones(5, bool), np.arange(5)):
         assert np.isnan(made.value)
         assert made.how.startswith("not computed")
+
+
+def test_with_folds_each_area_is_the_mean_over_those_that_have_both_sides():
+    rng = np.random.default_rng(1)
+    folds, patients = np.arange(90) % 3, np.arange(90)
+    positive = (patients % 4 == 0) & (folds < 2)  # the third fold has none
+    scores = rng.normal(size=90) + positive + folds
+    made = {one.name: one for one in area_measures(scores, positive, patients, folds)}
+    for name, of in (("average_precision", average_precision), ("partial_auc", None)):
+        each = [curve(scores[folds == k], positive[folds == k]) for k in (0, 1)]
+        areas = [of(one)[0] if of else standardised(partial_auc(one), 0.2)[0] for one in each]
+        assert made[name].value == pytest.approx(np.mean(areas))
+        assert "mean over 2 folds" in made[name].how
+        assert made[name].low < made[name].value < made[name].high

@@ -4,7 +4,7 @@ Partial area: McClish 1989, doi:10.1177/0272989X8900900307. Average precision: t
 the gain in recall, without interpolation (Davis and Goadrich 2006, doi:10.1145/1143844.1143874, show why not to).
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -21,30 +21,34 @@ Weights = Float[np.ndarray, "samples cases"]
 Curve = tuple[Float[np.ndarray, "samples levels"], Float[np.ndarray, "samples levels"]]
 
 
-def area_measures(scores: Scores, positive: Truths, patients: Int[np.ndarray, " cases"]) -> Iterator[Estimate]:
-    """Both areas of one class; intervals on the logit scale, their errors from leaving out each patient in turn."""
-    names = {"partial_auc": f"specificity {1 - FALSE_ALARMS:g} to 1, standardised (McClish)", "average_precision": ""}
-    if positive.all() or not positive.any():
-        for name in names:
-            yield Estimate(
-                name, np.nan, np.nan, np.nan, len(scores), "not computed: the class, or every other, is absent"
-            )
+def area_measures(
+    scores: Scores,
+    positive: Truths,
+    patients: Int[np.ndarray, " cases"],
+    folds: Int[np.ndarray, " cases"] | None = None,
+) -> Iterator[Estimate]:
+    """Both areas of one class; intervals on the logit scale, their errors from leaving out each patient in turn.
+
+    With several ``folds``, whose scores come from different models, each area is the mean over those that have both
+    sides.
+    """
+    samples = _samples(positive, folds)
+    if not samples:
+        for name in _AREAS:
+            words = "not computed: the class, or every other, is absent"
+            yield Estimate(name, np.nan, np.nan, np.nan, len(scores), words)
         return
     codes = np.unique(patients, return_inverse=True)[1]
-    count, sides = int(codes.max()) + 1, (codes[positive], codes[~positive])
-    left_out = (codes[None, :] != np.arange(count)[:, None]).astype(np.float64)
-    freedom = min(len(np.unique(side)) for side in sides) - 1
-    curves = [weighted_curve(scores, positive, weights) for weights in (np.ones((1, len(scores))), left_out)]
-    of = {"partial_auc": _standardised, "average_precision": average_precision}
-    for name, part in names.items():
-        value, without = (of[name](curve) for curve in curves)
-        low, high = _interval(float(value[0]), without, freedom)
-        how = (
-            "jackknife of patients, logit scale, t"
-            if np.isfinite(low)
-            else "no interval: too few patients, or no variance to be seen"
-        )
-        yield Estimate(name, float(value[0]), low, high, len(scores), "; ".join([text for text in (part, how) if text]))
+    left_out = (codes[None, :] != np.arange(int(codes.max()) + 1)[:, None]).astype(np.float64)
+    weights = np.vstack([np.ones(len(scores)), left_out])
+    curves = [weighted_curve(scores[rows], positive[rows], weights[:, rows]) for rows in samples]
+    freedom = sum(min(len(np.unique(codes[rows & side])) for side in (positive, ~positive)) - 1 for rows in samples)
+    mean = "" if folds is None else f"mean over {len(curves)} folds"
+    for name, (of, part) in _AREAS.items():
+        value, *without = np.mean([of(curve) for curve in curves], axis=0)
+        low, high = _interval(float(value), np.array(without), freedom)
+        how = _HOW if np.isfinite(low) else "no interval: too few patients, or no variance to be seen"
+        yield Estimate(name, float(value), low, high, len(scores), "; ".join(filter(None, (part, mean, how))))
 
 
 def weighted_curve(scores: Scores, positive: Truths, weights: Weights) -> Curve:
@@ -82,8 +86,22 @@ def standardised(area: Float[np.ndarray, " samples"], most: float) -> Float[np.n
     return np.asarray((1 + (area - most**2 / 2) / (most - most**2 / 2)) / 2)
 
 
+def _samples(positive: Truths, folds: Int[np.ndarray, " cases"] | None) -> list[Truths]:
+    """The rows of each fold that has both sides."""
+    folds = np.zeros(len(positive), np.int64) if folds is None else folds
+    inside = [folds == fold for fold in np.unique(folds)]
+    return [rows for rows in inside if positive[rows].any() and not positive[rows].all()]
+
+
 def _standardised(curve: Curve) -> Float[np.ndarray, " samples"]:
     return standardised(partial_auc(curve), FALSE_ALARMS)
+
+
+_HOW = "jackknife of patients, logit scale, t"
+_AREAS: dict[str, tuple[Callable[[Curve], Float[np.ndarray, " samples"]], str]] = {
+    "partial_auc": (_standardised, f"specificity {1 - FALSE_ALARMS:g} to 1, standardised (McClish)"),
+    "average_precision": (average_precision, ""),
+}
 
 
 def _interval(value: float, without: Float[np.ndarray, " patients"], freedom: int) -> tuple[float, float]:

@@ -190,7 +190,7 @@ def _performance_rows(
         found = [(ALL, one) for one in of_all]
         for k, name in enumerate(classes):
             positive = scores.positive[:, k]
-            found += [(name, one) for one in area_measures(p[:, k], positive, patients)]
+            found += [(name, one) for one in area_measures(p[:, k], positive, patients, scores.sample_folds)]
             if np.isnan(cutoffs[m, k]):
                 continue
             called = p[:, k] >= cutoffs[m, k]
