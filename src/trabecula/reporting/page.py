@@ -263,6 +263,7 @@ def _delong(evaluation: Evaluation) -> dict[str, list[dict[str, str]]]:
             for _, row in table[table["cohort"] == cohort].iterrows()
         ]
         for cohort in evaluation.cohorts
+        if (table["cohort"] == cohort).any()
     }
 
 

@@ -79,7 +79,7 @@ data:
 # class_weights: none            # balanced        calibration: sigmoid, isotonic, temperature
 # protocol: sound                # both shows what the usual flow costs
 # tuning: {{folds: 5, inner_folds: 3}}
-# evaluation: {{resamples: 2000, subgroups: [site, sex, age, level], reclassification: false}}
+# evaluation: {{resamples: 2000, proportions: exact, subgroups: [site, sex, age, level], reclassification: false}}
 # seed: 2024
 """
 _CASES_TEMPLATE = "case_id,patient_id,image,region,region_value,label,cohort\n"
