@@ -23,6 +23,7 @@ class Picture:
     spacing_mm: tuple[float, float] | None = None
     spacing_source: str = "none"
     history: tuple[str, ...] = ()
+    device: str = ""
     anterior: Side | None = None
 
 
