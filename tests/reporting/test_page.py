@@ -4,12 +4,13 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
 from trabecula.errors import InvalidInput
 from trabecula.evaluation import evaluate
 from trabecula.records import Predictions, Selection
 from trabecula.reporting import RunFacts, blinded, record_facts, record_results, recorded, write_page
-from trabecula.settings import EvaluationSettings
+from trabecula.settings import EvaluationSettings, Settings
 
 CLASSES = ("0", "1", "2<b>")
 SIGNATURES = ("radiomics", "deep-untrained", "fusion-untrained")
@@ -54,12 +55,17 @@ def selection():
     return Selection(*(pd.DataFrame(rows) for rows in (funnel, ledger, coefficients, path, tuning)))
 
 
+def resolved(table="cases.csv"):
+    settings = Settings.model_validate({"classes": list(CLASSES), "data": {"cases": table}})
+    return yaml.safe_dump(settings.model_dump(mode="json", by_alias=True), sort_keys=False)
+
+
 FACTS = RunFacts(
     study="hospital <i>A</i> & B",
     run="2026-01-01_01",
     created="2026-01-01",
     seed=1,
-    settings="classes: [a]\n",
+    settings=resolved(),
     versions={"trabecula": "0"},
     features={"radiomics": 120},
     notes=("a note <u>",),
@@ -205,7 +211,7 @@ def test_a_folder_that_lacks_a_file_is_refused_with_every_such_file(tmp_path):
 def test_a_blinded_report_names_no_site_no_case_and_no_study(tmp_path):
     facts = replace(
         FACTS, sites=("Northtown", "Southtown"), notes=("films of Northtown are darker: the film of c7",),
-        settings="data: {cases: /home/somebody/Northtown.csv}\n",
+        settings=resolved("/home/somebody/Northtown.csv"),
     )  # fmt: skip
     ids = predictions().rows["case_id"].drop_duplicates()
     sites = np.where(np.arange(120) % 2, "Northtown", "Southtown")

@@ -3,6 +3,7 @@
 "yes" and "no" are computed. "proposed" is a yes that a person has to confirm. Without a file to show there is no yes.
 """
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
@@ -35,9 +36,15 @@ def find(rule: str, run: Recorded) -> Finding:
     """Ask one rule; an item without a rule is the author's."""
     if not rule:
         return OPEN
-    found = RULES[rule](run, Settings(yaml.safe_load(run.facts.settings)))
+    found = RULES[rule](run, _settings(run.facts.settings))
     assert found.files or found.answer in {"author", "not applicable"}, rule
     return found
+
+
+@functools.lru_cache(maxsize=2)
+def _settings(text: str) -> Settings:
+    """Every rule asks the same text."""
+    return Settings(yaml.safe_load(text))
 
 
 def _checklists(run: Recorded, settings: Settings) -> Finding:

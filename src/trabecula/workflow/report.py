@@ -1,11 +1,13 @@
 """The report of a finished run, from the files in its folder: `run` and `report` make the same bytes."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from ..errors import Fault, InvalidInput
 from ..reporting import FORMATS, blinded, recorded, write_exports, write_page
+from ..storage import write_atomically
 from .check import Tell, silent
 from .finished import find_run, write_manifest
 from .pictures import Images, draw_pictures
@@ -30,6 +32,7 @@ def report_study(
         raise InvalidInput(unknown)
     place = find_run(folder, run)
     tell("report", 0, 1)
+    _take_permuted(folder, place)
     draw_pictures(folder, place, images=images, jobs=jobs, tell=tell)
     page = make_report(place, blind=blind, formats=formats, images=images)
     write_manifest(place)
@@ -45,3 +48,12 @@ def make_report(run: Path, *, blind: bool = False, formats: Sequence[str] = (), 
     shown = blinded(found) if blind else found
     write_exports(folder, shown, formats)
     return write_page(folder, shown)
+
+
+def _take_permuted(folder: Path, run: Path) -> None:
+    """Copy what the same study found on dealt labels, if it did: a page shows what its own folder holds."""
+    key = json.loads((run / "run.json").read_text(encoding="utf-8"))["key"]
+    for table in sorted((folder / "runs").glob("*/permuted/permuted.csv")):
+        about = json.loads((table.parents[1] / "run.json").read_text(encoding="utf-8"))
+        if about["key"].startswith(f"{key}, labels dealt"):
+            write_atomically(run / "permuted" / "permuted.csv", table.read_bytes())

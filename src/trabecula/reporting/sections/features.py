@@ -20,7 +20,6 @@ def _selection(run: Recorded) -> View:
         "empty": _empty(run.selection),
         "folds": len(set(coefficients["fold"]) - {FINAL}),
         "kept": {name: table for name, table in kept.items() if table is not None},
-        "has_path": not run.selection.path.empty,
     }
 
 
