@@ -188,6 +188,31 @@ def report(
 
 
 @app.command()
+def compare(
+    folder: StudyFolder,
+    runs: Annotated[tuple[str, str], typer.Option(metavar="A B", help="Two finished runs, as runs/ names them.")],
+) -> None:
+    """Set two runs of a study side by side: settings, cases, AUCs."""
+    from .reporting import auc_tables, cases_table, settings_table
+    from .workflow.compare import compare_study
+
+    made = compare_study(folder, *runs)
+    tables = (settings_table(made.compared), cases_table(made.compared), *auc_tables(made.compared, macro=True))
+    for one in tables:
+        if one is None:
+            out.print("All settings and versions are the same.")
+            continue
+        out.print(Text(f"\n{one.caption}", style="bold"), width=80, soft_wrap=False)
+        columns = (Column(h, justify="left" if n in one.words else "right", overflow="fold")
+                   for n, h in enumerate(one.heads))  # fmt: skip
+        table = Table(*columns, box=None, pad_edge=False)
+        for row in one.rows:
+            table.add_row(*(Text(cell) for cell in row.cells))
+        out.print(table, width=80, soft_wrap=False)
+    _print_result(made.page)
+
+
+@app.command()
 def extract(
     cases: Annotated[Path, typer.Argument(metavar="CASES", help="A study folder, or a table with image and region.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="features.parquet or features.csv.")],

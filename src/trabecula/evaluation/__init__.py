@@ -13,9 +13,12 @@ from .explain import (
 from .gap import protocol_gap
 from .nomogram import axis_marks, make_nomogram, nomogram_table
 from .results import evaluate
+from .runs import compare_cases, compare_runs
 
 __all__ = [
     "axis_marks",
+    "compare_cases",
+    "compare_runs",
     "correlated_groups",
     "evaluate",
     "importance",
