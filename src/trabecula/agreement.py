@@ -4,7 +4,9 @@ Shrout and Fleiss 1979, doi 10.1037/0033-2909.86.2.420; intervals of McGraw and 
 10.1037/1082-989X.1.1.30.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from jaxtyping import Float64
@@ -23,16 +25,21 @@ class Icc:
     cases: Float64[np.ndarray, " features"]
 
 
-def icc(readings: Float64[np.ndarray, "cases readings features"], *, agreement: bool, level: float = 0.95) -> Icc:
-    """ICC(2,1), absolute agreement with readings drawn at random, or ICC(3,1), consistency of just these readings.
+Form = Literal["one-way", "agreement", "consistency"]
 
-    For each feature, cases with a missing reading are left out.
+
+def icc(readings: Float64[np.ndarray, "cases readings features"], form: Form, *, level: float = 0.95) -> Icc:
+    """Of single readings: ICC(1,1), (2,1) or (3,1).
+
+    "one-way" is ICC(1,1), where each case has readings of its own, "agreement" ICC(2,1), absolute and with readers
+    drawn at random, "consistency" ICC(3,1), of just these readers. For each feature, cases with a missing reading are
+    left out.
     """
     complete = np.isfinite(readings).all(axis=1)
     out = np.full((3, readings.shape[2]), np.nan)
     for pattern, columns in _by_pattern(complete):
         if pattern.sum() >= FEWEST and readings.shape[1] > 1:
-            out[:, columns] = _of_complete(readings[pattern][:, :, columns], agreement, level)
+            out[:, columns] = _of_complete(readings[pattern][:, :, columns], form, level)
     return Icc(out[0], out[1], out[2], complete.sum(axis=0).astype(np.float64))
 
 
@@ -42,7 +49,7 @@ def _by_pattern(complete: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
     return [(patterns[:, k], np.flatnonzero(which.ravel() == k)) for k in range(patterns.shape[1])]
 
 
-def _of_complete(readings: np.ndarray, agreement: bool, level: float) -> np.ndarray:
+def _of_complete(readings: np.ndarray, form: Form, level: float) -> np.ndarray:
     n, k, _ = readings.shape
     whole, by_case, by_reading = readings.mean(axis=(0, 1)), readings.mean(axis=1), readings.mean(axis=0)
     rows = k * ((by_case - whole) ** 2).sum(axis=0) / (n - 1)
@@ -50,9 +57,8 @@ def _of_complete(readings: np.ndarray, agreement: bool, level: float) -> np.ndar
     rest = ((readings - by_case[:, None] - by_reading[None] + whole) ** 2).sum(axis=(0, 1)) / ((n - 1) * (k - 1))
     constant = np.ptp(readings, axis=(0, 1)) == 0
     same = ~constant & (np.ptp(readings, axis=1) == 0).all(axis=0)
-    form = _agreement if agreement else _consistency
     with np.errstate(divide="ignore", invalid="ignore"):
-        out = form(rows, columns, rest, n, k, (1 + level) / 2)
+        out = _FORMS[form](rows, columns, rest, n, k, (1 + level) / 2)
     out[:, same], out[:, constant] = 1.0, np.nan
     return out
 
@@ -71,8 +77,21 @@ def _agreement(rows: np.ndarray, columns: np.ndarray, rest: np.ndarray, n: int, 
 
 
 def _consistency(rows: np.ndarray, _columns: np.ndarray, rest: np.ndarray, n: int, k: int, upper: float) -> np.ndarray:
-    value = (rows - rest) / (rows + (k - 1) * rest)
-    freedom = (n - 1) * (k - 1)
-    low = rows / rest / fdtri(n - 1, freedom, upper)
-    high = rows / rest * fdtri(freedom, n - 1, upper)
-    return np.stack([value, (low - 1) / (low + k - 1), (high - 1) / (high + k - 1)])
+    return _of_ratio(rows / rest, n - 1, (n - 1) * (k - 1), k, upper)
+
+
+def _one_way(rows: np.ndarray, columns: np.ndarray, rest: np.ndarray, n: int, k: int, upper: float) -> np.ndarray:
+    within = ((k - 1) * columns + (n - 1) * (k - 1) * rest) / (n * (k - 1))
+    return _of_ratio(rows / within, n - 1, n * (k - 1), k, upper)
+
+
+def _of_ratio(ratio: np.ndarray, above: int, below: int, k: int, upper: float) -> np.ndarray:
+    ends = np.stack([ratio, ratio / fdtri(above, below, upper), ratio * fdtri(below, above, upper)])
+    return (ends - 1) / (ends + k - 1)
+
+
+_FORMS: dict[Form, Callable[..., np.ndarray]] = {
+    "one-way": _one_way,
+    "agreement": _agreement,
+    "consistency": _consistency,
+}

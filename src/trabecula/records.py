@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol, TypeAlias
+from typing import Literal, Protocol, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -12,12 +12,15 @@ from jaxtyping import Bool, Float, Float32
 Pixels: TypeAlias = Float32[np.ndarray, "rows cols"]
 Inside: TypeAlias = Bool[np.ndarray, "rows cols"]
 FeatureValues: TypeAlias = Float[np.ndarray, " features"]
+Side: TypeAlias = Literal["left", "right"]  # of the film
 
 TRAINING = "training"
 INTERNAL = "internal"
 SOUND = "sound"
 PUBLISHED = "published"
 PROBABILITY_PREFIX = "p_"
+MAJORITY, AGE_SEX, HEIGHT = "majority", "age-sex", "height"
+BASELINES = (MAJORITY, AGE_SEX, HEIGHT)  # what a signature has to beat: never chosen, in no planned comparison
 FEWEST_PATIENTS = 4  # of a class in training: each of three nested folds needs patients to learn from and to test
 
 
@@ -26,8 +29,9 @@ class Xray:
     """One radiograph in memory, bright = dense, before any windowing.
 
     ``spacing_mm`` is (row, column) or None when the film does not say; ``spacing_source`` names where it
-    came from. ``digest`` is the SHA-256 of the file's bytes; ``history`` says what was done to the greys;
-    ``device`` is maker and model, as far as the film says.
+    came from. ``digest`` is the SHA-256 of the file's bytes; ``history`` says what was done to the greys; ``device`` is
+    maker and model, as far as the film says, ``anterior`` the side of a lateral film that the patient faces, None where
+    nothing says it.
     """
 
     pixels: Pixels
@@ -37,6 +41,7 @@ class Xray:
     digest: str
     history: tuple[str, ...] = ()
     device: str = ""
+    anterior: Side | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -198,13 +203,15 @@ class Estimate:
 class Evaluation:
     """Every estimate of a study, as tables at full precision.
 
-    Every table begins with cohort and protocol, and all but ``delong`` and ``reclassification`` go on with
-    signature, model; ``method`` says how a number was made, or why it is missing.
+    Every table begins with cohort and protocol, and all but ``delong``, ``mcnemar`` and ``reclassification`` go on
+    with signature, model; ``method`` says how a number was made, or why it is missing.
 
     ``auc``: class (a class, "macro", "weighted", "micro" or "hand_till"), auc, low, high (on the logit scale),
     low_plain, high_plain (as pROC gives them), n, n_positive, method, warning.
     ``delong``: class, signature_a, model_a, signature_b, model_b, auc_a, auc_b, difference, low, high, z, p,
     p_adjusted, family ("primary" or "exploratory"), method.
+    ``mcnemar`` (of the primary pairs): signature_a, signature_b, model, accuracy_a, accuracy_b, difference, only_a,
+    only_b (cases that only one has right), p, p_adjusted, n, method.
     ``performance``: class ("all" or a class), metric, value, low, high, n, method.
     ``calibration``: the same, of each class's probability; ``reliability``: class, group, n, predicted, observed,
     low, high, method; ``decision_curve``: class, threshold, net_benefit, low, high, treat_all, avoided, n.
@@ -213,13 +220,14 @@ class Evaluation:
     idi_error, n, warning.
     ``confusion``: truth, predicted, n. ``roc``: class, fpr, tpr, threshold.
     ``cutoffs``: protocol, signature, model, class, cutoff (Youden, from training out-of-fold scores).
-    ``chosen`` is the (signature, model) with the best training macro AUC, the mean over folds.
+    ``chosen`` is the (signature, model) with the best training macro AUC, the mean over folds; baselines apart.
     """
 
     classes: tuple[str, ...]
     cohorts: tuple[str, ...]
     auc: pd.DataFrame
     delong: pd.DataFrame
+    mcnemar: pd.DataFrame
     performance: pd.DataFrame
     confusion: pd.DataFrame
     roc: pd.DataFrame

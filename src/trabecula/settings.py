@@ -62,11 +62,15 @@ class SplitSettings(_Section):
 
 
 class ImageSettings(_Section):
-    """What the files do not say: grey direction, spacing and the orientation of masks."""
+    """What the files do not say: grey direction, spacing, the orientation of masks, the side that patients face.
+
+    ``anterior`` "auto" is what the film itself says (DICOM PatientOrientation, or its sidecar), if anything.
+    """
 
     polarity: Literal["auto", "inverted"] = "auto"
     spacing_mm: float | None = Field(None, gt=0)
     mask_orientation: Literal["as_is", "transpose"] = "as_is"
+    anterior: Literal["auto", "left", "right"] = "auto"
 
 
 class RadiomicsSettings(_Section):
@@ -125,13 +129,13 @@ class LassoSettings(_Section):
 class StabilitySettings(_Section):
     """Which features survive a second drawing of the region: perturbed ones, or a second reader's.
 
-    ``icc`` "agreement" is ICC(2,1), "consistency" ICC(3,1); its estimate, or the lower end of its 95 % interval
-    (``bound``), must reach ``minimum``. ``repeats`` redrawings of at most ``cases`` training cases, or the table
-    ``second_reader`` (case_id, region, region_value). Lengths are shares of the region's diameter.
+    ``icc`` "one-way" is ICC(1,1), "agreement" ICC(2,1), "consistency" ICC(3,1); its estimate, or the lower end of its
+    95 % interval (``bound``), must reach ``minimum``. ``repeats`` redrawings of at most ``cases`` training cases, or
+    the table ``second_reader`` (case_id, region, region_value). Lengths are shares of the region's diameter.
     """
 
     minimum: float = Field(0.75, ge=0, le=1)
-    icc: Literal["agreement", "consistency"] = "agreement"
+    icc: Literal["one-way", "agreement", "consistency"] = "agreement"
     bound: Literal["estimate", "lower"] = "estimate"
     second_reader: str | None = None
     repeats: int = Field(3, ge=1, le=50)
@@ -203,9 +207,11 @@ class TuningSettings(_Section):
 class EvaluationSettings(_Section):
     """Bootstrap resamples; columns of the table of cases whose groups are shown apart; net reclassification.
 
-    Without ``subgroups``: site, sex, age and level, as far as the table has them.
+    Without ``subgroups``: site, sex, age and level, as far as the table has them. ``proportions``: the interval of
+    accuracy, sensitivity and their like, Clopper and Pearson's or Wilson's.
     """
 
+    proportions: Literal["exact", "wilson"] = "exact"
     resamples: int = Field(2000, ge=200)
     subgroups: tuple[str, ...] | None = None
     reclassification: bool = False

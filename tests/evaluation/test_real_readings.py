@@ -33,12 +33,12 @@ def test_quadratic_weighted_kappa_of_two_readers_is_their_intraclass_correlation
         table = np.zeros((4, 4))
         np.add.at(table, (grades[:, a], grades[:, b]), 1)
         both = grades[:, [a, b]].astype(float)[:, :, None]
-        assert kappa(table, quadratic=True) == pytest.approx(icc(both, agreement=True).value[0], abs=2 / len(grades))
+        assert kappa(table, quadratic=True) == pytest.approx(icc(both, "agreement").value[0], abs=2 / len(grades))
 
 
 def test_readers_agree_better_on_the_loss_than_by_chance(readings):
     _, _, loss = readings
-    found = icc(loss[:, :, None], agreement=True)
+    found = icc(loss[:, :, None], "agreement")
     assert 0 < found.low[0] < found.value[0] < found.high[0] < 1
 
 

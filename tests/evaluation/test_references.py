@@ -5,12 +5,15 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
+from scipy.stats import false_discovery_control
 
 from trabecula.evaluation import evaluate
 from trabecula.evaluation.averages import hand_till, micro
 from trabecula.evaluation.calibration import (
     binned_errors,
     calibration_measures,
+    explained,
     hosmer_lemeshow,
     reliability,
     spiegelhalter,
@@ -29,6 +32,7 @@ from trabecula.evaluation.discrimination import (
     class_measures,
     kappa,
     macro_f1,
+    matthews,
     overall_measures,
     roc_points,
     youden_cutoff,
@@ -101,6 +105,18 @@ def test_the_covariance_of_two_aucs_is_that_of_proc(reference):
             assert (parts.variance[a, 0] + parts.variance[b, 0] - gap) / 2 == pytest.approx(theirs, **CLOSE)
 
 
+def test_another_level_and_one_sided_p_are_those_of_proc(reference):
+    rows, known = reference("asah", "delong_asah")
+    assert [(rows["outcome"] == "Poor").sum(), (rows["outcome"] == "Good").sum()] == [known["n_pos"], known["n_neg"]]
+    parts = curves(rows, ["wfns", "s100b"], rows["outcome"] == "Poor")
+    low, high = interval(parts.auc, parts.variance, 0.99)
+    assert [low[1, 0], parts.auc[1, 0], high[1, 0]] == pytest.approx(known["ci99_s100b"], **CLOSE)
+    gap = parts.difference([0], [1])
+    z, p = z_test(gap.auc, gap.variance)
+    assert p[0, 0] / 2 == pytest.approx(known["one_sided"]["wfns_greater_s100b"], **CLOSE)
+    assert stats.norm.cdf(z[0, 0]) == pytest.approx(known["one_sided"]["wfns_less_s100b"], **CLOSE)
+
+
 @pytest.mark.parametrize("name", ["s100b", "ndka"])
 def test_delong_of_men_and_women_is_that_of_proc(reference, name):
     rows, known = reference("asah", "delong_asah")
@@ -122,6 +138,24 @@ def test_delong_of_two_cohorts_is_that_of_proc(reference, name):
     assert found == pytest.approx([expected["statistic"], expected["parameter"], expected["p"]], **CLOSE)
 
 
+def check_measures(called, positive, theirs):
+    """Every measure at a cut-off, and the counts behind it."""
+    found = {
+        one.name: one
+        for one in class_measures(called, positive, np.arange(len(called)), draw_resamples(len(called), 9, 0))
+    }
+    for name in ("sensitivity", "specificity", "accuracy", "ppv", "npv"):
+        assert found[name].value == pytest.approx(theirs[name], **CLOSE)
+    assert found["ppv"].n == theirs["tp"] + theirs["fp"]
+    assert found["npv"].n == theirs["tn"] + theirs["fn"]
+
+
+def test_the_measures_at_a_given_cutoff_are_those_of_proc(reference):
+    rows, known = reference("asah", "delong_asah")
+    (at,) = known["coords_s100b_at_0.205"]
+    check_measures((rows["s100b"] >= at["threshold"]).to_numpy(), (rows["outcome"] == "Poor").to_numpy(), at)
+
+
 @pytest.mark.parametrize("name", ["s100b", "ndka", "wfns"])
 def test_the_youden_cutoff_and_the_curve_are_those_of_proc(reference, name):
     rows, known = reference("asah", "delong_asah")
@@ -133,6 +167,7 @@ def test_the_youden_cutoff_and_the_curve_are_those_of_proc(reference, name):
     called = scores >= cutoff
     assert called[positive].mean() == pytest.approx(best["sensitivity"], **CLOSE)
     assert (~called)[~positive].mean() == pytest.approx(best["specificity"], **CLOSE)
+    check_measures(called, positive, best)
     fpr, tpr, _ = roc_points(scores, positive)
     assert np.trapezoid(tpr, fpr) == pytest.approx(known["single"][name]["auc"], **CLOSE)
 
@@ -148,6 +183,9 @@ def test_holm_is_that_of_r(reference):
     _, known = reference("roc_binary", "delong_binary")
     p = np.array([known["paired"][pair]["p"] for pair in ("m1_m2", "m1_m3", "m2_m3")])
     assert holm(p) == pytest.approx(known["p_adjust"]["holm"], **CLOSE)
+    assert false_discovery_control(p) == pytest.approx(
+        known["p_adjust"]["BH"], **CLOSE
+    )  # as the univariate filter does
     _, multi = reference("multiclass_probs", "multiclass_roc")
     p = np.array([row["paired"]["p"] for row in multi["ovr"]])
     assert holm(p) == pytest.approx(multi["holm"], **CLOSE)
@@ -178,12 +216,13 @@ def test_measures_at_a_cutoff_are_those_of_caret(reference):
     assert balanced_accuracy(table.T) == pytest.approx(known["byClass"]["Balanced Accuracy"], **CLOSE)
 
 
-def test_the_exact_interval_is_that_of_hmisc(reference):
+def test_the_exact_and_wilsons_interval_are_those_of_hmisc(reference):
     _, known = reference("roc_binary", "delong_binary")
     one = known["binconf_sens_m1"]
     hits = np.zeros((one["n"], 1))
     hits[: one["x"]] = 1
-    assert [float(v[0]) for v in proportion(hits, np.ones_like(hits))] == pytest.approx(one["exact"], **CLOSE)
+    for kind in ("exact", "wilson"):
+        assert [float(v[0]) for v in proportion(hits, np.ones_like(hits), kind)] == pytest.approx(one[kind], **CLOSE)
 
 
 def test_several_classes_are_those_of_proc(reference):
@@ -209,6 +248,13 @@ def test_several_classes_are_those_of_proc(reference):
     assert rows_alone.variance[:, 0] == pytest.approx(theirs, **CLOSE)
 
 
+def test_kappa_is_that_of_irr(shared):
+    """Its input was not kept, but 25 cases, one disagreement each way, are what its kappa and z come from."""
+    known = json.loads(shared("reference", "outputs", "icc.json").read_text())["kappa_example"]
+    assert kappa(np.array([[12.0, 1.0], [1.0, 11.0]])) == pytest.approx(known["kappa"], rel=1e-10)
+    assert 2 * stats.norm.sf(known["z"]) == pytest.approx(known["p"], rel=1e-8)
+
+
 def test_loss_and_brier_of_several_classes_are_those_of_r(reference):
     rows, known = reference("multiclass_probs", "multiclass_roc")
     truth, alone = rows["y"].to_numpy(), np.arange(len(rows))
@@ -223,12 +269,21 @@ def test_the_confusion_and_kappa_of_several_classes_are_those_of_caret(reference
     rows, known = reference("multiclass_probs", "multiclass_roc")
     predicted = rows[["a0", "a1", "a2"]].to_numpy().argmax(axis=1)
     resamples = draw_resamples(len(rows), 200, 0)
-    measures = overall_measures(rows["y"].to_numpy(), predicted, np.arange(len(rows)), 3, resamples)
-    found = {one.name: one.value for one in measures}
+    given = (rows["y"].to_numpy(), predicted, np.arange(len(rows)), 3)
+    found = {one.name: one.value for one in overall_measures(*given, resamples)}
     theirs = np.array(known["confusion_A"]["table_pred_rows_true_cols"])
     assert found["accuracy"] == pytest.approx(known["confusion_A"]["overall"]["Accuracy"], **CLOSE)
     assert found["kappa"] == pytest.approx(known["confusion_A"]["overall"]["Kappa"], **CLOSE)
     assert np.array_equal(pd.crosstab(predicted, rows["y"]).to_numpy(), theirs)
+    (accuracy,) = [one for one in overall_measures(*given, resamples) if one.name == "accuracy"]
+    overall = known["confusion_A"]["overall"]
+    limits = pytest.approx([overall["AccuracyLower"], overall["AccuracyUpper"]], **CLOSE)
+    assert [accuracy.low, accuracy.high] == limits
+    places = dict(zip(("sensitivity", "specificity", "ppv", "npv", "f1"), (0, 1, 2, 3, 6), strict=True))
+    for k, row in enumerate(known["confusion_A"]["byClass"]):
+        of_class = class_measures(predicted == k, (rows["y"] == k).to_numpy(), np.arange(len(rows)), resamples)
+        of_class = {one.name: one.value for one in of_class}
+        assert [of_class[name] for name in places] == pytest.approx([row[at] for at in places.values()], **CLOSE)
 
 
 def test_scikit_learns_own_example(reference):
@@ -242,6 +297,14 @@ def test_scikit_learns_own_example(reference):
     assert kappa(confusion) == pytest.approx(known["kappa"], rel=1e-9)
     assert macro_f1(confusion) == pytest.approx(known["f1_macro"], rel=1e-9)
     assert balanced_accuracy(confusion) == pytest.approx(known["balanced_accuracy"], rel=1e-9)
+    assert matthews(confusion) == pytest.approx(known["mcc"], rel=1e-9)
+    assert np.diag(confusion).sum() / len(truth) == pytest.approx(known["f1_micro"], rel=1e-9)  # the accuracy
+    alone = np.arange(len(rows))
+    assert parts.mean(confusion.sum(axis=1))[0][0] == pytest.approx(known["weighted"], rel=1e-9)
+    assert hand_till(scores[:, None], truth, alone).mean()[0][0] == pytest.approx(known["ovo_macro"], rel=1e-9)
+    loss = {one.name: one.value for one in probability_measures(scores, truth, alone, draw_resamples(len(rows), 9, 0))}
+    assert loss["log_loss"] == pytest.approx(known["log_loss"], rel=1e-9)
+    assert micro(scores[:, None], truth, alone).auc[0, 0] == pytest.approx(known["micro"], rel=1e-9)
 
 
 def test_the_tables_of_a_study_hold_the_same_numbers(reference):
@@ -271,6 +334,10 @@ def test_the_tables_of_a_study_hold_the_same_numbers(reference):
     assert (delong["p_adjusted"] >= delong["p"]).all()
 
 
+def error_of(estimate):
+    return (estimate.high - estimate.low) / 2 / stats.norm.ppf(0.975)
+
+
 @pytest.mark.parametrize("column", ["p", "p2"])
 def test_calibration_is_that_of_r(reference, column):
     rows, known = reference("calibration", "calibration")
@@ -289,15 +356,17 @@ def test_calibration_is_that_of_r(reference, column):
     }
     for name, value in closed.items():
         assert found[name].value == pytest.approx(value, rel=1e-8), name
-    for name in ("slope", "citl"):
-        ours = found["slope" if name == "slope" else "calibration_in_the_large"]
-        assert [ours.low, ours.high] == pytest.approx(known[f"{name}_wald_ci"], rel=1e-8)
+    of = {"slope": ("slope_wald_ci", "slope_se"), "calibration_in_the_large": ("citl_wald_ci", "citl_se")}
+    for name, (limits, error) in of.items():
+        assert [found[name].low, found[name].high] == pytest.approx(known[limits], rel=1e-8)
+        assert error_of(found[name]) == pytest.approx(known[error], rel=1e-8)
+    assert error_of(found["intercept"]) == pytest.approx(known["intercept_joint_se"], rel=1e-8)
     assert unreliability(p, positive)[0] == pytest.approx(known["LR_test_slope1_int0"]["chi2"], rel=1e-8)
     assert spiegelhalter(p, positive)[0] == pytest.approx(known["rms_val_prob"]["S:z"], rel=1e-8)
     # R interpolates its loess between the corners of cells
-    for name, tolerance in (("ici", 2e-3), ("e50", 2e-3), ("e90", 2e-3), ("emax", 5e-3)):
-        theirs = known[f"{name.upper() if name == 'ici' else name.capitalize()}_loess"]
-        assert found[name].value == pytest.approx(theirs, abs=tolerance)
+    of = {"ici": "ICI_loess", "e50": "E50_loess", "e90": "E90_loess", "emax": "Emax_loess"}
+    for name, theirs in of.items():
+        assert found[name].value == pytest.approx(known[theirs], abs=5e-3 if name == "emax" else 2e-3)
 
 
 @pytest.mark.parametrize("column", ["p", "p2"])
@@ -311,6 +380,24 @@ def test_discrimination_and_brier_are_those_of_rms(reference, column):
     parts = {one.name: one.value for one in brier_parts(p, positive, np.arange(len(p)), draw_resamples(len(p), 9, 0))}
     assert parts["brier"] == pytest.approx(known["brier"], **CLOSE)
     assert parts["brier_scaled"] == pytest.approx(known["brier_scaled"], **CLOSE)
+    assert parts["brier"] == pytest.approx(known["rms_val_prob"]["Brier"], **CLOSE)
+
+
+@pytest.mark.parametrize("column", ["p", "p2"])
+def test_explained_variation_and_its_parts_are_those_of_rms(reference, column):
+    """val.prob's discrimination D and unreliability U are these chi-squared, less 1 and 2, a case; Q = D - U."""
+    rows, known = reference("calibration", "calibration")
+    p, positive, known = rows[column].to_numpy(float), (rows["y"] == 1).to_numpy(), known[column]["rms_val_prob"]
+    chi, r2 = explained(p, positive)
+    unreliable, value = unreliability(p, positive)
+    n = len(p)
+    assert r2 == pytest.approx(known["R2"], rel=1e-8)
+    assert [chi, (chi - 1) / n] == pytest.approx([known["D:Chi-sq"], known["D"]], rel=1e-8)
+    assert [unreliable, value] == pytest.approx([known["U:Chi-sq"], known["U:p"]], rel=1e-7)
+    assert [(unreliable - 2) / n, (chi - unreliable + 1) / n] == pytest.approx([known["U"], known["Q"]], rel=1e-7)
+    found = {one.name: one.value for one in calibration_measures(p, positive, np.arange(n))}
+    assert found["r2"] == r2
+    assert [found["intercept"], found["slope"]] == pytest.approx([known["Intercept"], known["Slope"]], rel=1e-7)
 
 
 @pytest.mark.parametrize(
@@ -385,6 +472,20 @@ def test_reclassification_is_that_of_hmisc(reference):
     assert found.nri_error == pytest.approx(known["se.nri"], **CLOSE)
     assert found.idi == pytest.approx(known["idi"], **CLOSE)
     assert found.idi_error == pytest.approx(known["se.idi"], **CLOSE)
+    ratios = [found.nri / found.nri_error, found.idi / found.idi_error]
+    assert ratios == pytest.approx([known["z.nri"], known["z.idi"]], **CLOSE)
+
+
+def test_brier_of_one_class_is_that_of_r(reference):
+    rows, known = reference("roc_binary", "delong_binary")
+    for name, theirs in known["brier"].items():
+        found = brier_parts(
+            rows[name].to_numpy(float),
+            (rows["y"] == 1).to_numpy(),
+            np.arange(len(rows)),
+            draw_resamples(len(rows), 9, 0),
+        )
+        assert next(iter(found)).value == pytest.approx(theirs, **CLOSE)
 
 
 # Efron and Tibshirani 1993, An Introduction to the Bootstrap, table 14.1: spatial test A of 26 children

@@ -66,6 +66,33 @@ def test_the_primary_family_depends_on_training_rows_alone():
     assert one.delong[key].equals(two.delong[key])
 
 
+def test_baselines_are_never_chosen_and_in_no_planned_comparison_however_good():
+    rows = predictions(models=("lr",)).rows
+    best = rows[rows["signature"] == "deep"].copy()
+    best[["p_0", "p_1", "p_2"]] = 0.05 + 0.85 * pd.get_dummies(best["truth"]).to_numpy(float)
+    best["predicted"] = best["truth"]
+    names = ("majority", "age-sex", "height")
+    made = evaluate(
+        Predictions(pd.concat([*(best.assign(signature=name) for name in names), rows], ignore_index=True), CLASSES),
+        settings=EvaluationSettings(resamples=200, reclassification=True),
+    )
+    assert made.chosen == evaluate(Predictions(rows, CLASSES), settings=FEW).chosen
+    primary = made.delong[made.delong["family"] == "primary"]
+    assert len(primary) == 3 * 3 * 4
+    signatures = {"radiomics", "deep", "fusion"}
+    for table in (primary, made.reclassification):
+        assert set(table["signature_a"]) | set(table["signature_b"]) == signatures
+    of_chosen = made.auc.query(f"cohort == 'training' and `class` == 'macro' and signature == '{made.chosen[0]}'")
+    said = "; ".join(f"the baseline {name} does as well (1.000)" for name in names)
+    assert of_chosen["warning"].iloc[0].endswith(said)
+    assert made.auc["warning"].str.contains("baseline").sum() == 1
+
+
+def test_where_there_are_baselines_alone_the_best_of_them_is_chosen():
+    rows = predictions(signatures=("majority",), models=("lr",)).rows
+    assert evaluate(Predictions(rows, CLASSES), settings=FEW).chosen == ("majority", "lr")
+
+
 def test_methods_name_the_clustered_form_where_patients_have_several_vertebrae(result):
     assert result.auc["method"].str.contains("clustered by patient (Obuchowski)", regex=False).all()
     alone = predictions().rows.assign(patient_id=lambda rows: rows["case_id"])

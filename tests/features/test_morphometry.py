@@ -5,7 +5,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from trabecula.errors import InvalidInput
 from trabecula.features.morphometry import NAMES, Heights, Morphometry, genant_grade, region_heights, six_point_heights
 from trabecula.phantom.anatomy import ROOM, bodies
 from trabecula.phantom.design import plan_study
@@ -141,8 +140,8 @@ def test_heights_of_real_bodies_are_those_of_their_corners(shared):
 
 
 def row_of(mask, spacing, anterior):
-    xray = Xray(np.zeros(mask.shape, np.float32), spacing, "test", "film", "")
-    (row,) = Morphometry(anterior).rows(xray, [Region(mask, "v", "mask", "")])
+    xray = Xray(np.zeros(mask.shape, np.float32), spacing, "test", "film", "", anterior=anterior)
+    (row,) = Morphometry().rows(xray, [Region(mask, "v", "mask", "")])
     return dict(zip(NAMES, row.values, strict=True)), row.undefined
 
 
@@ -161,7 +160,9 @@ def test_what_nobody_said_is_undefined_with_a_reason():
     values, undefined = row_of(body(45, 60), None, None)
     assert np.isnan(values["morphometry_MiddleHeight"])
     assert undefined["morphometry_MiddleHeight"] == "the film's spacing is unknown"
-    assert undefined["morphometry_AnteriorToPosterior"] == "the side that the patient faces is not given"
+    assert (
+        undefined["morphometry_AnteriorToPosterior"] == "nothing says which side the patient faces: set image.anterior"
+    )
     assert {name for name, value in values.items() if np.isnan(value)} == set(undefined)
     assert values["morphometry_HeightLoss"] == pytest.approx(0.25, abs=0.02)
 
@@ -172,12 +173,3 @@ def test_a_region_without_endplates_is_undefined_and_no_error():
     values, undefined = row_of(mask, (0.2, 0.2), "left")
     assert np.isnan(list(values.values())).all()
     assert "too small" in undefined["morphometry_HeightLoss"]
-
-
-def test_a_side_that_is_none_is_refused():
-    with pytest.raises(InvalidInput, match="left, right or nothing"):
-        Morphometry("front")
-
-
-def test_the_digest_changes_with_the_side():
-    assert len({Morphometry(side).digest for side in (None, "left", "right")}) == 3

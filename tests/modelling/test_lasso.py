@@ -7,7 +7,9 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.special import softmax
 
+from trabecula.modelling import selection
 from trabecula.modelling.lasso import deviances, lasso_path, objective, penalty_grid
 
 
@@ -85,6 +87,30 @@ def test_the_cross_validated_deviance_is_glmnets(small):
     assert penalties[scores.mean(axis=1).argmin()] == pytest.approx(known["cv_deviance"]["lambda_min"])
 
 
+@pytest.mark.parametrize(("rule", "name"), [("min", "lambda_min"), ("1se", "lambda_1se")])
+def test_the_penalty_is_the_one_that_cv_glmnet_chooses(small, monkeypatch, rule, name):
+    x, y, fold, known = small
+    known = known["standardize_false"]
+    penalties = np.array(known["cv_lambda"])
+    monkeypatch.setattr(selection, "penalty_grid", lambda *_, **__: penalties)
+    fitted = selection.LassoFilter(rule, len(np.unique(fold)), max_features=8).fit(x, y, groups=fold)
+    assert np.allclose(fitted.deviance_, known["cv_deviance"]["cvm"], rtol=2e-4)
+    assert np.allclose(fitted.deviance_se_, known["cv_deviance"]["cvsd"], rtol=2e-3)
+    assert penalties[fitted.chosen_] == pytest.approx(known["cv_deviance"][name])
+
+
+def test_the_share_of_the_deviance_and_the_probabilities_are_glmnets(small):
+    x, y, _, known = small
+    known = known["standardize_false"]
+    path = lasso_path(x, y, 3, np.array(known["lambda"]), tolerance=1e-14)
+    shares = np.bincount(y) / len(y)
+    null = -2 * len(y) * (shares * np.log(shares)).sum()
+    assert null == pytest.approx(known["nulldev"], rel=1e-10)
+    assert 1 - deviances(path, x, y).sum(axis=1) / null == pytest.approx(known["dev_ratio"], abs=1e-7)
+    scores = x[:5] @ path.coefficients[3].T + path.intercepts[3]
+    assert softmax(scores, axis=1) == pytest.approx(np.array(known["predict_lambda4_first5"]), abs=1e-5)
+
+
 def test_glmnets_own_example(shared):
     table = pd.read_csv(shared("reference", "inputs", "glmnet_MultinomialExample.csv"))
     known = json.loads(shared("reference", "outputs", "lasso_MultinomialExample.json").read_text())
@@ -99,6 +125,8 @@ def test_glmnets_own_example(shared):
         ours = objective(x / sd, y, path.coefficients[k], path.intercepts[k], penalty)
         assert ours <= best * (1 + 1e-6)
         assert ours == pytest.approx(best, rel=1e-5)  # glmnet's default stops early: ours may be lower
+    scores = x[:3] / sd @ path.coefficients[-1].T + path.intercepts[-1]
+    assert softmax(scores, axis=1) == pytest.approx(np.array(known["predict_first3_lambda0.01"]), abs=2e-3)
 
 
 @settings(max_examples=25)

@@ -152,6 +152,17 @@ def test_a_spacing_in_the_settings_goes_before_the_files(tmp_path):
     assert (picture.spacing_mm, picture.spacing_source) == ((0.5, 0.5), "setting")
 
 
+@pytest.mark.parametrize(
+    ("orientation", "side"),
+    [(["P", "F"], "left"), (["A", "F"], "right"), (["PR", "FA"], "left"), (["L", "F"], None), (None, None), ("", None)],
+)
+def test_the_side_that_a_patient_faces_is_that_of_the_films_orientation(tmp_path, orientation, side):
+    """DICOM PS3.3 C.7.6.1.1.1: the first value is the direction of the rows, from left to right."""
+    path = write_dicom(tmp_path / "f.dcm", PatientOrientation=orientation)
+    assert read_picture(path, AS_IS).anterior == side
+    assert read_picture(path, ImageSettings(anterior="right")).anterior == "right"
+
+
 @pytest.mark.parametrize("suffix", [".png", ".tiff", ".tif"])
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 def test_lossless_rasters_keep_every_grey(tmp_path, suffix, dtype):
@@ -191,13 +202,17 @@ def test_a_volume_is_refused(shared):
 
 def test_a_sidecar_gives_spacing_and_direction(tmp_path):
     Image.fromarray(RAMP).save(tmp_path / "f.png")
-    (tmp_path / "f.json").write_text(json.dumps({"spacing_mm": [0.2, 0.3], "polarity": "inverted"}))
+    (tmp_path / "f.json").write_text(json.dumps({"spacing_mm": [0.2, 0.3], "polarity": "inverted", "anterior": "left"}))
     picture = read_picture(tmp_path / "f.png", AS_IS)
     assert np.array_equal(picture.pixels, 65535.0 - RAMP)
     assert (picture.spacing_mm, picture.spacing_source) == ((0.2, 0.3), "sidecar")
+    assert picture.anterior == "left"
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '{"spacing_mm": [0, 1]}', '{"spacing_mm": "a"}', '{"polarity": "odd"}'])
+@pytest.mark.parametrize(
+    "text",
+    ["{", "[]", '{"spacing_mm": [0, 1]}', '{"spacing_mm": "a"}', '{"polarity": "odd"}', '{"anterior": "front"}'],
+)
 def test_a_sidecar_that_makes_no_sense_is_named(tmp_path, text):
     Image.fromarray(RAMP).save(tmp_path / "f.png")
     (tmp_path / "f.json").write_text(text)

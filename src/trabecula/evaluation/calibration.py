@@ -35,6 +35,7 @@ def calibration_measures(p: Scores, positive: Truths, patients: Patients) -> Ite
             yield Estimate(name, np.nan, np.nan, np.nan, n, "not computed: the class, or every other, is absent")
         return
     yield from _recalibration(p, positive, patients, clustered)
+    yield Estimate("r2", explained(p, positive)[1], np.nan, np.nan, n, "Nagelkerke, of the probabilities as they are")
     yield Estimate("observed_to_expected", positive.mean() / p.mean(), np.nan, np.nan, n, "ratio of means")
     curve = np.abs(loess(p, p, positive.astype(np.float64)) - p)
     for name, value in zip(("ici", "e50", "e90", "emax"), _distances(curve), strict=True):
@@ -187,7 +188,7 @@ def spiegelhalter(p: Scores, positive: Truths) -> tuple[float, float]:
 
 _NAMES = (
     "slope", "intercept", "calibration_in_the_large", "observed_to_expected", "ici", "e50", "e90", "emax", "ece", "mce",
-    "hosmer_lemeshow_p", "spiegelhalter_p", "unreliability_p",
+    "r2", "hosmer_lemeshow_p", "spiegelhalter_p", "unreliability_p",
 )  # fmt: skip
 
 
@@ -240,6 +241,17 @@ def unreliability(p: Scores, positive: Truths) -> tuple[float, float]:
     fit = logistic(np.column_stack([np.ones(len(p)), logit]), positive, np.zeros(len(p)))
     chi = _deviance(logit, positive) - fit.deviance
     return chi, float(stats.chi2.sf(chi, 2))
+
+
+def explained(p: Scores, positive: Truths) -> tuple[float, float]:
+    """Chi-squared of the probabilities, as they are, against one for all, and R2: Nagelkerke 1991.
+
+    doi:10.1093/biomet/78.3.691. Negative where the share of the class would have been the better prediction.
+    """
+    n, share = len(p), positive.mean()
+    alone = -2 * n * float(special.xlogy(share, share) + special.xlogy(1 - share, 1 - share))
+    chi = alone - _deviance(_logit(p), positive)
+    return chi, float(np.expm1(-chi / n) / np.expm1(-alone / n))
 
 
 def _logit(p: Scores) -> Scores:

@@ -1,8 +1,8 @@
 """DeLong's test between every pair of models of a cohort, and which of them were planned.
 
 The primary family is fixed by the training folds alone, before a held-out cohort is opened: the model chosen there,
-all pairs of signatures, each class and the macro mean, Holm inside it. All other pairs are exploratory, with a Holm
-of their own; whoever looks at one of them alone has its raw p.
+all pairs of signatures, each class and the macro mean, Holm inside it. Baselines are no signatures: a comparison with
+them, as every other pair, is exploratory, with a Holm of their own; whoever looks at one of them alone has its raw p.
 """
 
 from collections.abc import Iterator
@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
+from ..records import BASELINES
 from .delong import Components, interval_of_difference, z_test
 from .multiplicity import holm
 from .scores import MACRO, CohortScores, Signed
@@ -48,11 +49,14 @@ def _of_cohort(
     gap = parts.difference(first, second)
     mean, variance = gap.mean()
     difference, variances = np.column_stack([gap.auc, mean]), np.column_stack([gap.variance, variance])
-    low, high = interval_of_difference(difference, variances)
-    z, p = z_test(difference, variances)
+    patients = np.broadcast_to([*parts.patients, parts.patients.min()], difference.shape)
+    freedom = patients if scores.clustered else None
+    low, high = interval_of_difference(difference, variances, freedom=freedom)
+    z, p = z_test(difference, variances, freedom)
     auc = np.column_stack([parts.auc, parts.mean()[0]])
     names = np.array(scores.models, dtype=object)
-    primary = (names[first, 1] == chosen) & (names[second, 1] == chosen)
+    planned = (names[:, 1] == chosen) & ~np.isin(names[:, 0], BASELINES)
+    primary = planned[first] & planned[second]
     width = len(classes) + 1
 
     def long(per_pair: np.ndarray) -> np.ndarray:
@@ -78,11 +82,13 @@ def _of_cohort(
         }
     )
     frame["p_adjusted"] = frame.groupby("family", sort=False)["p"].transform(lambda p: holm(p.to_numpy(np.float64)))
-    frame["method"] = frame["method"] + "; Holm, " + frame["family"] + " family"
+    frame["method"] = (
+        frame["method"] + (", t; Holm, " if scores.clustered else "; Holm, ") + frame["family"] + " family"
+    )
     return frame
 
 
 def primary_pairs(models: tuple[Signed, ...], chosen: Signed) -> Iterator[tuple[int, int]]:
-    """Positions of each two signatures with the chosen model."""
-    places = [place for place, (_, model) in enumerate(models) if model == chosen[1]]
+    """Positions of each two signatures with the chosen model, baselines apart."""
+    places = [place for place, (name, model) in enumerate(models) if model == chosen[1] and name not in BASELINES]
     return ((a, b) for number, a in enumerate(places) for b in places[number + 1 :])

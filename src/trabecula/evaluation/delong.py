@@ -6,7 +6,8 @@ one AUC, of a difference between models on the same cases, of the macro mean ove
 With one case a patient they give DeLong's variance to the last digits.
 
 DeLong 1988, doi:10.2307/2531595; mid-ranks: Sun and Xu 2014, doi:10.1109/LSP.2014.2337313;
-several cases a patient: Obuchowski 1997, doi:10.2307/2533958.
+several cases a patient: Obuchowski 1997, doi:10.2307/2533958. A difference is then judged by Student's t with as many
+degrees of freedom as patients, less one: Cameron and Miller 2015, doi:10.3368/jhr.50.2.317.
 """
 
 from collections.abc import Sequence
@@ -28,8 +29,9 @@ class Components:
     A curve is a model, or a difference of two. ``positive`` and ``negative`` are the summed deviations of V10
     and V01 over the number of cases, each times sqrt(I / (I - 1)) for the I patients that have such a case.
     ``shared`` corrects the product of the two to Obuchowski's factor of all patients. ``folds`` counts the
-    samples that the AUC is a mean of, ``freedom`` the patients on the smaller side, less one in each of them.
-    NaN where the class is absent or alone; components are also NaN where fewer than two patients have such a case.
+    samples that the AUC is a mean of, ``freedom`` the patients on the smaller side, less one in each of them,
+    ``patients`` those on either side, less one likewise. NaN where the class is absent or alone; components are also
+    NaN where fewer than two patients have such a case.
     """
 
     auc: Float[np.ndarray, "curves classes"]
@@ -38,6 +40,7 @@ class Components:
     shared: Float[np.ndarray, "patients classes"]
     folds: Int[np.ndarray, " classes"]
     freedom: Int[np.ndarray, " classes"]
+    patients: Int[np.ndarray, " classes"]
 
     @property
     def variance(self) -> Float[np.ndarray, "curves classes"]:
@@ -71,6 +74,7 @@ class Components:
             self.shared,
             self.folds,
             self.freedom,
+            self.patients,
         )
 
 
@@ -95,18 +99,22 @@ def structural_components(
 
 
 def interval(
-    value: Float[np.ndarray, "*shape"], variance: Float[np.ndarray, "*shape"]
+    value: Float[np.ndarray, "*shape"], variance: Float[np.ndarray, "*shape"], level: float = LEVEL
 ) -> tuple[Float[np.ndarray, "*shape"], Float[np.ndarray, "*shape"]]:
     """Low and high of an AUC by the normal distribution, clipped to [0, 1], as R's pROC has it."""
-    low, high = interval_of_difference(value, variance)
+    low, high = interval_of_difference(value, variance, level)
     return np.clip(low, 0, 1), np.clip(high, 0, 1)
 
 
 def interval_of_difference(
-    value: Float[np.ndarray, "*shape"], variance: Float[np.ndarray, "*shape"]
+    value: Float[np.ndarray, "*shape"],
+    variance: Float[np.ndarray, "*shape"],
+    level: float = LEVEL,
+    freedom: Int[np.ndarray, "*shape"] | None = None,
 ) -> tuple[Float[np.ndarray, "*shape"], Float[np.ndarray, "*shape"]]:
-    """Low and high by the normal distribution."""
-    half = stats.norm.ppf((1 + LEVEL) / 2) * np.sqrt(variance)
+    """Low and high by the normal distribution; by Student's where ``freedom`` is given."""
+    upper = (1 + level) / 2
+    half = (stats.norm.ppf(upper) if freedom is None else stats.t.ppf(upper, freedom)) * np.sqrt(variance)
     return value - half, value + half
 
 
@@ -129,11 +137,17 @@ def logit_interval(
 
 
 def z_test(
-    difference: Float[np.ndarray, "*shape"], variance: Float[np.ndarray, "*shape"]
+    difference: Float[np.ndarray, "*shape"],
+    variance: Float[np.ndarray, "*shape"],
+    freedom: Int[np.ndarray, "*shape"] | None = None,
 ) -> tuple[Float[np.ndarray, "*shape"], Float[np.ndarray, "*shape"]]:
-    """Z and two-sided p of a difference; equal AUCs give 0 and 1, also without variance."""
+    """Z and two-sided p of a difference, by Student's t where ``freedom`` is given.
+
+    Equal AUCs give 0 and 1, also without variance.
+    """
     z = _ratio(difference, np.sqrt(variance))
-    return z, np.asarray(2 * stats.norm.sf(np.abs(z)))
+    tail = stats.norm.sf(np.abs(z)) if freedom is None else stats.t.sf(np.abs(z), freedom)
+    return z, np.asarray(2 * tail)
 
 
 def unpaired_test(
@@ -174,7 +188,9 @@ def _of_sample(
     folds = (~np.isnan(auc)).any(axis=0).astype(np.int64)
     sides = [[len(np.unique(codes[side[:, k]])) for k in range(side.shape[1])] for side in (positive, against)]
     freedom = np.maximum(np.min(sides, axis=0) - 1, 0)
-    return Components(auc, over, under, np.broadcast_to(shared, (len(names), len(shared))), folds, freedom)
+    either = [len(np.unique(codes[one | other])) for one, other in zip(positive.T, against.T, strict=True)]
+    everyone = np.maximum(np.array(either, np.int64) - 1, 0) * folds
+    return Components(auc, over, under, np.broadcast_to(shared, (len(names), len(shared))), folds, freedom, everyone)
 
 
 def _of_class(
@@ -221,4 +237,5 @@ def _mean_over_folds(samples: list[Components]) -> Components:
         shared=np.concatenate([np.where(kept, s.shared, 0.0) for s, kept in zip(samples, used, strict=True)]),
         folds=count,
         freedom=np.sum([sample.freedom for sample in samples], axis=0),
+        patients=np.sum([sample.patients for sample in samples], axis=0),
     )

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from ..records import Estimate
-from .proportions import proportion
+from .proportions import Kind, proportion
 from .resampling import Statistic, bca_interval, sum_by_patient
 
 
@@ -52,8 +52,9 @@ def class_measures(
     positive: Bool[np.ndarray, " cases"],
     patients: Int[np.ndarray, " cases"],
     resamples: Float[np.ndarray, "resamples patients"],
+    kind: Kind = "exact",
 ) -> Iterator[Estimate]:
-    """The One-vs-Rest measures at a cut-off."""
+    """The One-vs-Rest measures at a cut-off; ``kind`` of the intervals of proportions."""
     count = int(patients.max()) + 1
     tp, fp = called & positive, called & ~positive
     fn, tn = ~called & positive, ~called & ~positive
@@ -66,8 +67,8 @@ def class_measures(
     }
     hits = sum_by_patient(np.stack([h for h, _ in shares.values()], 1).astype(np.float64), patients, count)
     trials = sum_by_patient(np.stack([t for _, t in shares.values()], 1).astype(np.float64), patients, count)
-    for (name, (_, of)), value, low, high in zip(shares.items(), *proportion(hits, trials), strict=True):
-        how = proportion_method(patients) if of.any() else f"not computed: no case to take the {name} of"
+    for (name, (_, of)), value, low, high in zip(shares.items(), *proportion(hits, trials, kind), strict=True):
+        how = proportion_method(patients, kind) if of.any() else f"not computed: no case to take the {name} of"
         yield Estimate(name, float(value), float(low), float(high), int(of.sum()), how)
     cells = sum_by_patient(np.stack([tp, fp, fn], 1).astype(np.float64), patients, count)
     yield bootstrapped("f1", _f1, cells, resamples, len(called))
@@ -79,13 +80,14 @@ def overall_measures(
     patients: Int[np.ndarray, " cases"],
     classes: int,
     resamples: Float[np.ndarray, "resamples patients"],
+    kind: Kind = "exact",
 ) -> Iterator[Estimate]:
-    """The measures of the class of largest probability."""
+    """The measures of the class of largest probability; ``kind`` of the interval of accuracy."""
     count = int(patients.max()) + 1
     right = sum_by_patient((truth == predicted).astype(np.float64), patients, count)
     ones = sum_by_patient(np.ones(len(truth)), patients, count)
-    value, low, high = proportion(right, ones)
-    yield Estimate("accuracy", float(value), float(low), float(high), len(truth), proportion_method(patients))
+    value, low, high = proportion(right, ones, kind)
+    yield Estimate("accuracy", float(value), float(low), float(high), len(truth), proportion_method(patients, kind))
     cells = np.zeros((len(truth), classes, classes))
     cells[np.arange(len(truth)), truth, predicted] = 1
     sums = sum_by_patient(cells, patients, count)
@@ -110,10 +112,11 @@ def bootstrapped(
     return Estimate(name, value, low, high, n, how)
 
 
-def proportion_method(patients: Int[np.ndarray, " cases"]) -> str:
+def proportion_method(patients: Int[np.ndarray, " cases"], kind: Kind = "exact") -> str:
     """How ``proportion`` makes the interval for these cases."""
+    name = "Wilson" if kind == "wilson" else "Clopper-Pearson"
     alone = np.bincount(patients).max() == 1
-    return "Clopper-Pearson" if alone else "Clopper-Pearson at the effective sample size (patients as clusters)"
+    return name if alone else f"{name} at the effective sample size (patients as clusters)"
 
 
 def balanced_accuracy(
@@ -144,6 +147,19 @@ def kappa(
         return np.asarray(1 - (confusion * weight).sum(axis=(-1, -2)) / expected)
 
 
+def matthews(confusion: Float[np.ndarray, "*samples classes classes"]) -> Float[np.ndarray, "*samples"]:
+    """Correlation of truth and prediction: Matthews 1975, doi:10.1016/0005-2795(75)90109-9.
+
+    For several classes Gorodkin 2004, doi:10.1016/j.compbiolchem.2004.09.006. NaN where either never varies.
+    """
+    total = confusion.sum(axis=(-1, -2))
+    truth, called = confusion.sum(axis=-1), confusion.sum(axis=-2)
+    together = total * _diagonal(confusion).sum(axis=-1) - (truth * called).sum(axis=-1)
+    alone = (total**2 - (truth**2).sum(axis=-1)) * (total**2 - (called**2).sum(axis=-1))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray(np.where(alone > 0, together / np.sqrt(alone), np.nan))
+
+
 def _f1(cells: Float[np.ndarray, "*samples 3"]) -> Float[np.ndarray, "*samples"]:
     tp, fp, fn = np.moveaxis(cells, -1, 0)
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -161,6 +177,7 @@ _OF_CONFUSION: dict[str, Statistic] = {
     "macro_f1": macro_f1,
     "kappa": kappa,
     "quadratic_weighted_kappa": _weighted_kappa,
+    "mcc": matthews,
 }
 
 

@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float, Int
 from scipy import stats
 
 from ..errors import Fault, InvalidInput
-from .delong import logit_interval, structural_components, z_test
+from .delong import interval_of_difference, logit_interval, structural_components, z_test
 
 _CURVES = 5  # studies that share their patients and classes; each has errors of its own
 _FEWEST, _MOST = 10, 50_000  # patients
@@ -137,11 +137,12 @@ def _draw(design: Design, patients: int, rng: np.random.Generator) -> tuple[np.n
     scores, positive, patient = simulate(design, patients, _CURVES * (1 + compared), rng)
     parts = structural_components(scores[:, :, None], positive[:, None], patient)
     counts = np.array([len(positive)]), np.array([positive.sum()])
+    clustered = np.bincount(patient).max() > 1
     if compared:
         gap = parts.difference(range(_CURVES), range(_CURVES, 2 * _CURVES))
-        half = stats.norm.ppf(0.975) * np.sqrt(gap.variance[:, 0])
-        return 2 * half, z_test(gap.auc, gap.variance)[1][:, 0], *counts
-    clustered = np.bincount(patient).max() > 1
+        freedom = np.broadcast_to(gap.patients, gap.auc.shape) if clustered else None
+        low, high = interval_of_difference(gap.auc, gap.variance, freedom=freedom)
+        return (high - low)[:, 0], z_test(gap.auc, gap.variance, freedom)[1][:, 0], *counts
     freedom = np.broadcast_to(parts.freedom, parts.auc.shape) if clustered else None
     low, high = logit_interval(parts.auc, parts.variance, freedom)
     return (high - low)[:, 0], np.full(_CURVES, np.nan), *counts

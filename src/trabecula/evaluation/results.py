@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..records import PUBLISHED, TRAINING, Estimate, Evaluation, Predictions
+from ..records import BASELINES, PUBLISHED, TRAINING, Estimate, Evaluation, Predictions
 from ..settings import EvaluationSettings
+from .areas import area_measures
 from .averages import averages
 from .calibration import calibration_measures, reliability
 from .comparisons import delong_table, primary_pairs
@@ -20,6 +21,7 @@ from .discrimination import (
     roc_points,
     youden_cutoff,
 )
+from .mcnemar import accuracy_table
 from .probabilities import brier_parts, probability_measures
 from .reclassification import WARNING, reclassification
 from .resampling import draw_resamples
@@ -50,6 +52,7 @@ def evaluate(
     auc = pd.DataFrame([row for s, c in zip(cohorts, parts, strict=True) for row in _auc_rows(s, c, classes)])
     protocol = cohorts[0].protocol
     chosen = _chosen(auc, protocol)
+    auc = _with_baselines(auc, protocol, chosen)
     methods = [
         [_method(s, int(folds), "DeLong, paired") for folds in (*c.folds, c.folds.min())]
         for s, c in zip(cohorts, parts, strict=True)
@@ -61,6 +64,7 @@ def evaluate(
         cohorts=tuple(dict.fromkeys(scores.cohort for scores in cohorts)),
         auc=auc,
         delong=delong_table(cohorts, parts, methods, classes, chosen, protocol),
+        mcnemar=accuracy_table(of_chosen, chosen),
         performance=_table(_performance_rows(s, _cutoffs_used(s, cutoffs), classes, settings, seed) for s in cohorts),
         confusion=_table(_confusion_rows(scores, classes) for scores in cohorts),
         roc=pd.concat([frame for scores in cohorts for frame in _roc_frames(scores, classes)], ignore_index=True),
@@ -176,20 +180,22 @@ def _performance_rows(
     scores: CohortScores, cutoffs: np.ndarray, classes: tuple[str, ...], settings: EvaluationSettings, seed: int
 ) -> Iterator[Record]:
     resamples = draw_resamples(int(scores.patients.max()) + 1, settings.resamples, seed)
-    truth, patients = scores.truth, scores.patients
+    truth, patients, kind = scores.truth, scores.patients, settings.proportions
     for m, model in enumerate(scores.models):
         p = scores.probabilities[:, m]
         of_all = [
-            *overall_measures(truth, scores.predicted[:, m], patients, len(classes), resamples),
+            *overall_measures(truth, scores.predicted[:, m], patients, len(classes), resamples, kind),
             *probability_measures(p, truth, patients, resamples),
         ]
         found = [(ALL, one) for one in of_all]
         for k, name in enumerate(classes):
+            positive = scores.positive[:, k]
+            found += [(name, one) for one in area_measures(p[:, k], positive, patients, scores.sample_folds)]
             if np.isnan(cutoffs[m, k]):
                 continue
             called = p[:, k] >= cutoffs[m, k]
-            found += [(name, one) for one in class_measures(called, scores.positive[:, k], patients, resamples)]
-            found += [(name, one) for one in brier_parts(p[:, k], scores.positive[:, k], patients, resamples)]
+            found += [(name, one) for one in class_measures(called, positive, patients, resamples, kind)]
+            found += [(name, one) for one in brier_parts(p[:, k], positive, patients, resamples)]
         yield from (_estimate_row(scores, model, name, one) for name, one in found)
 
 
@@ -271,7 +277,23 @@ def _roc_frames(scores: CohortScores, classes: tuple[str, ...]) -> Iterator[pd.D
 
 
 def _chosen(auc: pd.DataFrame, protocol: str) -> Signed:
-    """The best training macro AUC of the protocol; the earlier row where equal."""
-    training = auc[(auc["protocol"] == protocol) & (auc["cohort"] == TRAINING) & (auc["class"] == MACRO)]
-    best = training.iloc[int(training["auc"].fillna(-1.0).argmax())]
+    """The signature and model of the best training macro AUC; the earlier where equal, baselines where alone."""
+    training = _training_macro(auc, protocol)
+    signatures = training[~training["signature"].isin(BASELINES)]
+    among = training if signatures.empty else signatures
+    best = among.iloc[int(among["auc"].fillna(-1.0).argmax())]
     return str(best["signature"]), str(best["model"])
+
+
+def _with_baselines(auc: pd.DataFrame, protocol: str, chosen: Signed) -> pd.DataFrame:
+    """Warn in the chosen model's training row of each baseline that does as well there."""
+    training = _training_macro(auc, protocol)
+    row = training[(training["signature"] == chosen[0]) & (training["model"] == chosen[1])].iloc[0]
+    baselines = training[training["signature"].isin(BASELINES) & (training["auc"] >= row["auc"])]
+    said = [f"the baseline {name} does as well ({value:.3f})" for name, value in baselines[["signature", "auc"]].values]
+    words = "; ".join([text for text in (row["warning"], *said) if text])
+    return auc.assign(warning=auc["warning"].where(auc.index != row.name, words))
+
+
+def _training_macro(auc: pd.DataFrame, protocol: str) -> pd.DataFrame:
+    return auc[(auc["protocol"] == protocol) & (auc["cohort"] == TRAINING) & (auc["class"] == MACRO)]

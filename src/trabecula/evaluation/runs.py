@@ -61,7 +61,7 @@ def _of_cohort(
     (auc_a, auc_b) = (np.column_stack([p.auc, p.mean()[0]])[places] for p, places in zip(parts, (at, bt), strict=True))
     why = _untested(a, b)
     gap, low, high, z, p = _tested(a, b, at, bt) if not why else (auc_a - auc_b, *_nothing(auc_a.shape))
-    named = "DeLong, paired, clustered by patient (Obuchowski)" if a.clustered else "DeLong, paired"
+    named = "DeLong, paired, clustered by patient (Obuchowski), t" if a.clustered else "DeLong, paired"
     folds = "" if a.sample_folds is None else f"mean over {len(np.unique(a.folds))} folds, "
     for m, (signature, model) in enumerate(models):
         for k, label in enumerate((*classes, MACRO)):
@@ -89,7 +89,10 @@ def _tested(a: CohortScores, b: CohortScores, at: list[int], bt: list[int]) -> t
     gap = parts.difference(np.arange(len(at)), np.arange(len(at), 2 * len(at)))
     mean, variance = gap.mean()
     difference, variances = np.column_stack([gap.auc, mean]), np.column_stack([gap.variance, variance])
-    return difference, *interval_of_difference(difference, variances), *z_test(difference, variances)
+    patients = np.broadcast_to([*gap.patients, gap.patients.min()], difference.shape)
+    freedom = patients if a.clustered else None
+    limits = interval_of_difference(difference, variances, freedom=freedom)
+    return difference, *limits, *z_test(difference, variances, freedom)
 
 
 def _nothing(shape: tuple[int, ...]) -> tuple[np.ndarray, ...]:

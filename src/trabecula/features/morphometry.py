@@ -9,20 +9,17 @@ and a body that lost height everywhere alike is only seen against its neighbours
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from jaxtyping import Bool, Float64
 from numpy.polynomial import Polynomial
 from scipy import ndimage
 
-from ..errors import Fault, InvalidInput
 from ..records import FeatureRow, Region, Xray
 
-Side = Literal["left", "right"]
 Axis = Float64[np.ndarray, " places"]
 
-_VERSION = "1"
+_VERSION = "2"
 _FEWEST = 6  # rows, columns and places of a border
 _WALL = 0.3  # of the height to each side of the middle: where a wall is seen without its corners
 _RIM = 0.1  # of the depth at each end: rounded corners of an endplate
@@ -97,59 +94,55 @@ def region_heights(inside: Bool[np.ndarray, "rows cols"], spacing: tuple[float, 
 class Morphometry:
     """An extractor (see records.Extractor) of the heights of a vertebra on a lateral film.
 
-    ``anterior`` is the side of the film that the patient faces; None where nobody said it: what needs it is then
-    undefined. Heights and depth are in mm, undefined without a spacing; ratios then take the pixels for square.
+    Where nothing says which side of the film the patient faces, what needs it is undefined. Heights and depth are in
+    mm, undefined without a spacing; ratios then take the pixels for square.
     """
 
     name = "morphometry"
     names = NAMES
 
-    def __init__(self, anterior: Side | None = None):
-        if anterior not in (None, "left", "right"):
-            raise InvalidInput([Fault("morphometry, anterior", repr(anterior), "left, right or nothing")])
-        self.anterior = anterior
-
     @property
     def digest(self) -> str:
-        """SHA-256 of the version of the definitions and the side."""
-        return hashlib.sha256(f"{_VERSION} {NAMES} {self.anterior}".encode()).hexdigest()
+        """SHA-256 of the version of the definitions."""
+        return hashlib.sha256(f"{_VERSION} {NAMES}".encode()).hexdigest()
 
     def rows(self, xray: Xray, regions: Sequence[Region]) -> list[FeatureRow]:
         """One row a region."""
-        return [self._row(region.inside, xray.spacing_mm) for region in regions]
+        return [_row(region.inside, xray) for region in regions]
 
-    def _row(self, inside: Bool[np.ndarray, "rows cols"], spacing: tuple[float, float] | None) -> FeatureRow:
-        heights = region_heights(inside, spacing or (1.0, 1.0))
-        if heights is None:
-            reason = "the region is too small, or has no two endplates and two walls"
-            return FeatureRow(np.full(len(NAMES), np.nan), dict.fromkeys(NAMES, reason))
-        undefined: dict[str, str] = {}
-        if spacing is None:
-            undefined |= dict.fromkeys(NAMES[:4], "the film's spacing is unknown")
-        if self.anterior is None:
-            sided = (NAMES[0], NAMES[2], NAMES[4], NAMES[5])
-            undefined |= dict.fromkeys(sided, "the side that the patient faces is not given")
-        values = np.array(self._values(heights))
-        values[[NAMES.index(name) for name in undefined]] = np.nan
-        return FeatureRow(values, undefined)
 
-    def _values(self, heights: Heights) -> tuple[float, ...]:
-        ends = (heights.left, heights.right) if self.anterior == "left" else (heights.right, heights.left)
-        front, back = ends
-        middle, largest = heights.middle, max(*ends, heights.middle)
-        return (
-            front,
-            middle,
-            back,
-            heights.depth,
-            front / back,
-            middle / back,
-            middle / largest,
-            min(ends) / max(ends),
-            largest / heights.depth,
-            heights.loss,
-            float(genant_grade(heights.loss)),
-        )
+def _row(inside: Bool[np.ndarray, "rows cols"], xray: Xray) -> FeatureRow:
+    heights = region_heights(inside, xray.spacing_mm or (1.0, 1.0))
+    if heights is None:
+        reason = "the region is too small, or has no two endplates and two walls"
+        return FeatureRow(np.full(len(NAMES), np.nan), dict.fromkeys(NAMES, reason))
+    undefined: dict[str, str] = {}
+    if xray.spacing_mm is None:
+        undefined |= dict.fromkeys(NAMES[:4], "the film's spacing is unknown")
+    if xray.anterior is None:
+        sided = (NAMES[0], NAMES[2], NAMES[4], NAMES[5])
+        undefined |= dict.fromkeys(sided, "nothing says which side the patient faces: set image.anterior")
+    values = np.array(_values(heights, xray.anterior == "left"))
+    values[[NAMES.index(name) for name in undefined]] = np.nan
+    return FeatureRow(values, undefined)
+
+
+def _values(heights: Heights, left_is_anterior: bool) -> tuple[float, ...]:
+    front, back = (heights.left, heights.right) if left_is_anterior else (heights.right, heights.left)
+    middle, largest = heights.middle, max(front, back, heights.middle)
+    return (
+        front,
+        middle,
+        back,
+        heights.depth,
+        front / back,
+        middle / back,
+        middle / largest,
+        min(front, back) / max(front, back),
+        largest / heights.depth,
+        heights.loss,
+        float(genant_grade(heights.loss)),
+    )
 
 
 @dataclass(frozen=True)

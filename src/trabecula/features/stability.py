@@ -14,7 +14,7 @@ import pandas as pd
 import pywt
 from scipy import ndimage
 
-from ..agreement import icc
+from ..agreement import Form, icc
 from ..records import Case, Inside, Pixels, Region, Xray
 from .patch import box_of
 
@@ -84,21 +84,25 @@ def redrawn(inside: Inside, how: Perturbation, chance: np.random.Generator) -> I
 
 
 def noise_of(pixels: Pixels) -> float:
-    """SD of a film's noise, from the finest diagonal wavelet band (Donoho and Johnstone 1994, doi 10.2307/2337118)."""
+    """SD of a film's noise, from the finest diagonal wavelet band.
+
+    Donoho and Johnstone 1994, doi 10.1093/biomet/81.3.425.
+    """
     _, (_, _, diagonal) = pywt.dwt2(pixels, "coif1")
     return float(np.median(np.abs(diagonal)) / 0.6745)
 
 
 def stability_table(readings: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    """ICC(2,1) and ICC(3,1) with 95 % intervals of every feature; tables with the same columns, one a reading.
+    """ICC(1,1), ICC(2,1) and ICC(3,1) of every feature with 95 % intervals.
 
-    Cases are those that every reading has.
+    One table a reading, all with the same columns; cases are those that every reading has.
     """
     shared = sorted(set.intersection(*(set(table.index) for table in readings)))
     values = np.stack([table.loc[shared].to_numpy(np.float64) for table in readings], axis=1)
     columns: dict[str, object] = {"feature": list(readings[0].columns), "readings": len(readings)}
-    for name, agreement in (("icc_2_1", True), ("icc_3_1", False)):
-        made = icc(values, agreement=agreement)
+    forms: dict[str, Form] = {"icc_1_1": "one-way", "icc_2_1": "agreement", "icc_3_1": "consistency"}
+    for name, form in forms.items():
+        made = icc(values, form)
         columns |= {
             "cases": made.cases.astype(int),
             name: made.value,

@@ -10,7 +10,7 @@ from sklearn.feature_selection import SelectorMixin, f_classif
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from ..agreement import icc
+from ..agreement import Form, icc
 
 
 class Filter(SelectorMixin, BaseEstimator):
@@ -60,13 +60,13 @@ class Filter(SelectorMixin, BaseEstimator):
 class StabilityFilter(Filter):
     """Keeps columns whose intraclass correlation between drawings of the same region reaches ``minimum``.
 
-    ``form`` "agreement" is ICC(2,1), "consistency" ICC(3,1); ``bound`` "lower" asks it of the lower end of the 95 %
-    interval. Columns for which it is undefined leave.
+    ``form`` "one-way" is ICC(1,1), "agreement" ICC(2,1), "consistency" ICC(3,1); ``bound`` "lower" asks it of the lower
+    end of the 95 % interval. Columns for which it is undefined leave.
     """
 
     allows_nan = True
 
-    def __init__(self, minimum: float = 0.75, form: str = "agreement", bound: str = "estimate"):
+    def __init__(self, minimum: float = 0.75, form: Form = "agreement", bound: str = "estimate"):
         self.minimum = minimum
         self.form = form
         self.bound = bound
@@ -77,7 +77,7 @@ class StabilityFilter(Filter):
         if readings is None:
             self._keep(np.ones(X.shape[1]), [""] * X.shape[1])
             return self
-        self.icc_ = icc(np.asarray(readings, dtype=np.float64), agreement=self.form == "agreement")
+        self.icc_ = icc(np.asarray(readings, dtype=np.float64), self.form)
         judged = self.icc_.low if self.bound == "lower" else self.icc_.value
         self._keep(
             np.nan_to_num(judged, nan=-1.0) >= self.minimum,

@@ -90,7 +90,7 @@ def _write_patient(folder: Path, patient: Patient, keep: bool) -> list[dict[str,
             write_atomically(folder / image, _dicom(film, name, hospital))
         else:
             write_atomically(folder / image, _png(film))
-            about = {"spacing_mm": [hospital.spacing] * 2, "polarity": "normal"}
+            about = {"spacing_mm": [hospital.spacing] * 2, "polarity": "normal", "anterior": "left"}
             write_atomically(folder / f"images/{name}.json", json.dumps(about))
         write_atomically(mask, _png(labels))  # last: a mask that is there has its film
     return [
@@ -143,6 +143,7 @@ def _dicom(film: np.ndarray, name: str, hospital: Hospital) -> bytes:
     dataset.SamplesPerPixel, dataset.PixelRepresentation = 1, 0
     dataset.PhotometricInterpretation = "MONOCHROME1" if hospital.dense_is_dark else "MONOCHROME2"
     dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit = 16, hospital.bits, hospital.bits - 1
+    dataset.PatientOrientation = ["P", "F"]  # where rows and columns lead to: the patient faces the left side
     dataset.PixelSpacing = [hospital.spacing] * 2
     dataset.PixelSpacingCalibrationType = "GEOMETRY"
     dataset.PixelData = film.astype("<u2").tobytes()

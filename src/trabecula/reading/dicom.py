@@ -1,4 +1,4 @@
-"""DICOM CR and DX -> grey pixels: grey direction, rescale, spacing and where it came from.
+"""DICOM CR and DX -> grey pixels: grey direction, rescale, spacing and where it came from, the side that is anterior.
 
 Windowing (VOI) is for display and never touches what is measured.
 """
@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import InvalidInput
+from ..records import Side
 from .picture import LARGEST, Picture, refuse, words
 
 
@@ -60,7 +61,22 @@ def _picture(dataset: Any, stored: np.ndarray) -> Picture:
         history.append(f"greys inverted ({reason})")
     values = values * _number(dataset, "RescaleSlope", 1.0) + _number(dataset, "RescaleIntercept", 0.0)
     spacing, source = _spacing(dataset)
-    return Picture(values, float(2**bits - 1), spacing, source, tuple(history), _device(dataset))
+    return Picture(
+        values,
+        float(2**bits - 1),
+        spacing,
+        source,
+        tuple(history),
+        device=_device(dataset),
+        anterior=_anterior(dataset),
+    )
+
+
+def _anterior(dataset: Any) -> Side | None:
+    """From PatientOrientation, whose first value is where rows lead to: A or P on a lateral film (PS3.3 C.7.6.1)."""
+    toward = str((list(dataset.get("PatientOrientation") or []) or [""])[0])[:1]
+    sides: dict[str, Side] = {"A": "right", "P": "left"}
+    return sides.get(toward)
 
 
 def _why_inverted(dataset: Any) -> str:

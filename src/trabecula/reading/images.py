@@ -19,8 +19,8 @@ def read_picture(path: Path, settings: ImageSettings) -> Picture:
     """Read one film by its suffix, or as DICOM when it has none of ours; make it bright = dense once."""
     reader = _READERS.get(_suffix(path))
     if reader is None or reader is _dicom:
-        return _with_spacing(_dicom(path), settings)
-    picture = _with_spacing(_with_sidecar(reader(path), path), settings)
+        return _as_set(_dicom(path), settings)
+    picture = _as_set(_with_sidecar(reader(path), path), settings)
     if settings.polarity == "inverted":
         picture = inverted(picture, "image.polarity")
     return picture
@@ -118,7 +118,7 @@ def _check_size(path: Path, rows: int, columns: int) -> None:
 
 
 def _with_sidecar(picture: Picture, path: Path) -> Picture:
-    """Spacing and grey direction from ``<name>.json`` beside the film."""
+    """Spacing, grey direction and the side that the patient faces from ``<name>.json`` beside the film."""
     sidecar = sidecar_of(path)
     if not sidecar.is_file():
         return picture
@@ -127,19 +127,22 @@ def _with_sidecar(picture: Picture, path: Path) -> Picture:
         spacing = content.get("spacing_mm")
         pair = (float(spacing[0]), float(spacing[1])) if isinstance(spacing, list) else spacing
         pair = (float(pair), float(pair)) if isinstance(pair, int | float) else pair
-        polarity = content.get("polarity", "normal")
+        polarity, anterior = content.get("polarity", "normal"), content.get("anterior")
         usable = pair is None or min(pair) > 0
     except (OSError, ValueError, TypeError, IndexError, AttributeError) as error:
         raise refuse(sidecar, f"cannot be read ({words(error)})", '{"spacing_mm": [row, column]}') from None
-    if not usable or polarity not in {"normal", "inverted"}:
-        expected = "spacing_mm above 0 and polarity normal or inverted"
-        raise refuse(sidecar, f"spacing_mm {spacing!r}, polarity {polarity!r}", expected)
+    if not usable or polarity not in {"normal", "inverted"} or anterior not in (None, "left", "right"):
+        expected = "spacing_mm above 0, polarity normal or inverted, anterior left or right"
+        raise refuse(sidecar, f"spacing_mm {spacing!r}, polarity {polarity!r}, anterior {anterior!r}", expected)
+    picture = replace(picture, anterior=anterior)
     if pair is not None:
         picture = replace(picture, spacing_mm=pair, spacing_source="sidecar")
     return inverted(picture, "sidecar") if polarity == "inverted" else picture
 
 
-def _with_spacing(picture: Picture, settings: ImageSettings) -> Picture:
-    if settings.spacing_mm is None:
-        return picture
-    return replace(picture, spacing_mm=(settings.spacing_mm, settings.spacing_mm), spacing_source="setting")
+def _as_set(picture: Picture, settings: ImageSettings) -> Picture:
+    """Spacing and side as the settings have them, which go before the file."""
+    if settings.spacing_mm is not None:
+        spacing = (settings.spacing_mm, settings.spacing_mm)
+        picture = replace(picture, spacing_mm=spacing, spacing_source="setting")
+    return picture if settings.anterior == "auto" else replace(picture, anterior=settings.anterior)

@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Float32, Shaped
 
 from ..errors import Fault, InvalidInput
+from ..records import Side
 
 LARGEST = 10**8  # pixels; a larger picture is refused before memory is taken
 
@@ -15,7 +16,7 @@ Grid = Shaped[np.ndarray, "rows cols"]
 
 @dataclass(frozen=True, eq=False)
 class Picture:
-    """What a file holds: bright = dense if ``upright``; ``highest`` is the largest grey its depth can store."""
+    """What a file holds; ``highest`` is the largest grey its depth can store, ``anterior`` as in records.Xray."""
 
     pixels: Grid
     highest: float
@@ -23,6 +24,7 @@ class Picture:
     spacing_source: str = "none"
     history: tuple[str, ...] = ()
     device: str = ""
+    anterior: Side | None = None
 
 
 def inverted(picture: Picture, why: str) -> Picture:

@@ -10,14 +10,15 @@ import numpy as np
 
 from ..errors import Fault, InvalidInput
 from ..processes import share
-from ..records import Case, Region, Study, Xray
+from ..records import Case, Region, Side, Study, Xray
 from ..settings import ImageSettings
 from .images import read_labels, read_picture, sidecar_of
 from .inspection import FilmFacts, inspect_film
 from .picture import Picture, as_float
 from .quality import Thumbnail, thumbnail
 
-_READING = "2026.1"  # raise it when a film or region may come out otherwise than before
+_READING = "2026.2"  # raise it when a film or region may come out otherwise than before
+ANTERIOR = "anterior"  # a column of the table of cases
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,10 @@ def load_film(cases: Sequence[Case], settings: ImageSettings) -> tuple[Xray, lis
         picture = read_picture(image, settings)
     except InvalidInput as error:
         faults += [Fault(f"case {names}, {f.where}", f.found, f.expected, f.action) for f in error.faults]
+    try:
+        said = _anterior(cases)
+    except InvalidInput as error:
+        faults += error.faults
     regions: list[Region] = []
     labels: dict[Path, np.ndarray | None] = {}
     for case in cases:
@@ -73,6 +78,7 @@ def load_film(cases: Sequence[Case], settings: ImageSettings) -> tuple[Xray, lis
         _sha256(image),
         picture.history,
         picture.device,
+        said or picture.anterior,
     )
     return xray, regions
 
@@ -92,9 +98,25 @@ def film_digests(cases: Sequence[Case], settings: ImageSettings) -> list[str]:
         for path in paths:
             if path not in known:
                 known[path] = _sha256(path) if path.is_file() else ""
-        words = [_READING, settings.model_dump_json(), case.region_value, *(known[path] for path in paths)]
+        said = (case.region_value, case.columns.get(ANTERIOR, ""))
+        words = [_READING, settings.model_dump_json(), *said, *(known[path] for path in paths)]
         digests.append(hashlib.sha256(repr(words).encode()).hexdigest())
     return digests
+
+
+def _anterior(cases: Sequence[Case]) -> Side | None:
+    """The side that the table gives the cases of one film, which goes before settings and file."""
+    said = {case.case_id: case.columns.get(ANTERIOR, "").strip().lower() for case in cases}
+    known: dict[str, Side] = {"left": "left", "right": "right"}
+    wrong = {name: text for name, text in said.items() if text and text not in known}
+    faults = [Fault(f"case {name}, {ANTERIOR}", repr(text), "left, right or nothing") for name, text in wrong.items()]
+    sides = {text for text in said.values() if text}
+    if not faults and len(sides) > 1:
+        found = " and ".join(f"{text} (case {name})" for name, text in said.items() if text)
+        faults.append(Fault(f"{cases[0].image.name}, {ANTERIOR}", found, "one side of a film"))
+    if faults:
+        raise InvalidInput(faults)
+    return known[sides.pop()] if sides else None
 
 
 def _region(case: Case, labels: np.ndarray, shape: tuple[int, ...] | None) -> Region:

@@ -7,8 +7,8 @@ import pandas as pd
 from ..records import Evaluation, Selection
 
 METRICS = (
-    "auc", "delong", "performance", "confusion", "roc", "cutoffs", "calibration", "reliability", "decision_curve",
-    "subgroups", "reclassification",
+    "auc", "delong", "mcnemar", "performance", "confusion", "roc", "cutoffs", "calibration", "reliability",
+    "decision_curve", "subgroups", "reclassification",
 )  # fmt: skip
 SELECTIONS = ("funnel", "ledger", "coefficients", "path", "tuning")
 ABSENT = "n/a"

@@ -67,7 +67,7 @@ data:
   # features: table.csv          # start from a table of features in place of films; deep: {{imagenet: DL_}}
 # split: {{internal: 0.2}}        # draw an internal cohort by patient, where the table has no column cohort
 #                                # external: [C] holds out sites, prospective: 2023-01-01 all patients from that day on
-# image: {{polarity: auto, spacing_mm: null, mask_orientation: as_is}}
+# image: {{polarity: auto, spacing_mm: null, mask_orientation: as_is, anterior: auto}}
 # radiomics: {{normalise: film, bins: 32, filters: [original, wavelet, log]}}
 #                                # standard: ibsi, params: a PyRadiomics parameter file
 # deep: {{weights: [resnet50.safetensors], crop: square, masked: false, margin: 0.1, resize: bicubic, size: 224}}
@@ -79,7 +79,7 @@ data:
 # class_weights: none            # balanced        calibration: sigmoid, isotonic, temperature
 # protocol: sound                # both shows what the usual flow costs
 # tuning: {{folds: 5, inner_folds: 3}}
-# evaluation: {{resamples: 2000, subgroups: [site, sex, age, level], reclassification: false}}
+# evaluation: {{resamples: 2000, proportions: exact, subgroups: [site, sex, age, level], reclassification: false}}
 # seed: 2024
 """
 _CASES_TEMPLATE = "case_id,patient_id,image,region,region_value,label,cohort\n"

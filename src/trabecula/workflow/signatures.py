@@ -5,12 +5,12 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-from ..records import FeatureTable
+from ..records import AGE_SEX, HEIGHT, MAJORITY, FeatureTable
 from ..settings import ModelName, Settings
 
 Tables = Mapping[str, FeatureTable]
 
-HEIGHTS = "morphometry"  # no signature is made of this table, but the baseline `height`
+HEIGHTS = "morphometry"  # no signature is made of this table, but the baseline of heights
 _LOSS = "morphometry_HeightLoss"
 _PLAIN: tuple[ModelName, ...] = ("lr",)
 
@@ -89,9 +89,9 @@ def _combined(fusion: Signature, clinical: pd.DataFrame) -> Signature:
 def _baselines(tables: Tables, known: pd.DataFrame) -> list[Signature]:
     """Majority class always; age and sex, and height loss, where the study has them."""
     index = next(iter(tables.values())).values.index
-    found = [Signature("majority", pd.DataFrame(index=index), _PLAIN)]
+    found = [Signature(MAJORITY, pd.DataFrame(index=index), _PLAIN)]
     if known.shape[1]:
-        found.append(Signature("age-sex", known, _PLAIN, tuple(known.columns)))
+        found.append(Signature(AGE_SEX, known, _PLAIN, tuple(known.columns)))
     if HEIGHTS in tables and tables[HEIGHTS].values[_LOSS].notna().any():
-        found.append(Signature("height", tables[HEIGHTS].values[[_LOSS]], _PLAIN, (_LOSS,)))
+        found.append(Signature(HEIGHT, tables[HEIGHTS].values[[_LOSS]], _PLAIN, (_LOSS,)))
     return found

@@ -19,6 +19,7 @@ METRIC_WORDS = {
     "ppv": "PPV",
     "npv": "NPV",
     "f1": "F1",
+    "average_precision": "average precision",
 }
 _CALIBRATION = {
     "slope": "slope",
@@ -38,6 +39,7 @@ _WHOLE = {
     "accuracy": "accuracy",
     "balanced_accuracy": "balanced accuracy",
     "macro_f1": "macro F1",
+    "mcc": "Matthews correlation",
     "kappa": "kappa",
     "quadratic_weighted_kappa": "quadratic-weighted kappa",
     "brier": "Brier score",
@@ -86,8 +88,7 @@ def _delong(run: Recorded) -> View:
     evaluation = run.evaluation
     macro = evaluation.delong[evaluation.delong["class"] == "macro"]
     macro = macro[macro["protocol"] == protocol_of(evaluation)]
-    model = evaluation.chosen[1]
-    of_model = macro[(macro["model_a"] == model) & (macro["model_b"] == model)]
+    of_model = macro[macro["family"] == "primary"]
     chosen = evaluation.chosen[0]
     small = {
         cohort: _pairs(of_model[of_model["cohort"] == cohort], cohort, ("signature_a",), ("signature_b",), chosen)
@@ -97,7 +98,7 @@ def _delong(run: Recorded) -> View:
         cohort: _compact(macro[macro["cohort"] == cohort], cohort)
         for cohort in evaluation.cohorts
     }  # fmt: skip
-    classes = {cohort: _of_classes(evaluation, cohort, model) for cohort in evaluation.cohorts}
+    classes = {cohort: _of_classes(evaluation, cohort) for cohort in evaluation.cohorts}
     return {"small": small, "large": large, "of_classes": classes, "pairs": any(t.rows for t in small.values())}
 
 
@@ -123,10 +124,9 @@ def _compact(table: pd.DataFrame, cohort: str) -> Shown:
     return _pairs(table, f"{cohort}, every signature and model", *columns, "")
 
 
-def _of_classes(evaluation: Evaluation, cohort: str, model: str) -> Shown:
-    """Every pair of signatures of the chosen model, class by class."""
-    table = evaluation.delong[(evaluation.delong["model_a"] == model) & (evaluation.delong["model_b"] == model)]
-    table = table[(table["cohort"] == cohort) & (table["protocol"] == protocol_of(evaluation))]
+def _of_classes(evaluation: Evaluation, cohort: str) -> Shown:
+    """The planned pairs, class by class."""
+    table = evaluation.delong[(evaluation.delong["cohort"] == cohort) & (evaluation.delong["family"] == "primary")]
     heads = ("signatures", "class", "AUC", "AUC", "z", "P", "P adjusted")
     rows = tuple(Row(tuple(_delong_cells(row))) for _, row in table.iterrows())
     return Shown(f"{cohort}: every class", heads, rows, (0, 1))

@@ -1,7 +1,8 @@
 # Redo every AUC and every DeLong p-value of this run from predictions.csv and compare them with metrics/.
 # In the run folder:  Rscript predictions.R      (R and its package pROC; writes r/auc.csv and r/delong.csv)
 # The AUCs are pROC's. A p-value of the tables takes the vertebrae of a patient for one cluster (Obuchowski 1997,
-# doi:10.2307/2533958): DeLong's components, summed by patient; with one vertebra a patient it is DeLong's own.
+# doi:10.2307/2533958): DeLong's components, summed by patient, judged by Student's t with as many degrees of freedom as
+# patients, less one in each fold; with one vertebra a patient it is DeLong's own.
 # p_independent is pROC's roc.test, which takes all rows for independent: primary pairs of held-out cohorts.
 suppressPackageStartupMessages(library(pROC))
 numbers <- c("fold", "auc", "p", "p_adjusted")
@@ -24,7 +25,8 @@ sample_parts <- function(score, yes, no, who, everyone) {
   summed <- function(v, of) outer(everyone, of, "==") %*% sweep(v, 2, colMeans(beaten))
   list(auc = apply(score, 2, function(s) as.numeric(auc(curve(yes[yes | no], s[yes | no])))),
        over = summed(beaten, who[yes]) * sqrt(a) / m, under = summed(beating, who[no]) * sqrt(b) / n,
-       shared = (everyone %in% who) * (spread(who[yes | no]) / sqrt(a * b) - 1))
+       shared = (everyone %in% who) * (spread(who[yes | no]) / sqrt(a * b) - 1),
+       freedom = length(unique(who[yes | no])) - 1)
 }
 # The mean over folds: one in a held-out cohort; a fold that lacks the class or all others does not count.
 parts <- function(score, yes, no, who, fold) {
@@ -32,7 +34,8 @@ parts <- function(score, yes, no, who, fold) {
   found <- Filter(length, lapply(unique(fold), function(f) one(fold == f)))
   total <- function(name) Reduce(`+`, lapply(found, `[[`, name))
   if (length(found)) list(auc = total("auc") / length(found), over = total("over") / length(found),
-                          under = total("under") / length(found), shared = total("shared"))
+                          under = total("under") / length(found), shared = total("shared"),
+                          freedom = total("freedom"))
 }
 gap_of <- function(of, i, j) within(of, { over <- over[, i, drop = FALSE] - over[, j, drop = FALSE]
                                           under <- under[, i, drop = FALSE] - under[, j, drop = FALSE] })
@@ -63,7 +66,9 @@ cohort <- function(rows) {
   error <- sqrt(pmax(cbind(do.call(cbind, lapply(1:k, function(c) size(gaps[c]))), size(gaps)), 0))
   gap <- (value[i, , drop = FALSE] - value[j, , drop = FALSE])[, 1:(k + 1), drop = FALSE]
   ends <- setNames(data.frame(name[i, 3:4], name[j, 3:4]), c("signature_a", "model_a", "signature_b", "model_b"))
-  p <- ifelse(gap == 0, 1, 2 * pnorm(-abs(gap / error)))
+  of_class <- sapply(of, function(o) if (length(o) && anyDuplicated(who)) o$freedom else Inf)
+  freedom <- matrix(c(of_class, min(of_class)), nrow(gap), k + 1, byrow = TRUE)
+  p <- ifelse(gap == 0, 1, 2 * pt(-abs(gap / error), freedom))
   list(auc = aucs, p = data.frame(name[i, 1:2], ends, class = rep(kinds[1:(k + 1)], each = length(i)), p = c(p), row.names = NULL))
 }
 key <- function(t) do.call(paste, c(t[intersect(c("protocol", "cohort", "class", "signature", "model", "signature_a",
