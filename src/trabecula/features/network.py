@@ -14,7 +14,7 @@ from onnx import helper, numpy_helper
 
 from ..errors import Fault, InvalidInput
 from .crop import Picture
-from .weights import BLOCKS, CONVOLUTIONS, FEATURES, NORM_PARTS, Block, InputConvention, Weights
+from .weights import NORM_PARTS, Architecture, Block, InputConvention, Weights
 
 Output: TypeAlias = Literal["features", "maps"]
 NetworkInput: TypeAlias = Float32[np.ndarray, "1 3 size size"]
@@ -55,32 +55,32 @@ def network_input(picture: Picture, convention: InputConvention) -> NetworkInput
 def onnx_graph(weights: Weights, size: int, output: Output = "features") -> onnx.ModelProto:
     """Write the network with each batch normalisation folded into the convolution before it."""
     shape, kind = [1, 3, size, size], onnx.TensorProto.FLOAT
-    name, made = (BLOCKS[-1].name, [1, FEATURES, None, None]) if output == "maps" else (output, [1, FEATURES])
+    network = weights.architecture
+    last, count = network.blocks[-1].name, network.features
+    name, made = (last, [1, count, None, None]) if output == "maps" else (output, [1, count])
     graph = helper.make_graph(
-        list(_nodes(weights.stride_in))[: -len(_POOL) if output == "maps" else None],
+        [*_nodes(network, weights.stride_in), *(_pool(last) if output == "features" else ())],
         "resnet50",
         [helper.make_tensor_value_info("picture", kind, shape)],
         [helper.make_tensor_value_info(name, kind, made)],
-        [tensor for convolution, norm, _ in CONVOLUTIONS for tensor in _folded(weights, convolution, norm)],
+        [tensor for convolution, norm, _ in network.convolutions for tensor in _folded(weights, convolution, norm)],
     )
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", _OPSET)], ir_version=_IR_VERSION)
 
 
-_POOL = (
-    helper.make_node("GlobalAveragePool", [BLOCKS[-1].name], ["average"]),
-    helper.make_node("Flatten", ["average"], ["features"]),
-)
+def _pool(maps: str) -> Iterator[onnx.NodeProto]:
+    yield helper.make_node("GlobalAveragePool", [maps], ["average"])
+    yield helper.make_node("Flatten", ["average"], ["features"])
 
 
-def _nodes(stride_in: str) -> Iterator[onnx.NodeProto]:
+def _nodes(network: Architecture, stride_in: str) -> Iterator[onnx.NodeProto]:
     yield _convolve("conv1", "picture", "stem.sum", stride=2, padding=3)
     yield _relu("stem.sum", "stem")
     yield helper.make_node("MaxPool", ["stem"], ["pooled"], kernel_shape=[3] * 2, strides=[2] * 2, pads=[1] * 4)
     source = "pooled"
-    for block in BLOCKS:
+    for block in network.blocks:
         yield from _bottleneck(block, source, stride_in)
         source = block.name
-    yield from _POOL
 
 
 def _bottleneck(block: Block, source: str, stride_in: str) -> Iterator[onnx.NodeProto]:

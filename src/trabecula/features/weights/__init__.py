@@ -1,19 +1,19 @@
 """Weights of a ResNet-50: read by content, checked, kept under a name; each with the input that it wants."""
 
-from .architecture import BLOCKS, CONVOLUTIONS, FEATURES, NORM_PARTS, SHAPES, Block
+from .architecture import CONVOLUTIONS, FEATURES, NORM_PARTS, SHAPES, Architecture, Block
 from .find import load_weights
 from .known import KNOWN, Known
 from .parse import CONVENTIONS, InputConvention, Weights, draw_untrained
 from .store import Stored, add_weights, list_weights, store_folder, verify_weights
 
 __all__ = [
-    "BLOCKS",
     "CONVENTIONS",
     "CONVOLUTIONS",
     "FEATURES",
     "KNOWN",
     "NORM_PARTS",
     "SHAPES",
+    "Architecture",
     "Block",
     "InputConvention",
     "Known",

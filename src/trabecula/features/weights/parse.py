@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float32
 
 from ...settings import ConventionName
-from .architecture import BIASES, CONVOLUTIONS, NORM_PARTS, SHAPES
+from .architecture import BIASES, NORM_PARTS, RESNET50, SHAPES, Architecture
 from .check import check_state
 from .files import read_tensors
 from .known import known_as
@@ -71,6 +71,11 @@ class Weights:
     doubt: str = ""
 
     @property
+    def architecture(self) -> Architecture:
+        """A ResNet-50, for all that is read from files of others."""
+        return Architecture.of(self.state)
+
+    @property
     def statement(self) -> str:
         """One sentence: what they are and what is fed to them."""
         if not self.pretrained:
@@ -111,12 +116,12 @@ def _float32(state: Mapping[str, np.ndarray]) -> State:
     return {key: np.ascontiguousarray(state[key], dtype=np.float32) for key in (*SHAPES, *BIASES) if key in state}
 
 
-def draw_untrained(seed: int = 1370838) -> Weights:
+def draw_untrained(seed: int = 1370838, architecture: Architecture = RESNET50) -> Weights:
     """Draw kernels by He et al. 2015 (doi:10.1109/ICCV.2015.123); every batch normalisation does nothing."""
     generator = np.random.Generator(np.random.PCG64(seed))
     state: dict[str, Tensor] = {}
     digest = hashlib.sha256()
-    for convolution, norm, shape in CONVOLUTIONS:
+    for convolution, norm, shape in architecture.convolutions:
         gain = np.float32(np.sqrt(2 / np.prod(shape[1:])))
         state[f"{convolution}.weight"] = generator.standard_normal(shape, dtype=np.float32) * gain
         for part, value in zip(NORM_PARTS, (1, 0, 0, 1), strict=True):
