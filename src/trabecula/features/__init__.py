@@ -1,5 +1,6 @@
 """Study -> FeatureTable: radiomics of the region and the average-pool vector of a ResNet-50."""
 
+from .checkpoint import epochs_done
 from .diagnostics import Diagnostics
 from .extract import extract_features, is_new
 from .gradcam import grad_cam, on_film, score_map, weights_on_features
@@ -16,6 +17,7 @@ __all__ = [
     "Radiomics",
     "ResNetFeatures",
     "divisions",
+    "epochs_done",
     "extract_features",
     "feature_scale",
     "grad_cam",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, cast
 from ..errors import Fault, InvalidInput
 from ..records import FeatureRow, Region, Xray
 from ..settings import DeepSettings
-from .crop import CropFrame, InputPolicy, crop_frame, crop_region, grey_window
+from .crop import CropFrame, InputPolicy, Picture, crop_frame, crop_region, grey_window
 from .gradcam import Maps
 from .weights import FEATURES, load_weights
 
@@ -37,7 +37,7 @@ class ResNetFeatures:
     name: str
     statement: str
     record: Mapping[str, object] = field(repr=False)
-    names: tuple[str, ...] = field(default=tuple(f"resnet50_avgpool_{i:04d}" for i in range(FEATURES)), repr=False)
+    features: int = FEATURES
 
     @classmethod
     def from_settings(cls, settings: DeepSettings, folder: Path) -> list["ResNetFeatures"]:
@@ -54,11 +54,17 @@ class ResNetFeatures:
                 continue
             record = {"weights": weights.record, "policy": {"name": policy.name, **asdict(policy)}}
             name, statement = f"deep-{weights.name}", weights.statement
-            made.append(cls(entry, folder, asked, weights.sha256, policy, name, statement, record | _RUNTIME))
+            count = weights.architecture.features
+            made.append(cls(entry, folder, asked, weights.sha256, policy, name, statement, record | _RUNTIME, count))
         faults += _said_twice([extractor.name for extractor in made])
         if faults:
             raise InvalidInput(faults)
         return made
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The features, in order."""
+        return tuple(f"resnet50_avgpool_{i:04d}" for i in range(self.features))
 
     @property
     def digest(self) -> str:
@@ -74,8 +80,12 @@ class ResNetFeatures:
         window = self.window(xray)
         flat = ("the film has one grey only: its deep features mean nothing",)
         warnings = flat if window[0] == window[1] else ()
-        pictures = (crop_region(xray.pixels, region.inside, window, self.policy) for region in regions)
-        return [FeatureRow(network(picture), warnings=warnings) for picture in pictures]
+        return [FeatureRow(network(picture), warnings=warnings) for picture in self.pictures(xray, regions)]
+
+    def pictures(self, xray: Xray, regions: Sequence[Region]) -> list[Picture]:
+        """What the network sees of each region, with greys in 0..1."""
+        window = self.window(xray)
+        return [crop_region(xray.pixels, region.inside, window, self.policy) for region in regions]
 
     def window(self, xray: Xray) -> tuple[float, float]:
         """The two greys of the film between which the network sees it."""
@@ -83,8 +93,7 @@ class ResNetFeatures:
 
     def maps(self, xray: Xray, region: Region) -> tuple[Maps, CropFrame]:
         """The 2048 maps whose means are the features of a region, and what of the film they cover."""
-        window = self.window(xray)
-        picture = crop_region(xray.pixels, region.inside, window, self.policy)
+        (picture,) = self.pictures(xray, [region])
         return self._network("maps")(picture), crop_frame(region.inside, self.policy)
 
     def _network(self, output: "Output") -> "Network":

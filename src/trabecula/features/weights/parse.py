@@ -3,9 +3,9 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Literal, TypeAlias, get_args
+from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
 from jaxtyping import Float32
@@ -13,7 +13,7 @@ from jaxtyping import Float32
 from ...settings import ConventionName
 from .architecture import BIASES, NORM_PARTS, RESNET50, SHAPES, Architecture
 from .check import check_state
-from .files import read_tensors
+from .files import read_metadata, read_tensors
 from .known import known_as
 from .layouts import as_torchvision
 
@@ -92,7 +92,13 @@ class Weights:
 
 
 def parse_weights(file: str, content: bytes, convention: str | None = None) -> Weights:
-    """Make weights of a file's bytes; the name is the file's without its suffixes."""
+    """Make weights of a file's bytes; the name is the file's without its suffixes.
+
+    A network that was tuned here says itself what it is and what it is fed.
+    """
+    told = read_metadata(content)
+    if "weights" in told:
+        return _tuned_here(file, content, told, convention)
     state, layout = as_torchvision(read_tensors(file, content))
     check_state(file, state, layout)
     digest = hashlib.sha256(content).hexdigest()
@@ -110,6 +116,15 @@ def parse_weights(file: str, content: bytes, convention: str | None = None) -> W
         doubt="" if convention or known else layout.doubt,
         licence=known.licence if known else Weights.licence,
     )
+
+
+def _tuned_here(file: str, content: bytes, told: Mapping[str, Any], convention: str | None) -> Weights:
+    state, layout = as_torchvision(read_tensors(file, content))
+    network = Architecture(told["network"]["width"], tuple(told["network"]["counts"]))
+    check_state(file, state, layout, network)
+    weights = from_record(told["weights"], state)
+    chosen = CONVENTIONS[convention] if convention else weights.convention
+    return replace(weights, name=Path(file).stem, sha256=hashlib.sha256(content).hexdigest(), convention=chosen)
 
 
 def _float32(state: Mapping[str, np.ndarray]) -> State:
