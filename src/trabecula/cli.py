@@ -192,11 +192,12 @@ def gradcam(
     cases: Annotated[list[str], typer.Argument(metavar="CASE...", help="case_id of the vertebrae to look at.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="The folder for the pictures.")] = Path("gradcam"),
     signature: Annotated[str | None, typer.Option(help="deep-NAME or fusion-NAME; default: the first.")] = None,
+    head: Annotated[bool, typer.Option("--head", help="The tuned network's own last layer, not the LASSO.")] = False,
 ) -> None:
     """Draw where on the film the deep features of a finished run's final LASSO model speak for each class."""
     from .workflow.gradcam import draw_maps
 
-    for one in draw_maps(folder, cases, output, signature=signature):
+    for one in draw_maps(folder, cases, output, signature=signature, head=head):
         out.print(f"{one.path}  class {one.label}, deep part of the score {one.score:+.3f}", markup=False)
     err.print("Research use only; not a medical device.")
 

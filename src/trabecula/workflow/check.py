@@ -1,6 +1,7 @@
 """A study as far as it can be read, and everything that is wrong with it."""
 
-from collections.abc import Callable, Mapping
+import importlib.util
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -132,6 +133,9 @@ def _check_tables(folder: Path, settings: Settings, faults: tuple[Fault, ...]) -
     if settings.selection.stability is not None:
         expected = "films and regions, which can be drawn again"
         more = (*more, Fault(f"{FILE_NAME}, selection.stability", "a study of features alone", expected))
+    if settings.deep.finetune is not None:
+        found, expected = "a study of features alone", "films and regions, which a network can be tuned on"
+        more = (*more, Fault(f"{FILE_NAME}, deep.finetune", found, expected))
     if tables and not _kinds_of(settings, tables):
         found = f"signatures {', '.join(settings.signatures)} of the tables {', '.join(tables)}"
         more = (*more, Fault(f"{FILE_NAME}, signatures", found, "a signature that the tables have columns of"))
@@ -150,6 +154,7 @@ def _check_films(folder: Path, settings: Settings, faults: tuple[Fault, ...], jo
     if not settings.deep.weights and "radiomics" not in settings.signatures:
         expected = f"a weights file, which the signatures {', '.join(settings.signatures)} need"
         faults = (*faults, Fault(f"{FILE_NAME}, deep.weights", "none", expected))
+    faults = (*faults, *_faults_of_finetuning(settings))
     stability = settings.selection.stability
     if study is not None and stability is not None and stability.second_reader is not None:
         again, amiss = read_second_reader(folder / stability.second_reader, study)
@@ -174,6 +179,18 @@ def _check_films(folder: Path, settings: Settings, faults: tuple[Fault, ...], jo
         (*faults, *more, *subgroups, *wrong, *of_films),
         of_items=items,
     )
+
+
+def _faults_of_finetuning(settings: Settings) -> Iterator[Fault]:
+    """What a network to be tuned lacks."""
+    where = f"{FILE_NAME}, deep.finetune"
+    if settings.deep.finetune is None:
+        return
+    if not settings.deep.weights:
+        yield Fault(where, "no deep.weights", "weights to begin with", "Name a file in deep.weights.")
+    if importlib.util.find_spec("torch") is None:
+        expected = "the extra that trains networks"
+        yield Fault(where, "torch is not installed", expected, "Install it: pip install 'trabecula[train]'.")
 
 
 def _subgroups_amiss(settings: Settings, study: Study) -> tuple[Fault, ...]:

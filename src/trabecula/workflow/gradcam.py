@@ -10,6 +10,7 @@ import pandas as pd
 
 from ..errors import Fault, InvalidInput
 from ..features import ResNetFeatures, grad_cam, on_film, score_map, weights_on_features
+from ..features.weights import read_head
 from ..reading import load_film, read_study
 from ..records import TRAINING, Case, Study
 from ..reporting import overlay_png
@@ -27,28 +28,28 @@ class DrawnMap:
     score: float
 
 
-def draw_maps(folder: Path, cases: Sequence[str], output: Path, *, signature: str | None = None) -> list[DrawnMap]:
+def draw_maps(
+    folder: Path, cases: Sequence[str], output: Path, *, signature: str | None = None, head: bool = False
+) -> list[DrawnMap]:
     """Draw one picture a case and class for the LASSO logistic regression of the newest finished run's final fit.
 
     ``signature`` is deep-<weights> or fusion-<weights>, by default the first. Radiomic features have no place on the
-    film: of a fusion signature the deep features alone are shown.
+    film: of a fusion signature the deep features alone are shown. Where the LASSO kept none of a tuned network, and
+    with ``head``, the network's own last layer takes its place.
     """
     settings, study = _study(folder)
     run = _newest_run(folder)
-    coefficients = _coefficients(run, signature)
-    extractor = _extractor(settings, folder, run, coefficients.iloc[0]["signature"].partition("-")[2])
+    extractor, by_class = _scores(settings, folder, run, signature, head)
     chosen = _chosen(study, cases)
-    training = _training_rows(run, extractor)
     drawn = []
     for case in chosen:
         xray, (region,) = load_film([case], settings.image)
         maps, frame = extractor.maps(xray, region)
-        for label, rows in coefficients.groupby("class", sort=False):
-            weights = weights_on_features(rows.set_index("feature")["coefficient"], training)
+        for label, weights in by_class.items():
             heat = on_film(grad_cam(maps, weights), frame, xray.pixels.shape)
             path = output / f"{case.case_id}-{label}.png"
             write_atomically(path, overlay_png(xray.pixels, heat, extractor.window(xray)))
-            drawn.append(DrawnMap(path, case.case_id, str(label), float(score_map(maps, weights).sum())))
+            drawn.append(DrawnMap(path, case.case_id, label, float(score_map(maps, weights).sum())))
     return drawn
 
 
@@ -70,27 +71,51 @@ def _newest_run(folder: Path) -> Path:
     return finished[-1]
 
 
-def _coefficients(run: Path, signature: str | None) -> pd.DataFrame:
-    """The final fit's coefficients of deep features, of one signature."""
+def _scores(
+    settings: Settings, folder: Path, run: Path, signature: str | None, head: bool
+) -> tuple[ResNetFeatures, dict[str, np.ndarray]]:
+    """The network to look into, and the weight of each of its features in each class's score."""
     table = pd.read_csv(run / "selection" / "coefficients.csv", dtype={"class": str, "fold": str})
-    deep = table[table["feature"].str.startswith("resnet50_") & (table["fold"] == "final")]
-    names = list(deep["signature"].unique())
+    kept = table[table["feature"].str.startswith("resnet50_") & (table["fold"] == "final")]
+    tuned = [f"deep-{path.stem}" for path in sorted((run / "features").glob("*-tuned.safetensors"))]
+    names = [*([] if head else kept["signature"].unique()), *tuned]
     wanted = signature or next(iter(names), "")
-    if wanted not in names:
+    weights = wanted.partition("-")[2]
+    if wanted not in names and f"deep-{weights}" not in tuned:
         found = f"no signature {signature} with deep features" if signature else "no signature with deep features"
-        expected = f"one of: {', '.join(names) or 'none, as the LASSO kept no deep feature'}"
+        expected = f"one of: {', '.join(dict.fromkeys(names)) or _NONE[head]}"
         raise InvalidInput([Fault(f"run {run.name}", found, expected)])
-    return deep[deep["signature"] == wanted]
+    rows = kept[kept["signature"] == wanted]
+    if head or rows.empty:
+        of_head = read_head(_tuned_file(run, weights))
+        by_class = zip(of_head.classes, of_head.weight.astype(np.float64), strict=True)
+        return _extractor(settings, folder, run, weights), dict(by_class)
+    extractor = _extractor(settings, folder, run, weights)
+    training = _training_rows(run, extractor)
+    return extractor, {
+        str(label): weights_on_features(of_class.set_index("feature")["coefficient"], training)
+        for label, of_class in rows.groupby("class", sort=False)
+    }
+
+
+_NONE = {False: "none, as the LASSO kept no deep feature", True: "none, as no network was tuned (deep.finetune)"}
+
+
+def _tuned_file(run: Path, weights: str) -> Path:
+    return run / "features" / f"{weights}.safetensors"
 
 
 def _extractor(settings: Settings, folder: Path, run: Path, weights: str) -> ResNetFeatures:
     """The extractor of these weights, if it is still the one of the run."""
-    name = f"deep-{weights}"
-    for extractor in ResNetFeatures.from_settings(settings.deep, folder):
-        if extractor.name == name:
-            recorded = json.loads((run / "features" / f"{name}.json").read_text(encoding="utf-8"))
-            if recorded == json.loads(json.dumps(extractor.record)):
-                return extractor
+    name, deep = f"deep-{weights}", settings.deep
+    recorded = json.loads((run / "features" / f"{name}.json").read_text(encoding="utf-8"))
+    if _tuned_file(run, weights).exists():
+        file = str(_tuned_file(run, weights).resolve())
+        deep = deep.model_copy(update={"weights": (file,), "conventions": {}})
+    for extractor in ResNetFeatures.from_settings(deep, folder):
+        known = json.loads(json.dumps(extractor.record))
+        if extractor.name == name and known == {part: recorded[part] for part in known}:
+            return extractor
     found = "weights or an input policy that have changed since"
     raise InvalidInput([Fault(f"run {run.name}, {name}", found, "those of the run", "Run the study again.")])
 

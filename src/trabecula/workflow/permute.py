@@ -54,9 +54,12 @@ def permute_study(
 ) -> Permuted:
     """Run the study's selection and logistic regression on labels dealt anew, several times; about 0.50 is right.
 
-    Everything but the labels stays as it is: features, patients, cohorts. Every result is stored, as in a run.
+    Everything but the labels stays as it is: features, patients, cohorts. Every result is stored, as in a run. Networks
+    are not tuned anew to each deal, so features of tuned ones are left out.
     """
-    ready = prepare(folder, jobs=jobs, seed=seed, protocol=protocol, allow_label_items=allow_label_items, tell=tell)
+    ready = prepare(
+        folder, jobs=jobs, seed=seed, protocol=protocol, allow_label_items=allow_label_items, tune=False, tell=tell
+    )
     run = run_folder(folder, f"{ready.key}, labels dealt {deals} times")
     found = pd.DataFrame(row for deal in range(1, deals + 1) for row in _deal(run, ready, deal, jobs, tell))
     table = found.groupby(_KEYS, sort=False)["auc"].agg(mean="mean", error=_error, deals="count").reset_index()
