@@ -114,10 +114,23 @@ def test_a_finished_run_is_returned_as_it_is(study_folder):
     assert {path: path.stat().st_mtime_ns for path in report.parent.rglob("*")} == before
 
 
-def test_predictions_do_not_depend_on_the_number_of_jobs(study_folder, other):
+def test_predictions_and_kept_models_do_not_depend_on_the_number_of_jobs(study_folder, other):
     run_study(study_folder.folder, jobs=1)
     run_study(other, jobs=2)
     assert predictions_of(study_folder.folder) == predictions_of(other)
+    kept = {path.relative_to(study_folder.folder): path.read_bytes() for path in study_folder.folder.rglob("*.skops")}
+    assert {path.parent.parent.name for path in kept} == {"radiomics", "majority", "height"}
+    assert kept == {path.relative_to(other): path.read_bytes() for path in other.rglob("*.skops")}
+
+
+def test_a_run_that_lacks_a_kept_model_computes_it_again_to_the_byte(study_folder):
+    run = run_study(study_folder.folder).parent
+    lost = run / "fits" / "radiomics" / "final" / "knn.skops"
+    before = lost.read_bytes()
+    lost.unlink()
+    (run / "manifest.json").unlink()
+    run_study(study_folder.folder)
+    assert lost.read_bytes() == before
 
 
 def test_another_seed_is_another_run(study_folder):

@@ -1,10 +1,13 @@
 """FeatureTable -> Predictions: selection and learner as one pipeline, fitted inside each patient-grouped fold."""
 
+from .contributions import Contributions
 from .fit import fit_task
+from .keep import pack, unpack
 from .nested import ALL_ROWS, LeftOut, asked_of, by_task, networks, tuned_on
 from .odds import odds_ratios
 from .outcome import FINAL, FitTask, ModelFit, SelectionTrace, fold_scores, gather, gather_selection, plan_tasks
 from .published import UNSOUND, UNSOUND_TUNING, PublishedFit, gather_published, published_models, published_task
+from .refit import Refit, refit
 from .site import predict_sites
 from .split import deal_labels, grouped_folds, make_split
 
@@ -13,10 +16,12 @@ __all__ = [
     "FINAL",
     "UNSOUND",
     "UNSOUND_TUNING",
+    "Contributions",
     "FitTask",
     "LeftOut",
     "ModelFit",
     "PublishedFit",
+    "Refit",
     "SelectionTrace",
     "asked_of",
     "by_task",
@@ -30,9 +35,12 @@ __all__ = [
     "make_split",
     "networks",
     "odds_ratios",
+    "pack",
     "plan_tasks",
     "predict_sites",
     "published_models",
     "published_task",
+    "refit",
     "tuned_on",
+    "unpack",
 ]

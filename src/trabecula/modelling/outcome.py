@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -29,7 +29,10 @@ class FitTask:
 
 @dataclass(frozen=True, eq=False)
 class ModelFit:
-    """What one model of one task gave; plain values, so that it can be stored as JSON without loss."""
+    """What one model of one task gave; plain values, so that it can be stored as JSON without loss.
+
+    ``packed``: the fitted pipeline of a final fit, as keep.pack gives it; it is stored beside the JSON, not in it.
+    """
 
     signature: str
     fold: int
@@ -39,10 +42,11 @@ class ModelFit:
     parameters: dict[str, Any]
     score: float
     note: str
+    packed: bytes | None = field(default=None, repr=False)
 
     def to_json(self) -> str:
-        """Text from which from_json makes the same record, to the bit."""
-        return json.dumps(asdict(self))
+        """Text from which from_json makes the same record, to the bit, but for ``packed``."""
+        return json.dumps({name: value for name, value in asdict(self).items() if name != "packed"})
 
     @classmethod
     def from_json(cls, text: str) -> "ModelFit":

@@ -6,6 +6,7 @@ from pathlib import Path
 import joblib
 
 from ..modelling import (
+    FINAL,
     FitTask,
     ModelFit,
     PublishedFit,
@@ -25,6 +26,7 @@ from ..storage import write_atomically
 from .check import Tell
 from .signatures import Signature
 
+KEPT = ".skops"  # beside the JSON of each final fit: the fitted pipeline
 _TRACE = "selection.json"
 
 
@@ -36,13 +38,14 @@ def fit_sound(
     tasks = plan_tasks(by_name, split)
     work = [joblib.delayed(_fit_and_store)(store, task, by_name[task.signature], split, settings) for task in tasks]
     _run(work, store, sum(len(by_name[task.signature].models) + 1 for task in tasks), "models", jobs, tell)
-    folders = {task: store / task.signature / task.label for task in tasks}
-    fits = [
-        ModelFit.from_json(_read(folder / f"{model}.json"))
-        for task, folder in folders.items()
-        for model in by_name[task.signature].models
-    ]
-    return gather(fits, [SelectionTrace.from_json(_read(folder / _TRACE)) for folder in folders.values()], split)
+    fits = [read_fit(store, task, model) for task in tasks for model in by_name[task.signature].models]
+    traces = [SelectionTrace.from_json(_read(store / task.signature / task.label / _TRACE)) for task in tasks]
+    return gather(fits, traces, split)
+
+
+def read_fit(store: Path, task: FitTask, model: str) -> ModelFit:
+    """What one model of one task gave."""
+    return ModelFit.from_json(_read(store / task.signature / task.label / f"{model}.json"))
 
 
 def fit_published(
@@ -68,7 +71,8 @@ def _run(work: Sequence[object], store: Path, wanted: int, stage: str, jobs: int
 
 def _fit_and_store(store: Path, task: FitTask, signature: Signature, split: Split, settings: Settings) -> None:
     folder = store / task.signature / task.label
-    done = [model for model in signature.models if (folder / f"{model}.json").exists()]
+    suffixes = (".json", KEPT) if task.fold == FINAL else (".json",)
+    done = [model for model in signature.models if all((folder / f"{model}{s}").exists() for s in suffixes)]
     if len(done) == len(signature.models) and (folder / _TRACE).exists():
         return
     settings = settings.model_copy(update={"models": signature.models})
@@ -97,6 +101,8 @@ def _publish_and_store(store: Path, signature: Signature, split: Split, models: 
 
 
 def _store(folder: Path, result: SelectionTrace | ModelFit | PublishedFit) -> None:
+    if isinstance(result, ModelFit) and result.packed is not None:
+        write_atomically(folder / f"{result.model}{KEPT}", result.packed)
     name = _TRACE if isinstance(result, SelectionTrace) else f"{result.model}.json"
     write_atomically(folder / name, result.to_json())
 

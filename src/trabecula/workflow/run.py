@@ -17,6 +17,7 @@ from ..reporting import csv_files, write_report
 from ..settings import Protocol
 from ..storage import write_atomically
 from .check import Tell, silent
+from .explain import explain_run, write_explanation
 from .extract import write_frame
 from .facts import facts_of
 from .fitting import fit_published, fit_sound
@@ -81,7 +82,10 @@ def _sound(run: Path, ready: Ready, jobs: int, tell: Tell) -> _Result:
     odds = list(_odds(ready, predictions))
     if odds:
         write_frame(run / "metrics" / "odds_ratios.csv", pd.concat(odds, ignore_index=True))
-    return _Result(predictions, selection, _evaluated(ready, predictions))
+    evaluation = _evaluated(ready, predictions)
+    found = explain_run(run / "fits", ready, predictions, selection, evaluation.chosen, jobs, tell)
+    write_explanation(run, found)
+    return _Result(predictions, selection, evaluation)
 
 
 def _evaluated(ready: Ready, predictions: Predictions) -> Evaluation:
