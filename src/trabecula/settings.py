@@ -97,6 +97,7 @@ class DeepSettings(_Section):
     """ResNet-50 weights (files, names in the store, or ``untrained``) and the input policy.
 
     ``conventions`` maps an entry of ``weights`` to the input it shall be given, where that of its layout is not meant.
+    ``precision`` other than float32 is for a GPU.
     """
 
     weights: tuple[str, ...] = ()
@@ -106,6 +107,7 @@ class DeepSettings(_Section):
     margin: float = Field(0.1, ge=0.0, le=2.0)
     resize: Literal["bicubic", "area"] = "bicubic"
     size: int = Field(224, ge=32, le=1024)
+    precision: Literal["float32", "bfloat16", "float16"] = "float32"
 
 
 class LassoSettings(_Section):

@@ -1,5 +1,6 @@
 """Study -> FeatureTable: radiomics of the region and the average-pool vector of a ResNet-50."""
 
+from .device import AskedDevice, Device, find_device
 from .diagnostics import Diagnostics
 from .extract import extract_features, is_new
 from .gradcam import grad_cam, on_film, score_map, weights_on_features
@@ -10,6 +11,8 @@ from .scale import divisions, feature_scale, scale_notes
 from .stability import Perturbation, load_perturbed, perturbed_digests, stability_table
 
 __all__ = [
+    "AskedDevice",
+    "Device",
     "Diagnostics",
     "Morphometry",
     "Perturbation",
@@ -18,6 +21,7 @@ __all__ = [
     "divisions",
     "extract_features",
     "feature_scale",
+    "find_device",
     "grad_cam",
     "is_new",
     "load_perturbed",

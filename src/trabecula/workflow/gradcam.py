@@ -86,10 +86,12 @@ def _coefficients(run: Path, signature: str | None) -> pd.DataFrame:
 def _extractor(settings: Settings, folder: Path, run: Path, weights: str) -> ResNetFeatures:
     """The extractor of these weights, if it is still the one of the run."""
     name = f"deep-{weights}"
-    for extractor in ResNetFeatures.from_settings(settings.deep, folder):
+    exact = settings.deep.model_copy(update={"precision": "float32"})  # maps are drawn on the processor
+    for extractor in ResNetFeatures.from_settings(exact, folder):
         if extractor.name == name:
             recorded = json.loads((run / "features" / f"{name}.json").read_text(encoding="utf-8"))
-            if recorded == json.loads(json.dumps(extractor.record)):
+            made = json.loads(json.dumps(extractor.record))
+            if all(recorded.get(part) == made[part] for part in ("weights", "policy", "definition")):
                 return extractor
     found = "weights or an input policy that have changed since"
     raise InvalidInput([Fault(f"run {run.name}, {name}", found, "those of the run", "Run the study again.")])
