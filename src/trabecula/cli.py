@@ -47,6 +47,10 @@ err = Console(stderr=True, highlight=False)
 StudyFolder = Annotated[Path, typer.Argument(metavar="STUDY", help="The folder that holds study.yaml.")]
 Jobs = Annotated[int, typer.Option(min=1, help="Processes to use; the result is the same with any number.")]
 Seed = Annotated[int | None, typer.Option(min=0, help="Chance starts here; default: the study's own seed.")]
+Device = Annotated[
+    Literal["auto", "cpu", "cuda", "mps"],
+    typer.Option(help="What computes deep features; a GPU needs PyTorch, and its last bits are its own."),
+]
 CORES = os.cpu_count() or 1
 
 
@@ -105,12 +109,13 @@ def ingest(
 
 
 @app.command()
-def check(folder: StudyFolder, jobs: Jobs = CORES) -> None:
+def check(folder: StudyFolder, jobs: Jobs = CORES, device: Device = "cpu") -> None:
     """Name everything that is wrong with a study, at once."""
+    from .features import find_device
     from .workflow.check import check_study
 
     with _progress() as tell:
-        result = check_study(folder, jobs=jobs, tell=tell)
+        result = check_study(folder, jobs=jobs, device=find_device(device), tell=tell)
     _print_notes(result.notes)
     if result.faults:
         raise InvalidInput(result.faults)
@@ -121,6 +126,7 @@ def check(folder: StudyFolder, jobs: Jobs = CORES) -> None:
 def run(
     folder: StudyFolder,
     jobs: Jobs = CORES,
+    device: Device = "cpu",
     seed: Seed = None,
     protocol: Annotated[
         Literal["sound", "published", "both"] | None,
@@ -142,7 +148,13 @@ def run(
 
         with _progress() as tell:
             found = permute_study(
-                folder, jobs=jobs, seed=seed, protocol=protocol, allow_label_items=allow_label_items, tell=tell
+                folder,
+                jobs=jobs,
+                seed=seed,
+                protocol=protocol,
+                allow_label_items=allow_label_items,
+                device=device,
+                tell=tell,
             )
         for sentence in found.sentences:
             out.print(sentence, markup=False)
@@ -158,6 +170,7 @@ def run(
             protocol=protocol,
             redraw=redraw,
             allow_label_items=allow_label_items,
+            device=device,
             tell=tell,
         )
     _print_result(report)
@@ -173,13 +186,14 @@ def extract(
     ] = None,
     weights: Annotated[list[str] | None, typer.Option(help="ResNet-50 weights: a file, or `untrained`.")] = None,
     jobs: Jobs = CORES,
+    device: Device = "cpu",
 ) -> None:
     """Write the features of every case to one table."""
     from .workflow.extract import extract_table
 
     with _progress() as tell:
         made = extract_table(
-            cases, output, params=params, standard=standard, weights=weights or (), jobs=jobs, tell=tell
+            cases, output, params=params, standard=standard, weights=weights or (), jobs=jobs, device=device, tell=tell
         )
     notes = ((made.undefined, "undefined.csv", "undefined values"), (made.warnings, "diagnostics.csv", "warnings"))
     _print_notes(f"{n:,} {what}: see {output.stem}-{file}" for n, file, what in notes if n)

@@ -130,6 +130,7 @@ class DeepSettings(_Section):
 
     ``conventions`` maps an entry of ``weights`` to the input it shall be given, where that of its layout is not meant.
     ``finetune`` adds to each of them networks tuned to the study's classes; without it none is tuned.
+    ``precision`` other than float32 is for a GPU.
     """
 
     weights: tuple[str, ...] = ()
@@ -140,6 +141,7 @@ class DeepSettings(_Section):
     resize: Literal["bicubic", "area"] = "bicubic"
     size: int = Field(224, ge=32, le=1024)
     finetune: FinetuneSettings | None = None
+    precision: Literal["float32", "bfloat16", "float16"] = "float32"
 
 
 class LassoSettings(_Section):

@@ -1,6 +1,7 @@
 """Study -> FeatureTable: radiomics of the region and the average-pool vector of a ResNet-50."""
 
 from .checkpoint import epochs_done
+from .device import AskedDevice, Device, find_device
 from .diagnostics import Diagnostics
 from .extract import extract_features, is_new
 from .gradcam import grad_cam, on_film, score_map, weights_on_features
@@ -11,6 +12,8 @@ from .scale import divisions, feature_scale, scale_notes
 from .stability import Perturbation, load_perturbed, perturbed_digests, stability_table
 
 __all__ = [
+    "AskedDevice",
+    "Device",
     "Diagnostics",
     "Morphometry",
     "Perturbation",
@@ -20,6 +23,7 @@ __all__ = [
     "epochs_done",
     "extract_features",
     "feature_scale",
+    "find_device",
     "grad_cam",
     "is_new",
     "load_perturbed",

@@ -6,6 +6,7 @@ with a cosine schedule (the same 2017, arXiv:1608.03983). Here alone, and where 
 """
 
 import math
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -295,12 +296,14 @@ def _array(tensor: torch.Tensor) -> np.ndarray:
 
 @contextmanager
 def _reproducibly(device: str) -> Iterator[None]:
-    """One thread and deterministic algorithms, then everything as it was."""
+    """One thread, deterministic algorithms and whole float32, then everything as it was."""
     threads, strict = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # without it cuBLAS adds up in any order
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True, warn_only=device != "cpu")
     try:
-        yield
+        with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False):
+            yield
     finally:
         torch.set_num_threads(threads)
         torch.use_deterministic_algorithms(strict)

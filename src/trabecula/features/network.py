@@ -40,10 +40,15 @@ class Network:
     def __call__(self, picture: Picture) -> Float[np.ndarray, "2048 *map"]:
         """Run one picture with greys in 0..1."""
         (found,) = self._session.run(None, {"picture": network_input(picture, self._convention)})
-        if not np.isfinite(found).all():
-            words, wanted = "features that are not finite numbers", "weights whose activations stay in range"
-            raise InvalidInput([Fault(f"weights {self._weights}", words, wanted, "Use another weights file.")])
-        return np.asarray(found[0], dtype=np.float64)
+        return in_range(found[0], self._weights)
+
+
+def in_range(found: np.ndarray, weights: str) -> np.ndarray:
+    """What a network gave, as float64; refused when it is not finite."""
+    if not np.isfinite(found).all():
+        words, wanted = "features that are not finite numbers", "weights whose activations stay in range"
+        raise InvalidInput([Fault(f"weights {weights}", words, wanted, "Use another weights file.")])
+    return np.asarray(found, dtype=np.float64)
 
 
 def network_input(picture: Picture, convention: InputConvention) -> NetworkInput:

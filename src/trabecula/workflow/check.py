@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from ..errors import Fault, InvalidInput
-from ..features import Morphometry, Radiomics, ResNetFeatures
+from ..features import Device, Morphometry, Radiomics, ResNetFeatures
 from ..reading import (
     FilmCheck,
     check_films,
@@ -115,7 +115,9 @@ def _width(table: FeatureTable) -> int:
     return table.values.shape[1]
 
 
-def check_study(folder: Path, *, jobs: int = 1, allow_label_items: bool = False, tell: Tell = silent) -> Check:
+def check_study(
+    folder: Path, *, jobs: int = 1, allow_label_items: bool = False, device: Device = "cpu", tell: Tell = silent
+) -> Check:
     """Read all of a study, every film and region included, and name every fault at once."""
     settings, faults = read_settings(folder / FILE_NAME)
     if settings is None:
@@ -123,7 +125,7 @@ def check_study(folder: Path, *, jobs: int = 1, allow_label_items: bool = False,
     if settings.data.features is not None:
         checked = _check_tables(folder, settings, faults)
     else:
-        checked = _check_films(folder, settings, faults, jobs, tell)
+        checked = _check_films(folder, settings, faults, jobs, device, tell)
     return checked if checked.study is None else _with_columns(checked, checked.study, settings, allow_label_items)
 
 
@@ -148,9 +150,11 @@ def _kinds_of(settings: Settings, tables: Mapping[str, FeatureTable]) -> bool:
     return any(has[kind] for kind in settings.signatures)
 
 
-def _check_films(folder: Path, settings: Settings, faults: tuple[Fault, ...], jobs: int, tell: Tell) -> Check:
+def _check_films(
+    folder: Path, settings: Settings, faults: tuple[Fault, ...], jobs: int, device: Device, tell: Tell
+) -> Check:
     study, more = read_study(folder, settings)
-    extractors, wrong = make_extractors(settings.radiomics, settings.deep, folder)
+    extractors, wrong = make_extractors(settings.radiomics, settings.deep, folder, device)
     if not settings.deep.weights and "radiomics" not in settings.signatures:
         expected = f"a weights file, which the signatures {', '.join(settings.signatures)} need"
         faults = (*faults, Fault(f"{FILE_NAME}, deep.weights", "none", expected))
@@ -245,7 +249,7 @@ def _faults_of_sites(study: Study, settings: Settings) -> list[Fault]:
 
 
 def make_extractors(
-    radiomics: RadiomicsSettings, deep: DeepSettings, folder: Path
+    radiomics: RadiomicsSettings, deep: DeepSettings, folder: Path, device: Device = "cpu"
 ) -> tuple[tuple[Extractor, ...], tuple[Fault, ...]]:
     """One extractor a table of features, and every fault in what they were to be made of."""
     made: list[Extractor] = []
@@ -255,7 +259,7 @@ def make_extractors(
     except InvalidInput as error:
         faults += error.faults
     try:
-        made += ResNetFeatures.from_settings(deep, folder)
+        made += ResNetFeatures.from_settings(deep, folder, device)
     except InvalidInput as error:
         faults += error.faults
     return tuple(made), tuple(faults)

@@ -60,7 +60,6 @@ def tune_networks(
     split: Split,
     jobs: int,
     tell: Tell,
-    device: str = "cpu",
 ) -> list[TunedNetworks]:
     """Tune what is not tuned yet; a network is kept under all that it was made of, and a stopped one goes on."""
     rules = settings.deep.finetune
@@ -80,13 +79,13 @@ def tune_networks(
                 pictures = _pictures(study, settings, base, _training(split), jobs, tell)
             weights = load_weights(base.entry, base.folder, base.asked)
             calls = (
-                joblib.delayed(_tune)(plan, weights, split.classes, pictures, rules, settings.seed, device)
+                joblib.delayed(_tune)(plan, weights, split.classes, pictures, rules, settings.seed, base.device)
                 for plan in missing
             )
             with _watched(plans, rules.epochs, f"tuning {base.name}", tell):
-                for _ in share(calls, jobs if device == "cpu" else 1, ordered=False, batch=1):
+                for _ in share(calls, 1 if base.on_gpu else jobs, ordered=False, batch=1):
                     pass
-        made.append(_gathered(settings, plans))
+        made.append(_gathered(base, settings, plans))
     return made
 
 
@@ -250,11 +249,11 @@ def _watched(plans: Sequence[_Plan], epochs: int, stage: str, tell: Tell) -> Ite
         told()
 
 
-def _gathered(settings: Settings, plans: Sequence[_Plan]) -> TunedNetworks:
+def _gathered(base: ResNetFeatures, settings: Settings, plans: Sequence[_Plan]) -> TunedNetworks:
     extractors, histories = {}, []
     for plan in plans:
         deep = settings.deep.model_copy(update={"weights": (str(plan.path),), "conventions": {}, "finetune": None})
-        (extractors[plan.left_out],) = ResNetFeatures.from_settings(deep, plan.path.parent)
+        (extractors[plan.left_out],) = ResNetFeatures.from_settings(deep, plan.path.parent, base.device)
         course = read_metadata(plan.path.read_bytes())["course"]
         history = pd.DataFrame(course["history"]).rename_axis("epoch").reset_index()
         history["kept"] = history["epoch"] == course["kept"]

@@ -107,14 +107,16 @@ def _tuned_file(run: Path, weights: str) -> Path:
 
 def _extractor(settings: Settings, folder: Path, run: Path, weights: str) -> ResNetFeatures:
     """The extractor of these weights, if it is still the one of the run."""
-    name, deep = f"deep-{weights}", settings.deep
+    name = f"deep-{weights}"
+    exact = settings.deep.model_copy(update={"precision": "float32"})  # maps are drawn on the processor
     recorded = json.loads((run / "features" / f"{name}.json").read_text(encoding="utf-8"))
     if _tuned_file(run, weights).exists():
         file = str(_tuned_file(run, weights).resolve())
-        deep = deep.model_copy(update={"weights": (file,), "conventions": {}})
-    for extractor in ResNetFeatures.from_settings(deep, folder):
-        known = json.loads(json.dumps(extractor.record))
-        if extractor.name == name and known == {part: recorded[part] for part in known}:
+        exact = exact.model_copy(update={"weights": (file,), "conventions": {}})
+    for extractor in ResNetFeatures.from_settings(exact, folder):
+        made = json.loads(json.dumps(extractor.record))
+        same = all(recorded.get(part) == made[part] for part in ("weights", "policy", "definition"))
+        if extractor.name == name and same:
             return extractor
     found = "weights or an input policy that have changed since"
     raise InvalidInput([Fault(f"run {run.name}, {name}", found, "those of the run", "Run the study again.")])

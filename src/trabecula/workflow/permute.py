@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from ..evaluation import evaluate
+from ..features import AskedDevice
 from ..modelling import deal_labels
 from ..records import PUBLISHED, SOUND, Predictions
 from ..settings import ModelName, Protocol
@@ -50,6 +51,7 @@ def permute_study(
     protocol: Protocol | None = None,
     deals: int = DEALS,
     allow_label_items: bool = False,
+    device: AskedDevice = "cpu",
     tell: Tell = silent,
 ) -> Permuted:
     """Run the study's selection and logistic regression on labels dealt anew, several times; about 0.50 is right.
@@ -58,7 +60,14 @@ def permute_study(
     are not tuned anew to each deal, so features of tuned ones are left out.
     """
     ready = prepare(
-        folder, jobs=jobs, seed=seed, protocol=protocol, allow_label_items=allow_label_items, tune=False, tell=tell
+        folder,
+        jobs=jobs,
+        seed=seed,
+        protocol=protocol,
+        allow_label_items=allow_label_items,
+        device=device,
+        tune=False,
+        tell=tell,
     )
     run = run_folder(folder, f"{ready.key}, labels dealt {deals} times")
     found = pd.DataFrame(row for deal in range(1, deals + 1) for row in _deal(run, ready, deal, jobs, tell))

@@ -11,6 +11,7 @@ import pandas as pd
 
 from .. import __version__
 from ..errors import InvalidInput
+from ..features import AskedDevice, find_device
 from ..modelling import make_split
 from ..reading import film_digests, films
 from ..records import PUBLISHED, SOUND, FeatureTable, Split, Study
@@ -58,11 +59,13 @@ def prepare(
     protocol: Protocol | None = None,
     redraw: bool = False,
     allow_label_items: bool = False,
+    device: AskedDevice = "cpu",
     tune: bool = True,
     tell: Tell = silent,
 ) -> Ready:
     """Check a study, compute its features and split it; without ``tune`` no network is tuned to its labels."""
-    checked = check_study(folder, jobs=jobs, allow_label_items=allow_label_items, tell=tell)
+    found = find_device(device)
+    checked = check_study(folder, jobs=jobs, allow_label_items=allow_label_items, device=found, tell=tell)
     if checked.faults:
         raise InvalidInput(checked.faults)
     assert checked.settings is not None

@@ -11,6 +11,7 @@ import pandas as pd
 
 from .. import __version__
 from ..evaluation import evaluate, protocol_gap
+from ..features import AskedDevice
 from ..modelling import fold_scores, odds_ratios, predict_sites
 from ..records import PUBLISHED, SOUND, TRAINING, Evaluation, Predictions, Selection
 from ..reporting import csv_files, write_report
@@ -36,6 +37,7 @@ def run_study(
     protocol: Protocol | None = None,
     redraw: bool = False,
     allow_label_items: bool = False,
+    device: AskedDevice = "cpu",
     tell: Tell = silent,
 ) -> Path:
     """Run a study to its report and return the report's path.
@@ -51,6 +53,7 @@ def run_study(
         protocol=protocol,
         redraw=redraw,
         allow_label_items=allow_label_items,
+        device=device,
         tell=tell,
     )
     run = run_folder(folder, ready.key)
