@@ -1,6 +1,6 @@
 """Weights of a ResNet-50: read by content, checked, kept under a name; each with the input that it wants."""
 
-from .architecture import CONVOLUTIONS, FEATURES, NORM_PARTS, SHAPES, Architecture, Block
+from .architecture import CONVOLUTIONS, EXPANSION, FEATURES, NORM_PARTS, SHAPES, Architecture, Block
 from .files import METADATA, read_metadata
 from .find import load_weights
 from .known import KNOWN, Known
@@ -11,6 +11,7 @@ from .tuned import Head, pack_tuned, read_head
 __all__ = [
     "CONVENTIONS",
     "CONVOLUTIONS",
+    "EXPANSION",
     "FEATURES",
     "KNOWN",
     "METADATA",

@@ -46,6 +46,11 @@ class Architecture:
         """The blocks, in order."""
         return tuple(self._blocks())
 
+    @property
+    def frozen(self) -> tuple[Block, ...]:
+        """The blocks before the last stage."""
+        return self.blocks[: -self.counts[-1]]
+
     @functools.cached_property
     def convolutions(self) -> tuple[tuple[str, str, Shape], ...]:
         """Each convolution with the batch normalisation after it and its shape (outputs, inputs, height, width)."""
