@@ -105,7 +105,7 @@ class _Work:
     ):
         self._settings, self._seed, self._device, self._classes = settings, seed, device, classes
         self._net = _Net(weights, device)
-        # ONNX Runtime takes a third of torch's time for the layers of which no gradient is wanted
+        # ONNX Runtime takes about half of torch's time for the layers of which no gradient is wanted
         size = examples.pictures.shape[1]
         self._fast = Network(weights, size, "before") if settings.layers == "last" and device.type == "cpu" else None
         self._examples = examples
