@@ -164,7 +164,8 @@ def test_stability_and_fusion_see_the_features_of_their_fold(study):
         assert not again.isna().all(axis=None)
 
 
-def test_dealt_labels_ask_nothing_of_networks_tuned_to_the_right_ones(study, monkeypatch):
+def test_dealt_labels_ask_nothing_of_networks_tuned_to_the_right_ones(finished, monkeypatch):
+    study, *_ = finished
     monkeypatch.setattr(finetune, "tune", None)
     found = permute_study(study.folder, deals=2)
     assert "deep-untrained" in set(found.table["signature"])

@@ -27,7 +27,8 @@ class Xray:
     """One radiograph in memory, bright = dense, before any windowing.
 
     ``spacing_mm`` is (row, column) or None when the film does not say; ``spacing_source`` names where it
-    came from. ``digest`` is the SHA-256 of the file's bytes; ``history`` says what was done to the greys.
+    came from. ``digest`` is the SHA-256 of the file's bytes; ``history`` says what was done to the greys;
+    ``device`` is maker and model, as far as the film says.
     """
 
     pixels: Pixels
@@ -36,6 +37,7 @@ class Xray:
     source: str
     digest: str
     history: tuple[str, ...] = ()
+    device: str = ""
 
 
 @dataclass(frozen=True, eq=False)

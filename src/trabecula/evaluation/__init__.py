@@ -1,5 +1,6 @@
 """Predictions -> Evaluation: areas, comparisons, measures at carried cut-offs, each with its interval."""
 
+from .bands import roc_bands
 from .explain import (
     correlated_groups,
     importance,
@@ -24,6 +25,7 @@ __all__ = [
     "nomogram_table",
     "odds_ratios",
     "protocol_gap",
+    "roc_bands",
     "shuffled_rows",
     "shuffled_scores",
 ]

@@ -1,6 +1,7 @@
 """Study -> FeatureTable: radiomics of the region and the average-pool vector of a ResNet-50."""
 
 from .checkpoint import epochs_done
+from .crop import InputPolicy, crop_frame, cut_film, cut_region
 from .device import AskedDevice, Device, find_device
 from .diagnostics import Diagnostics
 from .extract import extract_features, is_new
@@ -15,10 +16,14 @@ __all__ = [
     "AskedDevice",
     "Device",
     "Diagnostics",
+    "InputPolicy",
     "Morphometry",
     "Perturbation",
     "Radiomics",
     "ResNetFeatures",
+    "crop_frame",
+    "cut_film",
+    "cut_region",
     "divisions",
     "epochs_done",
     "extract_features",

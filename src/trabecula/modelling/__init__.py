@@ -3,6 +3,7 @@
 from .contributions import Contributions
 from .fit import fit_task
 from .keep import pack, unpack
+from .ladder import ladder
 from .nested import ALL_ROWS, LeftOut, asked_of, by_task, networks, tuned_on
 from .odds import odds_ratios
 from .outcome import FINAL, FitTask, ModelFit, SelectionTrace, fold_scores, gather, gather_selection, plan_tasks
@@ -32,6 +33,7 @@ __all__ = [
     "gather_published",
     "gather_selection",
     "grouped_folds",
+    "ladder",
     "make_split",
     "networks",
     "odds_ratios",

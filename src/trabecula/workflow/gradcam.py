@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from jaxtyping import Float
 
 from ..errors import Fault, InvalidInput
 from ..features import ResNetFeatures, grad_cam, on_film, score_map, weights_on_features
@@ -71,26 +72,17 @@ def _newest_run(folder: Path) -> Path:
     return finished[-1]
 
 
-def _scores(
-    settings: Settings, folder: Path, run: Path, signature: str | None, head: bool
-) -> tuple[ResNetFeatures, dict[str, np.ndarray]]:
-    """The network to look into, and the weight of each of its features in each class's score."""
-    table = pd.read_csv(run / "selection" / "coefficients.csv", dtype={"class": str, "fold": str})
-    kept = table[table["feature"].str.startswith("resnet50_") & (table["fold"] == "final")]
-    tuned = [f"deep-{path.stem}" for path in sorted((run / "features").glob("*-tuned.safetensors"))]
-    names = [*([] if head else kept["signature"].unique()), *tuned]
-    wanted = signature or next(iter(names), "")
-    weights = wanted.partition("-")[2]
-    if wanted not in names and f"deep-{weights}" not in tuned:
-        found = f"no signature {signature} with deep features" if signature else "no signature with deep features"
-        expected = f"one of: {', '.join(dict.fromkeys(names)) or _NONE[head]}"
-        raise InvalidInput([Fault(f"run {run.name}", found, expected)])
-    rows = kept[kept["signature"] == wanted]
-    if head or rows.empty:
-        of_head = read_head(_tuned_file(run, weights))
-        by_class = zip(of_head.classes, of_head.weight.astype(np.float64), strict=True)
-        return _extractor(settings, folder, run, weights), dict(by_class)
-    extractor = _extractor(settings, folder, run, weights)
+def class_weights(
+    settings: Settings, folder: Path, run: Path, signature: str
+) -> tuple[ResNetFeatures, dict[str, Float[np.ndarray, " features"]]]:
+    """The network of a signature and, class by class, what each of its features weighs in the final LASSO model."""
+    kept = _coefficients(run)
+    rows = kept[kept["signature"] == signature]
+    if rows.empty:
+        raise _nothing(
+            run, signature, [str(name) for name in kept["signature"].unique()], "the LASSO kept no deep feature"
+        )
+    extractor = _extractor(settings, folder, run, signature.partition("-")[2])
     training = _training_rows(run, extractor)
     return extractor, {
         str(label): weights_on_features(of_class.set_index("feature")["coefficient"], training)
@@ -98,7 +90,34 @@ def _scores(
     }
 
 
-_NONE = {False: "none, as the LASSO kept no deep feature", True: "none, as no network was tuned (deep.finetune)"}
+def _scores(
+    settings: Settings, folder: Path, run: Path, signature: str | None, head: bool
+) -> tuple[ResNetFeatures, dict[str, Float[np.ndarray, " features"]]]:
+    """The network to look into and each class's weights: of the LASSO model, or of the network's own last layer."""
+    linear = [] if head else [str(name) for name in _coefficients(run)["signature"].unique()]
+    tuned = [f"deep-{path.stem}" for path in sorted((run / "features").glob("*-tuned.safetensors"))]
+    wanted = signature or next(iter((*linear, *tuned)), "")
+    if wanted in linear:
+        return class_weights(settings, folder, run, wanted)
+    weights = wanted.partition("-")[2]
+    if f"deep-{weights}" not in tuned:
+        why = "no network was tuned (deep.finetune)" if head else "the LASSO kept no deep feature"
+        raise _nothing(run, signature, [*linear, *tuned], why)
+    own = read_head(_tuned_file(run, weights))
+    by_class = zip(own.classes, own.weight.astype(np.float64), strict=True)
+    return _extractor(settings, folder, run, weights), dict(by_class)
+
+
+def _coefficients(run: Path) -> pd.DataFrame:
+    """The final fit's coefficients of deep features."""
+    table = pd.read_csv(run / "selection" / "coefficients.csv", dtype={"class": str, "fold": str})
+    return table[table["feature"].str.startswith("resnet50_") & (table["fold"] == "final")]
+
+
+def _nothing(run: Path, signature: str | None, names: Sequence[str], why: str) -> InvalidInput:
+    found = f"no signature {signature} with deep features" if signature else "no signature with deep features"
+    expected = f"one of: {', '.join(dict.fromkeys(names)) or f'none, as {why}'}"
+    return InvalidInput([Fault(f"run {run.name}", found, expected)])
 
 
 def _tuned_file(run: Path, weights: str) -> Path:

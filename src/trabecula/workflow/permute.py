@@ -14,8 +14,10 @@ from ..records import PUBLISHED, SOUND, Predictions
 from ..settings import ModelName, Protocol
 from .check import Tell, silent
 from .extract import write_frame
+from .finished import MANIFEST, write_manifest
 from .fitting import fit_published, fit_sound
 from .prepare import Ready, flows_of, prepare
+from .report import make_report
 from .run import run_folder
 
 DEALS = 10
@@ -56,8 +58,9 @@ def permute_study(
 ) -> Permuted:
     """Run the study's selection and logistic regression on labels dealt anew, several times; about 0.50 is right.
 
-    Everything but the labels stays as it is: features, patients, cohorts. Every result is stored, as in a run. Networks
-    are not tuned anew to each deal, so features of tuned ones are left out.
+    Everything but the labels stays as it is: features, patients, cohorts. Every result is stored, in the folder of the
+    run with the true labels, whose report shows what was found: made again here if it is finished, else by that run.
+    Networks are not tuned anew to each deal: signatures with features of tuned ones are left out.
     """
     ready = prepare(
         folder,
@@ -66,15 +69,17 @@ def permute_study(
         protocol=protocol,
         allow_label_items=allow_label_items,
         device=device,
-        tune=False,
         tell=tell,
     )
-    run = run_folder(folder, f"{ready.key}, labels dealt {deals} times")
+    run = run_folder(folder, ready.key)
     found = pd.DataFrame(row for deal in range(1, deals + 1) for row in _deal(run, ready, deal, jobs, tell))
     table = found.groupby(_KEYS, sort=False)["auc"].agg(mean="mean", error=_error, deals="count").reset_index()
     table["verdict"] = [_verdict(mean, error) for mean, error in zip(table["mean"], table["error"], strict=True)]
     write_frame(run / "permuted" / "deals.csv", found)
     write_frame(run / "permuted" / "permuted.csv", table)
+    if (run / MANIFEST).exists():
+        make_report(run)
+        write_manifest(run)
     return Permuted(run / "permuted" / "permuted.csv", table)
 
 
@@ -82,7 +87,7 @@ def _deal(run: Path, ready: Ready, deal: int, jobs: int, tell: Tell) -> Iterator
     settings = ready.settings.model_copy(update={"models": (MODEL,), "calibration": "none"})
     split = deal_labels(ready.split, settings, deal)
     store = run / "permuted" / f"{deal:02d}"
-    signatures = [replace(one, models=(MODEL,)) for one in ready.signatures if one.values.shape[1]]
+    signatures = [replace(one, models=(MODEL,)) for one in ready.signatures if one.values.shape[1] and not one.folds]
     for flow in flows_of(settings):
         predictions, *_ = _FITS[flow](store / flow, signatures, split, settings, jobs, tell)
         yield from _macro(predictions, deal)

@@ -60,10 +60,9 @@ def prepare(
     redraw: bool = False,
     allow_label_items: bool = False,
     device: AskedDevice = "cpu",
-    tune: bool = True,
     tell: Tell = silent,
 ) -> Ready:
-    """Check a study, compute its features and split it; without ``tune`` no network is tuned to its labels."""
+    """Check a study, compute its features and split it."""
     found = find_device(device)
     checked = check_study(folder, jobs=jobs, allow_label_items=allow_label_items, device=found, tell=tell)
     if checked.faults:
@@ -75,7 +74,7 @@ def prepare(
     study = checked.study
     tables = checked.tables or study_features(folder, study, settings, checked.extractors, jobs, tell)
     split = make_split(study, settings, folder / COHORTS, redraw=redraw)
-    tuned = tune_networks(folder, study, settings, checked.extractors, split, jobs, tell) if tune else []
+    tuned = tune_networks(folder, study, settings, checked.extractors, split, jobs, tell)
     of_tuned = {one.name: tuned_features(folder, study, settings, one, split, jobs, tell) for one in tuned}
     learnt = [one for one in checked.extractors if one.name != HEIGHTS]
     redrawn = redrawn_features(folder, study, settings, learnt, split, jobs, tell, tuned)
