@@ -30,8 +30,10 @@ from trabecula.modelling.outcome import SelectionTrace
 from trabecula.records import SEEN, Split
 from trabecula.settings import FinetuneSettings, Settings
 from trabecula.workflow import facts
-from trabecula.workflow.check import check_study
+from trabecula.workflow.check import check_study, silent
+from trabecula.workflow.explain import explain_run
 from trabecula.workflow.finetuning import tune_networks, tuned_features
+from trabecula.workflow.fitting import fit_sound
 from trabecula.workflow.gradcam import draw_maps
 from trabecula.workflow.permute import permute_study
 from trabecula.workflow.prepare import prepare
@@ -63,7 +65,7 @@ def with_narrow_network(study_folder, patch):
     patch.setattr("trabecula.features.weights.find.draw_untrained", narrow_weights)
     deep = {"weights": ["untrained"], "size": 32, "finetune": TUNING}
     study_folder.settings |= {"deep": deep, "signatures": ["deep"], "models": ["lr"]}
-    study_folder.settings["tuning"] = {"folds": 3, "inner_folds": 2}
+    study_folder.settings |= {"tuning": {"folds": 3, "inner_folds": 2}, "evaluation": {"resamples": 200}}
     study_folder.save()
     return study_folder
 
@@ -135,6 +137,14 @@ def test_without_deep_features_in_the_linear_model_the_head_stands_in(finished, 
         draw_maps(copy, ["c02"], tmp_path, head=True)
 
 
+def test_an_explanation_repeats_what_each_fold_s_models_said(finished):
+    """It refuses fits that do not: those of a fold must see the features of the fold."""
+    study, run, _ = finished
+    ready = prepare(study.folder, jobs=1)
+    predictions, selection = fit_sound(run / "fits", ready.signatures, ready.split, ready.settings, 1, silent)
+    explain_run(run / "fits", ready, predictions, selection, ("deep-untrained-tuned", "lr"), 1, silent)
+
+
 def test_the_flow_as_published_takes_features_that_saw_the_labels(study):
     study.settings["protocol"] = "both"
     study.save()
@@ -167,7 +177,7 @@ def test_stability_and_fusion_see_the_features_of_their_fold(study):
 def test_dealt_labels_ask_nothing_of_networks_tuned_to_the_right_ones(finished, monkeypatch):
     study, *_ = finished
     monkeypatch.setattr(finetune, "tune", None)
-    found = permute_study(study.folder, deals=2)
+    found = permute_study(study.folder, deals=1)
     assert "deep-untrained" in set(found.table["signature"])
     assert "deep-untrained-tuned" not in set(found.table["signature"])
 
