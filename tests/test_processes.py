@@ -2,6 +2,8 @@ import gc
 import signal
 import subprocess
 import sys
+import threading
+import time
 
 import joblib
 import pytest
@@ -18,9 +20,27 @@ def test_only_the_first_process_hears_ctrl_c():
     assert not _deaf()
 
 
+@pytest.mark.parametrize("threads", [False, True])
 @pytest.mark.parametrize("jobs", [1, 2])
-def test_results_come_in_order_with_any_number_of_jobs(jobs):
-    assert list(share((joblib.delayed(pow)(n, 2) for n in range(40)), jobs)) == [n**2 for n in range(40)]
+def test_results_come_in_order_with_any_number_of_jobs(jobs, threads):
+    work = (joblib.delayed(pow)(n, 2) for n in range(40))
+    assert list(share(work, jobs, threads=threads)) == [n**2 for n in range(40)]
+
+
+def test_threads_do_not_run_far_ahead_of_who_takes_their_results():
+    begun, before = [], threading.active_count()
+    results = share((joblib.delayed(begun.append)(n) for n in range(100)), jobs=2, threads=True)
+    next(results)
+    time.sleep(0.1)
+    assert len(begun) <= 8
+    results.close()
+    assert len(begun) <= 8
+    assert threading.active_count() == before
+
+
+def test_what_fails_in_a_thread_fails_here():
+    with pytest.raises(ZeroDivisionError):
+        list(share([joblib.delayed(divmod)(1, 0)], jobs=2, threads=True))
 
 
 def test_what_a_process_has_loaded_is_left_out_of_its_looks_for_garbage():

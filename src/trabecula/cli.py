@@ -51,6 +51,10 @@ Pictures = Annotated[
 ]
 Jobs = Annotated[int, typer.Option(min=1, help="Processes to use; the result is the same with any number.")]
 Seed = Annotated[int | None, typer.Option(min=0, help="Chance starts here; default: the study's own seed.")]
+Device = Annotated[
+    Literal["auto", "cpu", "cuda", "mps"],
+    typer.Option(help="What computes deep features; a GPU needs PyTorch, and its last bits are its own."),
+]
 CORES = os.cpu_count() or 1
 
 
@@ -109,12 +113,13 @@ def ingest(
 
 
 @app.command()
-def check(folder: StudyFolder, jobs: Jobs = CORES) -> None:
+def check(folder: StudyFolder, jobs: Jobs = CORES, device: Device = "cpu") -> None:
     """Name everything that is wrong with a study, at once."""
+    from .features import find_device
     from .workflow.check import check_study
 
     with _progress() as tell:
-        result = check_study(folder, jobs=jobs, tell=tell)
+        result = check_study(folder, jobs=jobs, device=find_device(device), tell=tell)
     _print_notes(result.notes)
     if result.faults:
         raise InvalidInput(result.faults)
@@ -125,6 +130,7 @@ def check(folder: StudyFolder, jobs: Jobs = CORES) -> None:
 def run(
     folder: StudyFolder,
     jobs: Jobs = CORES,
+    device: Device = "cpu",
     seed: Seed = None,
     protocol: Annotated[
         Literal["sound", "published", "both"] | None,
@@ -147,7 +153,13 @@ def run(
 
         with _progress() as tell:
             found = permute_study(
-                folder, jobs=jobs, seed=seed, protocol=protocol, allow_label_items=allow_label_items, tell=tell
+                folder,
+                jobs=jobs,
+                seed=seed,
+                protocol=protocol,
+                allow_label_items=allow_label_items,
+                device=device,
+                tell=tell,
             )
         for sentence in found.sentences:
             out.print(sentence, markup=False)
@@ -163,6 +175,7 @@ def run(
             protocol=protocol,
             redraw=redraw,
             allow_label_items=allow_label_items,
+            device=device,
             images=images,
             tell=tell,
         )
@@ -222,13 +235,14 @@ def extract(
     ] = None,
     weights: Annotated[list[str] | None, typer.Option(help="ResNet-50 weights: a file, or `untrained`.")] = None,
     jobs: Jobs = CORES,
+    device: Device = "cpu",
 ) -> None:
     """Write the features of every case to one table."""
     from .workflow.extract import extract_table
 
     with _progress() as tell:
         made = extract_table(
-            cases, output, params=params, standard=standard, weights=weights or (), jobs=jobs, tell=tell
+            cases, output, params=params, standard=standard, weights=weights or (), jobs=jobs, device=device, tell=tell
         )
     notes = ((made.undefined, "undefined.csv", "undefined values"), (made.warnings, "diagnostics.csv", "warnings"))
     _print_notes(f"{n:,} {what}: see {output.stem}-{file}" for n, file, what in notes if n)
@@ -241,11 +255,12 @@ def gradcam(
     cases: Annotated[list[str], typer.Argument(metavar="CASE...", help="case_id of the vertebrae to look at.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="The folder for the pictures.")] = Path("gradcam"),
     signature: Annotated[str | None, typer.Option(help="deep-NAME or fusion-NAME; default: the first.")] = None,
+    head: Annotated[bool, typer.Option("--head", help="The tuned network's own last layer, not the LASSO.")] = False,
 ) -> None:
     """Draw where on the film the deep features of a finished run's final LASSO model speak for each class."""
     from .workflow.gradcam import draw_maps
 
-    for one in draw_maps(folder, cases, output, signature=signature):
+    for one in draw_maps(folder, cases, output, signature=signature, head=head):
         out.print(f"{one.path}  class {one.label}, deep part of the score {one.score:+.3f}", markup=False)
     err.print("Research use only; not a medical device.")
 

@@ -29,7 +29,7 @@ _PACKAGES = {
     "h5py": "Keras weights",
     "matplotlib": "figures",
 }
-_EXTRAS = {"torch": ("reading .pth weights", 'pip install "trabecula[train]"')}
+_EXTRAS = {"torch": ("reading .pth weights, fine-tuning, --device cuda and mps", 'pip install "trabecula[train]"')}
 _OTHER_NAMES = {"xgboost": ("xgboost-cpu", "xgboost")}
 
 

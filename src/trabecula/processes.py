@@ -1,29 +1,56 @@
-"""Work shared among processes: one place that says what they hear and what they leave alone."""
+"""Work shared among processes or threads: one place that says what they hear and what they leave alone."""
 
 import functools
 import gc
 import signal
 import threading
+from collections import deque
 from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any, Literal
 
 import joblib
 
+_AHEAD = 4  # calls a thread that are begun or done, and not yet taken
+
 
 def share(
-    work: Iterable[Any], jobs: int, *, ordered: bool = True, batch: int | Literal["auto"] = "auto"
+    work: Iterable[Any],
+    jobs: int,
+    *,
+    ordered: bool = True,
+    batch: int | Literal["auto"] = "auto",
+    threads: bool = False,
 ) -> Iterator[Any]:
     """What each of the ``joblib.delayed`` calls returns; ``batch`` calls are handed to a process at once.
 
-    Ctrl-C is heard by this process alone, which ends the others: theirs would write over its words.
+    Ctrl-C is heard by this process alone, which ends the others: theirs would write over its words. ``threads`` of
+    this process do for work that leaves Python's lock alone; they never run far ahead of who takes the results.
     """
     order = "generator" if ordered else "generator_unordered"
+    if threads:
+        yield from _by_threads(work, jobs)
+        return
     with _deaf_to_ctrl_c():
         results = joblib.Parallel(n_jobs=jobs, return_as=order, batch_size=batch)(
             joblib.delayed(_settled)(*call) for call in work
         )
     yield from results
+
+
+def _by_threads(work: Iterable[Any], jobs: int) -> Iterator[Any]:
+    begun: deque[Future[Any]] = deque()
+    pool = ThreadPoolExecutor(jobs)
+    try:
+        for function, arguments, named in work:
+            begun.append(pool.submit(function, *arguments, **named))
+            if len(begun) == _AHEAD * jobs:
+                yield begun.popleft().result()
+        while begun:
+            yield begun.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def _settled(function: Any, arguments: Any, named: Any) -> Any:

@@ -21,6 +21,7 @@ PUBLISHED = "published"
 PROBABILITY_PREFIX = "p_"
 MAJORITY, AGE_SEX, HEIGHT = "majority", "age-sex", "height"
 BASELINES = (MAJORITY, AGE_SEX, HEIGHT)  # what a signature has to beat: never chosen, in no planned comparison
+SEEN = -1  # in place of a fold: values that saw the label of every training row
 FEWEST_PATIENTS = 4  # of a class in training: each of three nested folds needs patients to learn from and to test
 
 
@@ -132,12 +133,19 @@ class FeatureTable:
     """Features of every case: ``values`` is float64, indexed by case id, one column a feature.
 
     ``undefined`` has the columns case_id, feature, reason: one row for each NaN. ``warnings`` are (case id, words).
+    Where features learn from labels, ``values`` are those of the final fit, and ``by_fold`` has those of the training
+    rows for each outer fold and, under ``SEEN``, those that the flow as published takes.
     """
 
     name: str
     values: pd.DataFrame
     undefined: pd.DataFrame
     warnings: tuple[tuple[str, str], ...] = ()
+    by_fold: Mapping[int, pd.DataFrame] = field(default_factory=dict)
+
+    def values_in(self, fold: int) -> pd.DataFrame:
+        """The values for the models of one outer fold; the same for all, unless the features learnt from labels."""
+        return self.by_fold.get(fold, self.values)
 
 
 @dataclass(frozen=True, eq=False)

@@ -97,10 +97,44 @@ class RadiomicsSettings(_Section):
         return value
 
 
+class AugmentSettings(_Section):
+    """How far a picture may be moved at random while a network is tuned: degrees, shares of its side, of its contrast.
+
+    ``flip`` also mirrors every other picture, which swaps anterior and posterior on a lateral film.
+    """
+
+    rotate: float = Field(7.0, ge=0, le=45)
+    shift: float = Field(0.05, ge=0, le=0.5)
+    scale: float = Field(0.1, ge=0, le=0.5)
+    contrast: float = Field(0.2, ge=0, lt=1)
+    flip: bool = False
+
+
+class FinetuneSettings(_Section):
+    """How the network is tuned to the study's classes: its ``last`` block or ``all`` of it, with a new linear head.
+
+    ``patience``: epochs without a lower loss in ``validation``, a share of the patients, after which it stops and goes
+    back to the best epoch; null: all ``epochs`` are run on all rows. ``augment`` null: pictures stay as they are.
+    """
+
+    layers: Literal["last", "all"] = "last"
+    epochs: int = Field(20, ge=1, le=1000)
+    batch: int = Field(16, ge=2)
+    learning_rate: float = Field(1e-4, gt=0)
+    head_learning_rate: float = Field(1e-3, gt=0)
+    weight_decay: float = Field(0.01, ge=0)
+    patience: int | None = Field(5, ge=1)
+    validation: float = Field(0.2, ge=0.05, le=0.5)
+    class_weights: Literal["none", "balanced"] = "balanced"
+    augment: AugmentSettings | None = AugmentSettings()
+
+
 class DeepSettings(_Section):
     """ResNet-50 weights (files, names in the store, or ``untrained``) and the input policy.
 
     ``conventions`` maps an entry of ``weights`` to the input it shall be given, where that of its layout is not meant.
+    ``finetune`` adds to each of them networks tuned to the study's classes; without it none is tuned.
+    ``precision`` other than float32 is for a GPU.
     """
 
     weights: tuple[str, ...] = ()
@@ -110,6 +144,8 @@ class DeepSettings(_Section):
     margin: float = Field(0.1, ge=0.0, le=2.0)
     resize: Literal["bicubic", "area"] = "bicubic"
     size: int = Field(224, ge=32, le=1024)
+    finetune: FinetuneSettings | None = None
+    precision: Literal["float32", "bfloat16", "float16"] = "float32"
 
 
 class LassoSettings(_Section):

@@ -1,6 +1,8 @@
 """Study -> FeatureTable: radiomics of the region and the average-pool vector of a ResNet-50."""
 
+from .checkpoint import epochs_done
 from .crop import CropFrame, InputPolicy, crop_frame, cut_film, cut_region
+from .device import AskedDevice, Device, find_device
 from .diagnostics import Diagnostics
 from .extract import extract_features, is_new
 from .gradcam import grad_cam, on_film, score_map, weights_on_features
@@ -11,7 +13,9 @@ from .scale import divisions, feature_scale, scale_notes
 from .stability import Perturbation, load_perturbed, perturbed_digests, stability_table
 
 __all__ = [
+    "AskedDevice",
     "CropFrame",
+    "Device",
     "Diagnostics",
     "InputPolicy",
     "Morphometry",
@@ -22,8 +26,10 @@ __all__ = [
     "cut_film",
     "cut_region",
     "divisions",
+    "epochs_done",
     "extract_features",
     "feature_scale",
+    "find_device",
     "grad_cam",
     "is_new",
     "load_perturbed",

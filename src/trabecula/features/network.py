@@ -3,7 +3,7 @@
 The network is that of He et al. 2016, doi:10.1109/CVPR.2016.90.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -14,9 +14,9 @@ from onnx import helper, numpy_helper
 
 from ..errors import Fault, InvalidInput
 from .crop import Picture
-from .weights import BLOCKS, CONVOLUTIONS, FEATURES, NORM_PARTS, Block, InputConvention, Weights
+from .weights import EXPANSION, NORM_PARTS, Block, InputConvention, Weights
 
-Output: TypeAlias = Literal["features", "maps"]
+Output: TypeAlias = Literal["features", "maps", "before"]
 NetworkInput: TypeAlias = Float32[np.ndarray, "1 3 size size"]
 
 _OPSET, _IR_VERSION = 17, 8  # read by every ONNX Runtime since 1.14
@@ -25,7 +25,8 @@ _OPSET, _IR_VERSION = 17, 8  # read by every ONNX Runtime since 1.14
 class Network:
     """A ResNet-50 without its last layer: one picture in, one ``output`` out, on one thread in float32.
 
-    ``output`` "features" are the 2048 numbers, "maps" the 2048 maps of which they are the means.
+    ``output`` "features" are the 2048 numbers, "maps" the 2048 maps of which they are the means, "before" those from
+    which the last stage makes them.
     """
 
     def __init__(self, weights: Weights, size: int, output: Output = "features"):
@@ -37,13 +38,18 @@ class Network:
         self._weights = weights.name
         self._convention = weights.convention
 
-    def __call__(self, picture: Picture) -> Float[np.ndarray, "2048 *map"]:
+    def __call__(self, picture: Picture) -> Float[np.ndarray, "maps *cells"]:
         """Run one picture with greys in 0..1."""
         (found,) = self._session.run(None, {"picture": network_input(picture, self._convention)})
-        if not np.isfinite(found).all():
-            words, wanted = "features that are not finite numbers", "weights whose activations stay in range"
-            raise InvalidInput([Fault(f"weights {self._weights}", words, wanted, "Use another weights file.")])
-        return np.asarray(found[0], dtype=np.float64)
+        return in_range(found[0], self._weights)
+
+
+def in_range(found: np.ndarray, weights: str) -> np.ndarray:
+    """What a network gave, as float64; refused when it is not finite."""
+    if not np.isfinite(found).all():
+        words, wanted = "features that are not finite numbers", "weights whose activations stay in range"
+        raise InvalidInput([Fault(f"weights {weights}", words, wanted, "Use another weights file.")])
+    return np.asarray(found, dtype=np.float64)
 
 
 def network_input(picture: Picture, convention: InputConvention) -> NetworkInput:
@@ -55,32 +61,39 @@ def network_input(picture: Picture, convention: InputConvention) -> NetworkInput
 def onnx_graph(weights: Weights, size: int, output: Output = "features") -> onnx.ModelProto:
     """Write the network with each batch normalisation folded into the convolution before it."""
     shape, kind = [1, 3, size, size], onnx.TensorProto.FLOAT
-    name, made = (BLOCKS[-1].name, [1, FEATURES, None, None]) if output == "maps" else (output, [1, FEATURES])
+    network = weights.architecture
+    blocks = network.frozen if output == "before" else network.blocks
+    last, count = blocks[-1].name, EXPANSION * blocks[-1].width
+    name, made = (output, [1, count]) if output == "features" else (last, [1, count, None, None])
+    used = ("conv1", *(f"{block.name}." for block in blocks))
     graph = helper.make_graph(
-        list(_nodes(weights.stride_in))[: -len(_POOL) if output == "maps" else None],
+        [*_nodes(blocks, weights.stride_in), *(_pool(last) if output == "features" else ())],
         "resnet50",
         [helper.make_tensor_value_info("picture", kind, shape)],
         [helper.make_tensor_value_info(name, kind, made)],
-        [tensor for convolution, norm, _ in CONVOLUTIONS for tensor in _folded(weights, convolution, norm)],
+        [
+            tensor
+            for convolution, norm, _ in network.convolutions
+            if convolution.startswith(used)
+            for tensor in _folded(weights, convolution, norm)
+        ],
     )
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", _OPSET)], ir_version=_IR_VERSION)
 
 
-_POOL = (
-    helper.make_node("GlobalAveragePool", [BLOCKS[-1].name], ["average"]),
-    helper.make_node("Flatten", ["average"], ["features"]),
-)
+def _pool(maps: str) -> Iterator[onnx.NodeProto]:
+    yield helper.make_node("GlobalAveragePool", [maps], ["average"])
+    yield helper.make_node("Flatten", ["average"], ["features"])
 
 
-def _nodes(stride_in: str) -> Iterator[onnx.NodeProto]:
+def _nodes(blocks: Sequence[Block], stride_in: str) -> Iterator[onnx.NodeProto]:
     yield _convolve("conv1", "picture", "stem.sum", stride=2, padding=3)
     yield _relu("stem.sum", "stem")
     yield helper.make_node("MaxPool", ["stem"], ["pooled"], kernel_shape=[3] * 2, strides=[2] * 2, pads=[1] * 4)
     source = "pooled"
-    for block in BLOCKS:
+    for block in blocks:
         yield from _bottleneck(block, source, stride_in)
         source = block.name
-    yield from _POOL
 
 
 def _bottleneck(block: Block, source: str, stride_in: str) -> Iterator[onnx.NodeProto]:

@@ -45,6 +45,11 @@ UNSOUND = {
     "cut-offs": "found anew on each cohort (Youden): about +0.1 in Youden's index for free",
 }
 
+UNSOUND_TUNING = {
+    "fine-tuning": "features of all cases from the network tuned on the whole training cohort: those of training "
+    "cases, some of which are then tested, saw their own labels"
+}
+
 MODELS: dict[str, Callable[[int], BaseEstimator]] = {
     "lr": lambda seed: LogisticRegression(max_iter=1000, random_state=seed),
     "svm": lambda _: CalibratedClassifierCV(SVC(), ensemble=False),

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Int64
+from jaxtyping import Integer
 
 from ..errors import InvalidInput
 from ..settings import ImageSettings
@@ -26,10 +26,12 @@ def read_picture(path: Path, settings: ImageSettings) -> Picture:
     return picture
 
 
-def read_labels(path: Path, settings: ImageSettings) -> Int64[np.ndarray, "rows cols"]:
+def read_labels(path: Path, settings: ImageSettings) -> Integer[np.ndarray, "rows cols"]:
     """Read a mask as whole numbers, 0 outside."""
     reader = _READERS.get(_suffix(path), _dicom)
-    labels = np.rint(np.nan_to_num(reader(path).pixels.astype(np.float64))).astype(np.int64)
+    labels = reader(path).pixels
+    if labels.dtype.kind not in "iu":
+        labels = np.rint(np.nan_to_num(labels.astype(np.float64))).astype(np.int64)
     return labels.T if settings.mask_orientation == "transpose" else labels
 
 

@@ -1,5 +1,6 @@
 """Cases -> films and regions in memory, each file decoded once; every fault of a film at once."""
 
+import functools
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -150,5 +151,12 @@ def _check_film(cases: Sequence[Case], settings: ImageSettings) -> FilmCheck:
 
 
 def _sha256(path: Path) -> str:
+    now = path.stat()
+    return _sha256_of(path, (now.st_ino, now.st_size, now.st_mtime_ns))
+
+
+@functools.lru_cache(maxsize=64)
+def _sha256_of(path: Path, _state: tuple[int, ...]) -> str:
+    """Kept, as a film is asked for its digest before and after it is read, and a mask by each of its vertebrae."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,13 +1,14 @@
 """A study as far as it can be read, and everything that is wrong with it."""
 
-from collections.abc import Callable, Mapping
+import importlib.util
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pandas as pd
 
 from ..errors import Fault, InvalidInput
-from ..features import Morphometry, Radiomics, ResNetFeatures
+from ..features import Device, Morphometry, Radiomics, ResNetFeatures
 from ..reading import (
     FilmCheck,
     Pair,
@@ -125,7 +126,9 @@ def _width(table: FeatureTable) -> int:
     return table.values.shape[1]
 
 
-def check_study(folder: Path, *, jobs: int = 1, allow_label_items: bool = False, tell: Tell = silent) -> Check:
+def check_study(
+    folder: Path, *, jobs: int = 1, allow_label_items: bool = False, device: Device = "cpu", tell: Tell = silent
+) -> Check:
     """Read all of a study, every film and region included, and name every fault at once."""
     settings, faults = read_settings(folder / FILE_NAME)
     if settings is None:
@@ -133,7 +136,7 @@ def check_study(folder: Path, *, jobs: int = 1, allow_label_items: bool = False,
     if settings.data.features is not None:
         checked = _check_tables(folder, settings, faults)
     else:
-        checked = _check_films(folder, settings, faults, jobs, tell)
+        checked = _check_films(folder, settings, faults, jobs, device, tell)
     return checked if checked.study is None else _with_columns(checked, checked.study, settings, allow_label_items)
 
 
@@ -143,6 +146,9 @@ def _check_tables(folder: Path, settings: Settings, faults: tuple[Fault, ...]) -
     if settings.selection.stability is not None:
         expected = "films and regions, which can be drawn again"
         more = (*more, Fault(f"{FILE_NAME}, selection.stability", "a study of features alone", expected))
+    if settings.deep.finetune is not None:
+        found, expected = "a study of features alone", "films and regions, which a network can be tuned on"
+        more = (*more, Fault(f"{FILE_NAME}, deep.finetune", found, expected))
     if tables and not _kinds_of(settings, tables):
         found = f"signatures {', '.join(settings.signatures)} of the tables {', '.join(tables)}"
         more = (*more, Fault(f"{FILE_NAME}, signatures", found, "a signature that the tables have columns of"))
@@ -155,12 +161,15 @@ def _kinds_of(settings: Settings, tables: Mapping[str, FeatureTable]) -> bool:
     return any(has[kind] for kind in settings.signatures)
 
 
-def _check_films(folder: Path, settings: Settings, faults: tuple[Fault, ...], jobs: int, tell: Tell) -> Check:
+def _check_films(
+    folder: Path, settings: Settings, faults: tuple[Fault, ...], jobs: int, device: Device, tell: Tell
+) -> Check:
     study, more = read_study(folder, settings)
-    extractors, wrong = make_extractors(settings.radiomics, settings.deep, folder)
+    extractors, wrong = make_extractors(settings.radiomics, settings.deep, folder, device)
     if not settings.deep.weights and "radiomics" not in settings.signatures:
         expected = f"a weights file, which the signatures {', '.join(settings.signatures)} need"
         faults = (*faults, Fault(f"{FILE_NAME}, deep.weights", "none", expected))
+    faults = (*faults, *_faults_of_finetuning(settings))
     stability = settings.selection.stability
     if study is not None and stability is not None and stability.second_reader is not None:
         again, amiss = read_second_reader(folder / stability.second_reader, study)
@@ -185,6 +194,18 @@ def _check_films(folder: Path, settings: Settings, faults: tuple[Fault, ...], jo
         (*faults, *more, *subgroups, *wrong, *of_films),
         of_items=items,
     )
+
+
+def _faults_of_finetuning(settings: Settings) -> Iterator[Fault]:
+    """What a network to be tuned lacks."""
+    where = f"{FILE_NAME}, deep.finetune"
+    if settings.deep.finetune is None:
+        return
+    if not settings.deep.weights:
+        yield Fault(where, "no deep.weights", "weights to begin with", "Name a file in deep.weights.")
+    if importlib.util.find_spec("torch") is None:
+        expected = "the extra that trains networks"
+        yield Fault(where, "torch is not installed", expected, "Install it: pip install 'trabecula[train]'.")
 
 
 def _subgroups_amiss(settings: Settings, study: Study) -> tuple[Fault, ...]:
@@ -239,7 +260,7 @@ def _faults_of_sites(study: Study, settings: Settings) -> list[Fault]:
 
 
 def make_extractors(
-    radiomics: RadiomicsSettings, deep: DeepSettings, folder: Path
+    radiomics: RadiomicsSettings, deep: DeepSettings, folder: Path, device: Device = "cpu"
 ) -> tuple[tuple[Extractor, ...], tuple[Fault, ...]]:
     """One extractor a table of features, and every fault in what they were to be made of."""
     made: list[Extractor] = []
@@ -249,7 +270,7 @@ def make_extractors(
     except InvalidInput as error:
         faults += error.faults
     try:
-        made += ResNetFeatures.from_settings(deep, folder)
+        made += ResNetFeatures.from_settings(deep, folder, device)
     except InvalidInput as error:
         faults += error.faults
     return tuple(made), tuple(faults)

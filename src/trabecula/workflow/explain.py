@@ -106,16 +106,17 @@ def _by_hand(signature: Signature) -> bool:
 
 
 def _again(store: Path, task: FitTask, model: str, signature: Signature, ready: Ready) -> _Fitted:
+    here = signature.in_fold(task.fold)
     fitted = refit(
         task,
         read_fit(store, task, model),
-        signature.values,
+        here.values,
         ready.split,
         ready.settings,
-        signature.redrawn,
-        given=signature.given,
-        deep=signature.deep,
-        preserved=signature.preserved,
+        here.redrawn,
+        given=here.given,
+        deep=here.deep,
+        preserved=here.preserved,
     )
     return _Fitted(fitted, fitted.contributions() if fitted.learnt.shape[1] else None)
 

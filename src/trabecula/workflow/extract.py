@@ -11,10 +11,12 @@ import pandas as pd
 
 from ..errors import Fault, InvalidInput
 from ..features import (
+    AskedDevice,
     Diagnostics,
     Perturbation,
     Radiomics,
     extract_features,
+    find_device,
     is_new,
     load_perturbed,
     perturbed_digests,
@@ -44,6 +46,7 @@ def extract_table(
     standard: Standard | None = None,
     weights: Sequence[str] = (),
     jobs: int = 1,
+    device: AskedDevice = "cpu",
     tell: Tell = silent,
 ) -> Extracted:
     """Write the features of a study folder or of a table (image, region) to one file, and two beside it.
@@ -60,7 +63,7 @@ def extract_table(
         radiomics = radiomics.model_copy(update={"standard": standard})
     if weights:
         deep = DeepSettings(weights=tuple(weights))
-    extractors, faults = make_extractors(radiomics, deep, study.folder)
+    extractors, faults = make_extractors(radiomics, deep, study.folder, find_device(device))
     if output.suffix not in _WRITERS:
         faults = (*faults, Fault(str(output), f"suffix {output.suffix!r}", "one of " + ", ".join(_WRITERS)))
     if faults:

@@ -11,12 +11,13 @@ import yaml
 
 from .. import __version__
 from ..features import ResNetFeatures, divisions, feature_scale, scale_notes
-from ..modelling import UNSOUND
+from ..modelling import UNSOUND, UNSOUND_TUNING
 from ..records import PUBLISHED
 from ..reporting import RunFacts, record_facts
 from ..settings import Settings
 from ..storage import write_atomically
 from .extract import write_frame
+from .finetuning import TunedNetworks, likeness
 from .prepare import Ready, flows_of
 from .signatures import HEIGHTS
 
@@ -27,10 +28,12 @@ def write_facts(run: Path, ready: Ready) -> None:
     statements = [extractor.statement for extractor in checked.extractors if isinstance(extractor, ResNetFeatures)]
     undefined = sum(len(table.undefined) for name, table in tables.items() if name != HEIGHTS)
     scale = _deep_facts(run, ready)
+    tuning = [_tuning_facts(run, ready, one) for one in ready.tuned]
     sites = _sites_in_words(pd.read_csv(run / "metrics" / "site.csv"))
     notes = [
         *ready.split.redraws,
         *_without_files(checked.notes, ready),
+        *tuning,
         *sites,
         *(scale_notes(scale) if len(scale) else ()),
         *(": ".join(said) for table in tables.values() for said in table.warnings[:5]),
@@ -50,11 +53,39 @@ def write_facts(run: Path, ready: Ready) -> None:
         notes=tuple(notes),
         warnings=(*_of_protocol(settings), *(text for text in statements if "NOT" in text)),
         protocol=flows_of(settings)[0],
-        unsound=UNSOUND if PUBLISHED in flows_of(settings) else {},
+        unsound=unsound_steps(ready),
         sites=tuple(sorted(set(ready.split.table["site"]) - {""})),
         films=len(checked.films) or None,
     )
     record_facts(run, facts)
+
+
+def unsound_steps(ready: Ready) -> dict[str, str]:
+    """What is unsound in the flow as published, where it is run; tuned networks add a step."""
+    if PUBLISHED not in flows_of(ready.settings):
+        return {}
+    return UNSOUND | UNSOUND_TUNING if ready.tuned else UNSOUND
+
+
+def _tuning_facts(run: Path, ready: Ready, one: TunedNetworks) -> str:
+    """Write the network tuned on all training rows, what it is and the course of every tuning; say what came of it."""
+    rules = ready.settings.deep.finetune
+    assert rules is not None
+    alike = likeness(ready.tables[one.name])
+    low, middle = (float(alike.quantile(part)) for part in (0.05, 0.5))
+    told = {**one.final.record, "finetune": rules.model_dump(), "likeness": {"median": middle, "lowest_5_percent": low}}
+    write_atomically(run / "features" / f"{one.name}.json", json.dumps(told, indent=1))
+    write_atomically(run / "features" / f"{one.name.removeprefix('deep-')}.safetensors", one.content)
+    write_frame(run / "features" / f"{one.name}-history.csv", one.history)
+    kept = one.history[one.history["kept"]]["epoch"]
+    as_they_came = (
+        f", {int((kept == 0).sum())} of them none the better for it and left as they came" if 0 in set(kept) else ""
+    )
+    return (
+        f"{one.name}: {len(kept)} networks tuned ({rules.layers} layers), kept at epochs {kept.min()} to {kept.max()}"
+        f"{as_they_came}. Features out of fold and those of the network tuned on all training cases correlate with "
+        f"{middle:.2f} (median; 5 % of the features with less than {low:.2f})"
+    )
 
 
 def _without_files(notes: Sequence[str], ready: Ready) -> Iterator[str]:
@@ -73,7 +104,8 @@ def _deep_facts(run: Path, ready: Ready) -> pd.DataFrame:
     for extractor in deep:
         write_atomically(run / "features" / f"{extractor.name}.json", json.dumps(extractor.record, indent=1))
     parts = divisions(ready.study, ready.split.table["cohort"])
-    scale = pd.concat([feature_scale(ready.tables[extractor.name], parts) for extractor in deep] or [pd.DataFrame()])
+    names = [*(one.name for one in deep), *(one.name for one in ready.tuned)]
+    scale = pd.concat([feature_scale(ready.tables[name], parts) for name in names] or [pd.DataFrame()])
     if deep:
         write_frame(run / "features" / "deep-scale.csv", scale)
     return scale

@@ -20,7 +20,7 @@ from ..modelling import (
     published_task,
 )
 from ..processes import share
-from ..records import Predictions, Selection, Split
+from ..records import SEEN, Predictions, Selection, Split
 from ..settings import Settings
 from ..storage import write_atomically
 from .check import Tell
@@ -76,16 +76,17 @@ def _fit_and_store(store: Path, task: FitTask, signature: Signature, split: Spli
     if len(done) == len(signature.models) and (folder / _TRACE).exists():
         return
     settings = settings.model_copy(update={"models": signature.models})
+    here = signature.in_fold(task.fold)
     for result in fit_task(
         task,
-        signature.values,
+        here.values,
         split,
         settings,
         done,
-        signature.redrawn,
-        given=signature.given,
-        deep=signature.deep,
-        preserved=signature.preserved,
+        here.redrawn,
+        given=here.given,
+        deep=here.deep,
+        preserved=here.preserved,
     ):
         _store(folder, result)
 
@@ -95,7 +96,7 @@ def _publish_and_store(store: Path, signature: Signature, split: Split, models: 
     done = [model for model in models if (folder / f"{model}.json").exists()]
     if len(done) == len(models) and (folder / _TRACE).exists():
         return
-    for result in published_task(signature.name, signature.values, split, models, seed, done):
+    for result in published_task(signature.name, signature.in_fold(SEEN).values, split, models, seed, done):
         _store(folder, result)
 
 

@@ -11,6 +11,7 @@ from jaxtyping import Float
 
 from ..errors import Fault, InvalidInput
 from ..features import ResNetFeatures, grad_cam, on_film, score_map, weights_on_features
+from ..features.weights import read_head
 from ..reading import load_film, read_study
 from ..records import TRAINING, Case, Study
 from ..reporting import overlay_png
@@ -28,28 +29,28 @@ class DrawnMap:
     score: float
 
 
-def draw_maps(folder: Path, cases: Sequence[str], output: Path, *, signature: str | None = None) -> list[DrawnMap]:
+def draw_maps(
+    folder: Path, cases: Sequence[str], output: Path, *, signature: str | None = None, head: bool = False
+) -> list[DrawnMap]:
     """Draw one picture a case and class for the LASSO logistic regression of the newest finished run's final fit.
 
     ``signature`` is deep-<weights> or fusion-<weights>, by default the first. Radiomic features have no place on the
-    film: of a fusion signature the deep features alone are shown.
+    film: of a fusion signature the deep features alone are shown. Where the LASSO kept none of a tuned network, and
+    with ``head``, the network's own last layer takes its place.
     """
     settings, study = _study(folder)
     run = _newest_run(folder)
-    coefficients = _coefficients(run, signature)
-    extractor = _extractor(settings, folder, run, coefficients.iloc[0]["signature"].partition("-")[2])
+    extractor, by_class = _scores(settings, folder, run, signature, head)
     chosen = _chosen(study, cases)
-    training = _training_rows(run, extractor)
     drawn = []
     for case in chosen:
         xray, (region,) = load_film([case], settings.image)
         maps, frame = extractor.maps(xray, region)
-        for label, rows in coefficients.groupby("class", sort=False):
-            weights = weights_on_features(rows.set_index("feature")["coefficient"], training)
+        for label, weights in by_class.items():
             heat = on_film(grad_cam(maps, weights), frame, xray.pixels.shape)
             path = output / f"{case.case_id}-{label}.png"
             write_atomically(path, overlay_png(xray.pixels, heat, extractor.window(xray)))
-            drawn.append(DrawnMap(path, case.case_id, str(label), float(score_map(maps, weights).sum())))
+            drawn.append(DrawnMap(path, case.case_id, label, float(score_map(maps, weights).sum())))
     return drawn
 
 
@@ -71,27 +72,71 @@ def _newest_run(folder: Path) -> Path:
     return finished[-1]
 
 
-def _coefficients(run: Path, signature: str | None) -> pd.DataFrame:
-    """The final fit's coefficients of deep features, of one signature."""
+def class_weights(
+    settings: Settings, folder: Path, run: Path, signature: str
+) -> tuple[ResNetFeatures, dict[str, Float[np.ndarray, " features"]]]:
+    """The network of a signature and, class by class, what each of its features weighs in the final LASSO model."""
+    kept = _coefficients(run)
+    rows = kept[kept["signature"] == signature]
+    if rows.empty:
+        raise _nothing(
+            run, signature, [str(name) for name in kept["signature"].unique()], "the LASSO kept no deep feature"
+        )
+    extractor = _extractor(settings, folder, run, signature.partition("-")[2])
+    training = _training_rows(run, extractor)
+    return extractor, {
+        str(label): weights_on_features(of_class.set_index("feature")["coefficient"], training)
+        for label, of_class in rows.groupby("class", sort=False)
+    }
+
+
+def _scores(
+    settings: Settings, folder: Path, run: Path, signature: str | None, head: bool
+) -> tuple[ResNetFeatures, dict[str, Float[np.ndarray, " features"]]]:
+    """The network to look into and each class's weights: of the LASSO model, or of the network's own last layer."""
+    linear = [] if head else [str(name) for name in _coefficients(run)["signature"].unique()]
+    tuned = [f"deep-{path.stem}" for path in sorted((run / "features").glob("*-tuned.safetensors"))]
+    wanted = signature or next(iter((*linear, *tuned)), "")
+    if wanted in linear:
+        return class_weights(settings, folder, run, wanted)
+    weights = wanted.partition("-")[2]
+    if f"deep-{weights}" not in tuned:
+        why = "no network was tuned (deep.finetune)" if head else "the LASSO kept no deep feature"
+        raise _nothing(run, signature, [*linear, *tuned], why)
+    own = read_head(_tuned_file(run, weights))
+    by_class = zip(own.classes, own.weight.astype(np.float64), strict=True)
+    return _extractor(settings, folder, run, weights), dict(by_class)
+
+
+def _coefficients(run: Path) -> pd.DataFrame:
+    """The final fit's coefficients of deep features."""
     table = pd.read_csv(run / "selection" / "coefficients.csv", dtype={"class": str, "fold": str})
-    deep = table[table["feature"].str.startswith("resnet50_") & (table["fold"] == "final")]
-    names = list(deep["signature"].unique())
-    wanted = signature or next(iter(names), "")
-    if wanted not in names:
-        found = f"no signature {signature} with deep features" if signature else "no signature with deep features"
-        expected = f"one of: {', '.join(names) or 'none, as the LASSO kept no deep feature'}"
-        raise InvalidInput([Fault(f"run {run.name}", found, expected)])
-    return deep[deep["signature"] == wanted]
+    return table[table["feature"].str.startswith("resnet50_") & (table["fold"] == "final")]
+
+
+def _nothing(run: Path, signature: str | None, names: Sequence[str], why: str) -> InvalidInput:
+    found = f"no signature {signature} with deep features" if signature else "no signature with deep features"
+    expected = f"one of: {', '.join(dict.fromkeys(names)) or f'none, as {why}'}"
+    return InvalidInput([Fault(f"run {run.name}", found, expected)])
+
+
+def _tuned_file(run: Path, weights: str) -> Path:
+    return run / "features" / f"{weights}.safetensors"
 
 
 def _extractor(settings: Settings, folder: Path, run: Path, weights: str) -> ResNetFeatures:
     """The extractor of these weights, if it is still the one of the run."""
     name = f"deep-{weights}"
-    for extractor in ResNetFeatures.from_settings(settings.deep, folder):
-        if extractor.name == name:
-            recorded = json.loads((run / "features" / f"{name}.json").read_text(encoding="utf-8"))
-            if recorded == json.loads(json.dumps(extractor.record)):
-                return extractor
+    exact = settings.deep.model_copy(update={"precision": "float32"})  # maps are drawn on the processor
+    recorded = json.loads((run / "features" / f"{name}.json").read_text(encoding="utf-8"))
+    if _tuned_file(run, weights).exists():
+        file = str(_tuned_file(run, weights).resolve())
+        exact = exact.model_copy(update={"weights": (file,), "conventions": {}})
+    for extractor in ResNetFeatures.from_settings(exact, folder):
+        made = json.loads(json.dumps(extractor.record))
+        same = all(recorded.get(part) == made[part] for part in ("weights", "policy", "definition"))
+        if extractor.name == name and same:
+            return extractor
     found = "weights or an input policy that have changed since"
     raise InvalidInput([Fault(f"run {run.name}, {name}", found, "those of the run", "Run the study again.")])
 
@@ -109,16 +154,3 @@ def _training_rows(run: Path, extractor: ResNetFeatures) -> pd.DataFrame:
     cohort = pd.read_csv(run / "splits.csv", dtype=str).set_index("case_id")["cohort"]
     training = values.loc[np.asarray(cohort.loc[values.index] == TRAINING)]
     return training[list(extractor.names)]
-
-
-def class_weights(
-    settings: Settings, folder: Path, run: Path, signature: str
-) -> tuple[ResNetFeatures, dict[str, Float[np.ndarray, " features"]]]:
-    """The network of a signature and, class by class, what each of its features weighs in the final LASSO model."""
-    coefficients = _coefficients(run, signature)
-    extractor = _extractor(settings, folder, run, signature.partition("-")[2])
-    training = _training_rows(run, extractor)
-    return extractor, {
-        str(label): weights_on_features(rows.set_index("feature")["coefficient"], training)
-        for label, rows in coefficients.groupby("class", sort=False)
-    }

@@ -71,6 +71,7 @@ data:
 # radiomics: {{normalise: film, bins: 32, filters: [original, wavelet, log]}}
 #                                # standard: ibsi, params: a PyRadiomics parameter file
 # deep: {{weights: [resnet50.safetensors], crop: square, masked: false, margin: 0.1, resize: bicubic, size: 224}}
+#                                # finetune: {{layers: last}} adds networks tuned to the classes
 # signatures: [radiomics, deep, fusion]
 # selection: {{univariate_p: 0.05, correlation: 0.9, lasso: {{rule: min, folds: 5, max_features: 24}}}}
 #                                # stability: {{minimum: 0.75}} leaves out what a second drawing of the region changes

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from ..evaluation import evaluate
+from ..features import AskedDevice
 from ..modelling import deal_labels
 from ..records import PUBLISHED, SOUND, Predictions
 from ..settings import ModelName, Protocol
@@ -52,14 +53,24 @@ def permute_study(
     protocol: Protocol | None = None,
     deals: int = DEALS,
     allow_label_items: bool = False,
+    device: AskedDevice = "cpu",
     tell: Tell = silent,
 ) -> Permuted:
     """Run the study's selection and logistic regression on labels dealt anew, several times; about 0.50 is right.
 
     Everything but the labels stays as it is: features, patients, cohorts. Every result is stored, in the folder of the
     run with the true labels, whose report shows what was found: made again here if it is finished, else by that run.
+    Networks are not tuned anew to each deal: signatures with features of tuned ones are left out.
     """
-    ready = prepare(folder, jobs=jobs, seed=seed, protocol=protocol, allow_label_items=allow_label_items, tell=tell)
+    ready = prepare(
+        folder,
+        jobs=jobs,
+        seed=seed,
+        protocol=protocol,
+        allow_label_items=allow_label_items,
+        device=device,
+        tell=tell,
+    )
     run = run_folder(folder, ready.key)
     found = pd.DataFrame(row for deal in range(1, deals + 1) for row in _deal(run, ready, deal, jobs, tell))
     table = found.groupby(_KEYS, sort=False)["auc"].agg(mean="mean", error=_error, deals="count").reset_index()
@@ -76,7 +87,7 @@ def _deal(run: Path, ready: Ready, deal: int, jobs: int, tell: Tell) -> Iterator
     settings = ready.settings.model_copy(update={"models": (MODEL,), "calibration": "none"})
     split = deal_labels(ready.split, settings, deal)
     store = run / "permuted" / f"{deal:02d}"
-    signatures = [replace(one, models=(MODEL,)) for one in ready.signatures if one.values.shape[1]]
+    signatures = [replace(one, models=(MODEL,)) for one in ready.signatures if one.values.shape[1] and not one.folds]
     for flow in flows_of(settings):
         predictions, *_ = _FITS[flow](store / flow, signatures, split, settings, jobs, tell)
         yield from _macro(predictions, deal)

@@ -11,12 +11,14 @@ import pandas as pd
 
 from .. import __version__
 from ..errors import InvalidInput
+from ..features import AskedDevice, find_device
 from ..modelling import make_split
 from ..reading import film_digests, films
 from ..records import PUBLISHED, SOUND, FeatureTable, Split, Study
 from ..settings import Protocol, Settings
 from .check import Check, Tell, check_study, silent
 from .extract import study_features
+from .finetuning import TunedNetworks, tune_networks, tuned_features
 from .signatures import HEIGHTS, Signature, make_signatures
 from .stability import redrawn_features
 
@@ -33,6 +35,7 @@ class Ready:
     tables: Mapping[str, FeatureTable]
     redrawn: Sequence[Mapping[str, FeatureTable]]
     split: Split
+    tuned: Sequence[TunedNetworks] = ()
 
     @property
     def key(self) -> str:
@@ -56,10 +59,12 @@ def prepare(
     protocol: Protocol | None = None,
     redraw: bool = False,
     allow_label_items: bool = False,
+    device: AskedDevice = "cpu",
     tell: Tell = silent,
 ) -> Ready:
     """Check a study, compute its features and split it."""
-    checked = check_study(folder, jobs=jobs, allow_label_items=allow_label_items, tell=tell)
+    found = find_device(device)
+    checked = check_study(folder, jobs=jobs, allow_label_items=allow_label_items, device=found, tell=tell)
     if checked.faults:
         raise InvalidInput(checked.faults)
     assert checked.settings is not None
@@ -69,9 +74,11 @@ def prepare(
     study = checked.study
     tables = checked.tables or study_features(folder, study, settings, checked.extractors, jobs, tell)
     split = make_split(study, settings, folder / COHORTS, redraw=redraw)
+    tuned = tune_networks(folder, study, settings, checked.extractors, split, jobs, tell)
+    of_tuned = {one.name: tuned_features(folder, study, settings, one, split, jobs, tell) for one in tuned}
     learnt = [one for one in checked.extractors if one.name != HEIGHTS]
-    redrawn = redrawn_features(folder, study, settings, learnt, split, jobs, tell)
-    return Ready(checked, settings, study, tables, redrawn, split)
+    redrawn = redrawn_features(folder, study, settings, learnt, split, jobs, tell, tuned)
+    return Ready(checked, settings, study, {**tables, **of_tuned}, redrawn, split, tuned)
 
 
 def flows_of(settings: Settings) -> tuple[str, ...]:
@@ -92,6 +99,7 @@ def _run_key(ready: Ready) -> str:
         "version": __version__,
         "settings": ready.settings.model_dump(mode="json", by_alias=True),
         "extractors": [(extractor.name, extractor.digest) for extractor in ready.checked.extractors],
+        "tuned": [network.digest for one in ready.tuned for network in one.extractors.values()],
         "cases": _film_digests(ready),
         "split": ready.split.table.to_csv(),
         "tables": [_digest(table.values) for table in tables],

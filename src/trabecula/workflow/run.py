@@ -11,6 +11,7 @@ import pandas as pd
 from .. import __version__
 from ..evaluation import evaluate, protocol_gap, roc_bands
 from ..evaluation.instructive import instructive_cases
+from ..features import AskedDevice
 from ..modelling import fold_scores, ladder, odds_ratios, predict_sites
 from ..records import PUBLISHED, SOUND, TRAINING, Evaluation, Predictions, Selection
 from ..reporting import R_SCRIPT, csv_files, r_script, record_results
@@ -38,6 +39,7 @@ def run_study(
     protocol: Protocol | None = None,
     redraw: bool = False,
     allow_label_items: bool = False,
+    device: AskedDevice = "cpu",
     images: Images = "full",
     tell: Tell = silent,
 ) -> Path:
@@ -54,6 +56,7 @@ def run_study(
         protocol=protocol,
         redraw=redraw,
         allow_label_items=allow_label_items,
+        device=device,
         tell=tell,
     )
     run = run_folder(folder, ready.key)
@@ -155,13 +158,16 @@ def _record(run: Path, ready: Ready, results: Mapping[str, _Result]) -> None:
 
 
 def _climb(run: Path, ready: Ready, chosen: str, tell: Tell) -> None:
-    """What each unsound step adds, for the signature that training chose, or the first that is selected from."""
+    """What each unsound step adds, for the signature that training chose, or the first that is selected from.
+
+    Its splits are not those that networks were tuned for: it climbs with the features of the network as it came.
+    """
     path = run / "metrics" / "ladder.csv"
-    selecting = {one.name: one for one in ready.signatures if one.selects}
+    selecting = {one.name: one for one in ready.signatures if one.selects and not one.folds}
     if path.exists() or not selecting:
         return
     tell("unsound steps", 0, 1)
-    signature = selecting.get(chosen, next(iter(selecting.values())))
+    signature = selecting.get(chosen.removesuffix("-tuned"), next(iter(selecting.values())))
     write_frame(path, ladder(signature.name, signature.values, ready.split, ready.settings.seed))
     tell("unsound steps", 1, 1)
 

@@ -1,10 +1,11 @@
 """What models may learn from: the three signatures of the method, clinical and combined ones, and the baselines."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pandas as pd
 
+from ..modelling import FINAL
 from ..records import AGE_SEX, HEIGHT, MAJORITY, FeatureTable
 from ..settings import ModelName, Settings
 
@@ -21,6 +22,7 @@ class Signature:
 
     ``given`` are always kept, the others selected from; ``deep`` may be compressed; ``redrawn`` holds the same columns
     of regions drawn again; ``models`` are those of the study, or one for a baseline; ``preserved`` is kept by ComBat.
+    ``folds`` holds the signature of each fold for which features that learn from labels have other values.
     """
 
     name: str
@@ -30,6 +32,11 @@ class Signature:
     deep: tuple[str, ...] = ()
     redrawn: tuple[pd.DataFrame, ...] = field(default=(), repr=False)
     preserved: pd.DataFrame | None = None
+    folds: Mapping[int, "Signature"] = field(default_factory=dict, repr=False)
+
+    def in_fold(self, fold: int) -> "Signature":
+        """What the models of one fold may learn from."""
+        return self.folds.get(fold, self)
 
     @property
     def selects(self) -> bool:
@@ -53,9 +60,14 @@ def make_signatures(
     made: list[Signature] = []
 
     def of_tables(name: str, *kinds: str) -> Signature:
-        values, *again = (_joined(one, kinds) for one in (tables, *redrawn))
         columns = tuple(c for kind in kinds if kind in deep for c in tables[kind].values.columns)
-        return Signature(name, values, settings.models, (), columns, tuple(again), preserved)
+
+        def of(fold: int) -> Signature:
+            values, *again = (_joined(one, kinds, fold) for one in (tables, *redrawn))
+            return Signature(name, values, settings.models, (), columns, tuple(again), preserved)
+
+        folds = {fold: of(fold) for kind in kinds for fold in tables[kind].by_fold}
+        return replace(of(FINAL), folds=folds)
 
     for kind in settings.signatures:
         if kind == "radiomics" and kind in tables:
@@ -71,19 +83,19 @@ def make_signatures(
     return [*made, *_baselines(tables, known)]
 
 
-def _joined(tables: Tables, kinds: Sequence[str]) -> pd.DataFrame:
-    first, *others = (tables[kind].values for kind in kinds)
-    for other in others:
-        first = first.join(other, validate="one_to_one")
+def _joined(tables: Tables, kinds: Sequence[str], fold: int) -> pd.DataFrame:
+    first, *others = (tables[kind].values_in(fold) for kind in kinds)
+    for other in others:  # held-out cases have no values for an outer fold where features learn from labels
+        first = first.join(other, how="inner", validate="one_to_one")
     return first
 
 
 def _combined(fusion: Signature, clinical: pd.DataFrame) -> Signature:
     """Clinical columns beside the fusion signature's score."""
     name = fusion.name.replace("fusion", "combined", 1)
-    values = clinical.join(fusion.values, validate="one_to_one")
-    given = tuple(clinical.columns)
-    return Signature(name, values, fusion.models, given, fusion.deep, fusion.redrawn, fusion.preserved)
+    values = clinical.join(fusion.values, how="inner", validate="one_to_one")
+    folds = {fold: _combined(one, clinical) for fold, one in fusion.folds.items()}
+    return replace(fusion, name=name, values=values, given=tuple(clinical.columns), folds=folds)
 
 
 def _baselines(tables: Tables, known: pd.DataFrame) -> list[Signature]:

@@ -14,6 +14,7 @@ from ..records import TRAINING, Extractor, FeatureTable, Split, Study
 from ..settings import Settings, StabilitySettings
 from .check import Tell
 from .extract import study_features
+from .finetuning import TunedNetworks, tuned_features
 
 Tables = Mapping[str, FeatureTable]
 
@@ -26,6 +27,7 @@ def redrawn_features(
     split: Split,
     jobs: int,
     tell: Tell,
+    tuned: Sequence[TunedNetworks] = (),
 ) -> list[Tables]:
     """One set of tables a further drawing of training cases; none when the study does not ask for stability."""
     rules = settings.selection.stability
@@ -37,13 +39,33 @@ def redrawn_features(
         if faults:
             raise InvalidInput(faults)
         again = replace(study, cases=tuple(case for case in cases if case.case_id in training))
-        return [study_features(folder, again, settings, extractors, jobs, tell, stage="redrawn")]
+        return [_features(folder, again, settings, extractors, split, jobs, tell, tuned, "redrawn", None)]
     drawn = np.random.default_rng(settings.seed).permutation(sorted(training))[: rules.cases]
     again = replace(study, cases=tuple(case for case in study.cases if case.case_id in set(drawn)))
     return [
-        study_features(folder, again, settings, extractors, jobs, tell, stage=f"redrawn {how.number}", perturbation=how)
+        _features(folder, again, settings, extractors, split, jobs, tell, tuned, f"redrawn {how.number}", how)
         for how in _perturbations(rules, settings.seed)
     ]
+
+
+def _features(
+    folder: Path,
+    again: Study,
+    settings: Settings,
+    extractors: Sequence[Extractor],
+    split: Split,
+    jobs: int,
+    tell: Tell,
+    tuned: Sequence[TunedNetworks],
+    stage: str,
+    how: Perturbation | None,
+) -> Tables:
+    tables = study_features(folder, again, settings, extractors, jobs, tell, stage=stage, perturbation=how)
+    of_tuned = {
+        one.name: tuned_features(folder, again, settings, one, split, jobs, tell, f"{stage}, tuned", how)
+        for one in tuned
+    }
+    return {**tables, **of_tuned}
 
 
 def _perturbations(rules: StabilitySettings, seed: int) -> list[Perturbation]:

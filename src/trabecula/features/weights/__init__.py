@@ -1,20 +1,25 @@
 """Weights of a ResNet-50: read by content, checked, kept under a name; each with the input that it wants."""
 
-from .architecture import BLOCKS, CONVOLUTIONS, FEATURES, NORM_PARTS, SHAPES, Block
+from .architecture import CONVOLUTIONS, EXPANSION, FEATURES, NORM_PARTS, SHAPES, Architecture, Block
+from .files import METADATA, read_metadata
 from .find import load_weights
 from .known import KNOWN, Known
 from .parse import CONVENTIONS, InputConvention, Weights, draw_untrained
 from .store import Stored, add_weights, list_weights, store_folder, verify_weights
+from .tuned import Head, pack_tuned, read_head
 
 __all__ = [
-    "BLOCKS",
     "CONVENTIONS",
     "CONVOLUTIONS",
+    "EXPANSION",
     "FEATURES",
     "KNOWN",
+    "METADATA",
     "NORM_PARTS",
     "SHAPES",
+    "Architecture",
     "Block",
+    "Head",
     "InputConvention",
     "Known",
     "Stored",
@@ -23,6 +28,9 @@ __all__ = [
     "draw_untrained",
     "list_weights",
     "load_weights",
+    "pack_tuned",
+    "read_head",
+    "read_metadata",
     "store_folder",
     "verify_weights",
 ]

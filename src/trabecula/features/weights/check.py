@@ -5,17 +5,20 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from ...errors import Fault, InvalidInput
-from .architecture import BIASES, SHAPES, Shape
+from .architecture import RESNET50, Architecture, Shape
 from .files import AGAIN
 from .layouts import Layout, looks_like
 
 _SHOWN = 3
 
 
-def check_state(name: str, state: Mapping[str, np.ndarray], layout: Layout) -> None:
-    """Refuse what is not exactly one ResNet-50 whose numbers can be used; raises with every fault."""
-    biased = any(key in BIASES for key in state)
-    wanted = SHAPES | BIASES if biased else SHAPES
+def check_state(name: str, state: Mapping[str, np.ndarray], layout: Layout, network: Architecture = RESNET50) -> None:
+    """Refuse what is not exactly one ResNet-50 whose numbers can be used; raises with every fault.
+
+    ``network`` is another one only for a file that was written here and says so.
+    """
+    biased = any(key in network.biases for key in state)
+    wanted = network.shapes | network.biases if biased else network.shapes
     faults = [Fault(f"weights {name}", *words) for words in (*_keys(state, wanted, layout), *_numbers(state, wanted))]
     if faults:
         raise InvalidInput(faults)

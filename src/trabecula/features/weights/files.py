@@ -1,6 +1,7 @@
 """A weights file's bytes -> named tensors. What a file is, is told by its content; nothing is unpickled."""
 
 import io
+import json
 import pickle
 import zipfile
 from collections.abc import Callable, Mapping
@@ -13,6 +14,7 @@ from ...errors import Fault, InvalidInput, MissingExtra
 Tensors: TypeAlias = dict[str, np.ndarray]
 
 FORMATS = "a PyTorch state dict (.pth), .safetensors or Keras' .h5, .weights.h5 or .keras"
+METADATA = "trabecula"  # the key of what we write beside the tensors of a .safetensors file
 AGAIN = "Download or copy it again and compare its size and checksum with the source's."
 
 
@@ -31,6 +33,15 @@ def read_tensors(name: str, content: bytes) -> Tensors:
         if content[:512].lstrip().lower().startswith(start):
             raise unusable(name, what, FORMATS, action)
     raise unusable(name, f"a format that we do not know (it begins with {content[:8]!r})", FORMATS, _CONVERT)
+
+
+def read_metadata(content: bytes) -> dict[str, Any]:
+    """What we wrote beside the tensors of a .safetensors file, whose beginning is enough; empty in all other files."""
+    try:
+        told = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")]).get("__metadata__", {})
+        return dict(json.loads(told[METADATA]))
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
+        return {}
 
 
 def unusable(name: str, found: str, expected: str, action: str) -> InvalidInput:

@@ -3,17 +3,17 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Literal, TypeAlias, get_args
+from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
 from jaxtyping import Float32
 
 from ...settings import ConventionName
-from .architecture import BIASES, CONVOLUTIONS, NORM_PARTS, SHAPES
+from .architecture import BIASES, NORM_PARTS, RESNET50, SHAPES, Architecture
 from .check import check_state
-from .files import read_tensors
+from .files import read_metadata, read_tensors
 from .known import known_as
 from .layouts import as_torchvision
 
@@ -71,6 +71,11 @@ class Weights:
     doubt: str = ""
 
     @property
+    def architecture(self) -> Architecture:
+        """A ResNet-50, for all that is read from files of others."""
+        return Architecture.of(self.state)
+
+    @property
     def statement(self) -> str:
         """One sentence: what they are and what is fed to them."""
         if not self.pretrained:
@@ -87,7 +92,13 @@ class Weights:
 
 
 def parse_weights(file: str, content: bytes, convention: str | None = None) -> Weights:
-    """Make weights of a file's bytes; the name is the file's without its suffixes."""
+    """Make weights of a file's bytes; the name is the file's without its suffixes.
+
+    A network that was tuned here says itself what it is and what it is fed.
+    """
+    told = read_metadata(content)
+    if "weights" in told:
+        return _tuned_here(file, content, told, convention)
     state, layout = as_torchvision(read_tensors(file, content))
     check_state(file, state, layout)
     digest = hashlib.sha256(content).hexdigest()
@@ -107,16 +118,25 @@ def parse_weights(file: str, content: bytes, convention: str | None = None) -> W
     )
 
 
+def _tuned_here(file: str, content: bytes, told: Mapping[str, Any], convention: str | None) -> Weights:
+    state, layout = as_torchvision(read_tensors(file, content))
+    network = Architecture(told["network"]["width"], tuple(told["network"]["counts"]))
+    check_state(file, state, layout, network)
+    weights = from_record(told["weights"], state)
+    chosen = CONVENTIONS[convention] if convention else weights.convention
+    return replace(weights, name=Path(file).stem, sha256=hashlib.sha256(content).hexdigest(), convention=chosen)
+
+
 def _float32(state: Mapping[str, np.ndarray]) -> State:
     return {key: np.ascontiguousarray(state[key], dtype=np.float32) for key in (*SHAPES, *BIASES) if key in state}
 
 
-def draw_untrained(seed: int = 1370838) -> Weights:
+def draw_untrained(seed: int = 1370838, architecture: Architecture = RESNET50) -> Weights:
     """Draw kernels by He et al. 2015 (doi:10.1109/ICCV.2015.123); every batch normalisation does nothing."""
     generator = np.random.Generator(np.random.PCG64(seed))
     state: dict[str, Tensor] = {}
     digest = hashlib.sha256()
-    for convolution, norm, shape in CONVOLUTIONS:
+    for convolution, norm, shape in architecture.convolutions:
         gain = np.float32(np.sqrt(2 / np.prod(shape[1:])))
         state[f"{convolution}.weight"] = generator.standard_normal(shape, dtype=np.float32) * gain
         for part, value in zip(NORM_PARTS, (1, 0, 0, 1), strict=True):

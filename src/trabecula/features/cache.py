@@ -1,0 +1,39 @@
+"""Rows kept on disk under all that decides them: a row that is there is whole and is not computed again."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from ..records import Extractor, FeatureRow
+from ..storage import write_atomically
+
+
+def row_path(cache: Path, extractor: Extractor, key: str) -> Path:
+    """Where the row of a case lies; ``key`` is the digest of its film and region."""
+    return cache / extractor.name / extractor.digest[:16] / f"{key}.row"
+
+
+def write_row(cache: Path, extractor: Extractor, key: str, row: FeatureRow) -> None:
+    """Store one line of JSON with the reasons, then the values as little-endian float64."""
+    head: Mapping[str, object] = {
+        "undefined": dict(row.undefined),
+        "warnings": row.warnings,
+        "n": row.values.size,
+    }
+    content = json.dumps(head).encode() + b"\n" + row.values.astype("<f8").tobytes()
+    write_atomically(row_path(cache, extractor, key), content)
+
+
+def read_row(cache: Path, extractor: Extractor, key: str) -> FeatureRow | None:
+    """Read the stored row, or None when it is absent or not what this extractor writes."""
+    try:
+        head, _, body = row_path(cache, extractor, key).read_bytes().partition(b"\n")
+        known = json.loads(head)
+        values = np.frombuffer(body, "<f8").astype(np.float64)
+        if values.size != len(extractor.names) or known["n"] != values.size:
+            return None
+        return FeatureRow(values, known["undefined"], tuple(known["warnings"]))
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        return None
