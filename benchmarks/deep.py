@@ -3,7 +3,7 @@
     python benchmarks/deep.py [REGIONS] [ROUNDS]
 
 Everything runs on two cores, one after the other, in turns; a turn is a process of its own. A bare loop counts from
-its first picture, our extraction from before the start of its processes to the table in memory with every row on
+its first picture, our extraction from before its imports to the table in memory with every row on
 disk. Seconds of wall clock and of processor (of all processes) are given: on a busy machine the second tell more.
 """
 
@@ -132,8 +132,6 @@ def _hashed(cases: Sequence[Any]) -> list[str]:
 
 def _ours(load: Callable[..., Any], digests: Callable[..., Any]) -> Callable[[int, Path, Path], float]:
     def turn(regions: int, cache: Path, folder: Path) -> float:
-        from joblib.externals.loky import get_reusable_executor
-
         start = time.perf_counter()
         from trabecula.features import ResNetFeatures, extract_features
         from trabecula.settings import DeepSettings
@@ -143,7 +141,6 @@ def _ours(load: Callable[..., Any], digests: Callable[..., Any]) -> Callable[[in
         tables = extract_features(films, extractors, load=load, digests=digests, cache=cache, jobs=CORES)
         wall = time.perf_counter() - start
         assert tables["deep-untrained"].values.shape == (regions, 2048)
-        get_reusable_executor().shutdown(wait=True)
         return wall
 
     return turn

@@ -1,5 +1,7 @@
 """`trabecula gradcam`: pictures of a finished run, on the film's own pixels."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -35,6 +37,10 @@ def test_pictures_lie_on_the_film_and_their_scores_are_the_models(study, tmp_pat
         assert picture.shape == (40, 50, 3)
         outside = np.concatenate([picture[:, :8].reshape(-1, 3), picture[:, -8:].reshape(-1, 3)])
         assert (np.ptp(outside, axis=1) == 0).all(), "beyond the crop the film is grey as it was"
+    record = run / "features" / "deep-untrained.json"
+    on_gpu = {"device": "cuda", "precision": "bfloat16", "runtime": "torch 2.13.0"}
+    record.write_text(json.dumps(json.loads(record.read_text()) | on_gpu))
+    assert draw_maps(study.folder, ["c01", "c05"], tmp_path / "maps") == drawn, "the network is the same on any device"
 
 
 def test_what_cannot_be_drawn_is_said(study, tmp_path):
