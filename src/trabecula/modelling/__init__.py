@@ -1,32 +1,54 @@
 """FeatureTable -> Predictions: selection and learner as one pipeline, fitted inside each patient-grouped fold."""
 
+from .asked import Drivers, columns_of, drivers, kept_columns, seen_by_learner
 from .fit import fit_task
+from .harmonise import SITE
 from .keep import pack, unpack
 from .odds import odds_ratios
-from .outcome import FINAL, FitTask, ModelFit, SelectionTrace, fold_scores, gather, gather_selection, plan_tasks
+from .outcome import (
+    FINAL,
+    FitTask,
+    ModelFit,
+    SelectionTrace,
+    fold_scores,
+    gather,
+    gather_selection,
+    plan_tasks,
+    prediction_rows,
+)
 from .published import UNSOUND, PublishedFit, gather_published, published_models, published_task
 from .site import predict_sites
 from .split import deal_labels, make_split
+from .spread import distances, spread_of
 
 __all__ = [
     "FINAL",
+    "SITE",
     "UNSOUND",
+    "Drivers",
     "FitTask",
     "ModelFit",
     "PublishedFit",
     "SelectionTrace",
+    "columns_of",
     "deal_labels",
+    "distances",
+    "drivers",
     "fit_task",
     "fold_scores",
     "gather",
     "gather_published",
     "gather_selection",
+    "kept_columns",
     "make_split",
     "odds_ratios",
     "pack",
     "plan_tasks",
     "predict_sites",
+    "prediction_rows",
     "published_models",
     "published_task",
+    "seen_by_learner",
+    "spread_of",
     "unpack",
 ]
