@@ -15,7 +15,7 @@ from trabecula.bundle import read_bundle
 from trabecula.errors import InvalidInput
 from trabecula.workflow.batch import predict_many
 from trabecula.workflow.bundling import make_bundle
-from trabecula.workflow.predict import Predictor, predict_film, told
+from trabecula.workflow.predict import Predictor, predict_film, predict_points, told
 from trabecula.workflow.validate import KEY, validate
 from trabecula.workflow.verify import verify
 
@@ -86,6 +86,42 @@ def test_the_drivers_of_a_linear_model_add_up_to_its_log_odds(finished, made, tm
         (abs(one.added) for one in answer.drivers), reverse=True
     )
     assert len(answer.drivers) == min(10, parts.shape[1])
+
+
+def test_six_points_stand_in_for_a_mask_and_the_answer_says_so(finished, made):  # noqa: F811
+    film = finished.folder / "images" / "p08.png"
+    answer = predict_points(Predictor.of(made), film, "12,10 22,10 33,10 33,27 22,27 12,27")
+    assert answer.case_id == "p08"
+    assert sum(answer.probabilities.values()) == pytest.approx(1, abs=1e-12)
+    assert answer.warnings[-1].startswith("the region was drawn from six points")
+
+
+def test_weights_are_taken_from_the_bundle_or_from_the_file_that_is_named(made, tmp_path, monkeypatch):  # noqa: F811
+    from safetensors.numpy import save
+
+    from trabecula.bundle import WEIGHTS, Bundle, DeepInput
+    from trabecula.features import ResNetFeatures
+    from trabecula.features.weights import draw_untrained
+    from trabecula.settings import DeepSettings
+    from trabecula.workflow.rebuild import extractors_of
+
+    monkeypatch.setenv("TRABECULA_WEIGHTS", str(tmp_path / "none"))
+    content = save(dict(draw_untrained(seed=5).state))
+    (tmp_path / "mine.safetensors").write_bytes(content)
+    settings = DeepSettings(weights=("mine.safetensors",))
+    (network,) = ResNetFeatures.from_settings(settings, tmp_path)
+    about = {"settings": settings, "digest": network.digest, "sha256": network.sha256, "statement": "", "file": None}
+
+    def asked(parts, weights=None, **other):
+        manifest = made.manifest.model_copy(update={"deep": DeepInput(**(about | other)), "radiomics": None})
+        (found,) = extractors_of(Bundle(tmp_path / "b", "", manifest, parts), weights)
+        return found.digest
+
+    assert asked({WEIGHTS: content}, file="mine.safetensors") == network.digest
+    assert asked({}, str(tmp_path / "mine.safetensors")) == network.digest
+    (tmp_path / "other.safetensors").write_bytes(save(dict(draw_untrained(seed=6).state)))
+    with pytest.raises(InvalidInput, match="would give other values than in training"):
+        asked({}, str(tmp_path / "other.safetensors"))
 
 
 def test_a_model_without_parts_says_so(finished, tmp_path):  # noqa: F811
@@ -204,7 +240,7 @@ def test_what_cannot_be_bundled_is_told_in_words(finished, tmp_path):  # noqa: F
     for said, words in (
         ({"run": "2020-01-01_01"}, "no finished run 2020-01-01_01"),
         ({"signature": "deep"}, "signature: 'deep'; expected one of"),
-        ({"signature": "radiomics", "model": "svm"}, "model: 'svm'; expected one of lr, xgb, rf"),
+        ({"signature": "radiomics", "model": "svm"}, "model: 'svm'; expected one of lr, rf, xgb"),
         ({"signature": "radiomics", "with_weights": True}, "a signature without a network"),
     ):
         with pytest.raises(InvalidInput, match=words):

@@ -305,6 +305,9 @@ def predict(
     bundle: BundleFile,
     image: Annotated[Path, typer.Argument(metavar="IMAGE", help="A film; or a table or folder of films and masks.")],
     mask: Annotated[Path | None, typer.Option(help="The region: a mask on the film's grid.")] = None,
+    points: Annotated[
+        str | None, typer.Option(help='Or six points on it: "x,y x,y ...", along the upper endplate and back.')
+    ] = None,
     value: Annotated[list[str] | None, typer.Option(help="A value that the model takes, as age=71.")] = None,
     site: Annotated[str, typer.Option(help="The hospital, for a model that harmonises.")] = "",
     level: Level = 0.9,
@@ -315,10 +318,13 @@ def predict(
     """Ask a bundle about a film: probabilities, what drove them, and whether the film is like those of training."""
     from .bundle import read_bundle
     from .storage import write_atomically
-    from .workflow.predict import Predictor, predict_film, told
+    from .workflow.batch import is_many
+    from .workflow.predict import Predictor, predict_film, predict_points, told
 
+    if (mask is not None) + (points is not None) != (not is_many(image)):
+        raise typer.BadParameter("a film needs --mask or --points, one of the two; many films bring their masks")
     predictor = Predictor.of(read_bundle(bundle), weights=weights, level=level)
-    if mask is None:
+    if mask is None and points is None:
         from .workflow.batch import predict_many
 
         with _progress() as tell:
@@ -326,7 +332,11 @@ def predict(
         text = table.to_json(orient="records", indent=1) if json_ else table.to_csv(index=False, lineterminator="\n")
         faulty = int((table["fault"] != "").sum())
     else:
-        answer = predict_film(predictor, image, mask, told(value or ()), site)
+        given = told(value or ())
+        if mask is not None:
+            answer = predict_film(predictor, image, mask, given, site)
+        else:
+            answer = predict_points(predictor, image, str(points), given, site)
         text, faulty = answer.to_json() if json_ or output is not None else "\n".join(answer.lines), 0
     if output is not None:
         write_atomically(output, text)

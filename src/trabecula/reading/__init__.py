@@ -5,7 +5,8 @@ from .clinical import clinical_columns
 from .feature_table import read_feature_study, unassigned
 from .layouts import IngestResult, ingest
 from .quality import near_duplicates
-from .study import FilmCheck, check_films, film_digests, films, load_film
+from .regions import region_of_points
+from .study import FilmCheck, check_films, film_digests, films, load_film, read_film
 
 __all__ = [
     "FilmCheck",
@@ -19,8 +20,10 @@ __all__ = [
     "near_duplicates",
     "read_batch",
     "read_feature_study",
+    "read_film",
     "read_second_reader",
     "read_study",
     "read_table",
+    "region_of_points",
     "unassigned",
 ]

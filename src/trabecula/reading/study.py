@@ -63,15 +63,12 @@ def load_film(cases: Sequence[Case], settings: ImageSettings) -> tuple[Xray, lis
             faults += [Fault(f"case {case.case_id}, {f.where}", f.found, f.expected, f.action) for f in error.faults]
     if faults or picture is None:
         raise InvalidInput(faults)
-    xray = Xray(
-        as_float(picture),
-        picture.spacing_mm,
-        picture.spacing_source,
-        image.name,
-        _sha256(image),
-        picture.history,
-    )
-    return xray, regions
+    return _xray(picture, image), regions
+
+
+def read_film(image: Path, settings: ImageSettings) -> Xray:
+    """One film alone."""
+    return _xray(read_picture(image, settings), image)
 
 
 def check_films(study: Study, settings: ImageSettings, jobs: int) -> Iterator[FilmCheck]:
@@ -92,6 +89,17 @@ def film_digests(cases: Sequence[Case], settings: ImageSettings) -> list[str]:
         words = [_READING, settings.model_dump_json(), case.region_value, *(known[path] for path in paths)]
         digests.append(hashlib.sha256(repr(words).encode()).hexdigest())
     return digests
+
+
+def _xray(picture: Picture, image: Path) -> Xray:
+    return Xray(
+        as_float(picture),
+        picture.spacing_mm,
+        picture.spacing_source,
+        image.name,
+        _sha256(image),
+        picture.history,
+    )
 
 
 def _region(case: Case, labels: np.ndarray, shape: tuple[int, ...] | None) -> Region:

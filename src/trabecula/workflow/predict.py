@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -164,7 +164,7 @@ class Predictor:
             for name, (low, high) in manifest.film.items()
             if name in facts and not _within(facts[name], low, high)
         ]
-        odd = facts.keys() ^ manifest.film.keys()
+        odd = sorted(facts.keys() ^ manifest.film.keys())
         said += [f"{name}: {'known' if name in facts else 'not known'} here, but not so in training" for name in odd]
         outside = [
             f"{name} ({row[name].iloc[0]:.3g}; {low:.3g} to {high:.3g})"
@@ -236,6 +236,19 @@ def predict_film(
     case = Case(image.name.split(".")[0], "", image, mask, None, "", "")
     xray, (region,) = load_film([case], predictor.bundle.manifest.image)
     return predictor.answer(xray, region, values or {}, site)
+
+
+def predict_points(
+    predictor: Predictor, image: Path, points: str, values: Mapping[str, str] | None = None, site: str = ""
+) -> Answer:
+    """One film and six points on it, "x,y x,y ...", through which the outline is drawn and snapped to the edge."""
+    from ..reading import read_film, region_of_points
+
+    xray = read_film(image, predictor.bundle.manifest.image)
+    region = region_of_points(xray, points, image.name.split(".")[0])
+    answer = predictor.answer(xray, region, values or {}, site)
+    drawn = "the region was drawn from six points: where those of training were drawn otherwise, answers may differ"
+    return replace(answer, warnings=(*answer.warnings, drawn))
 
 
 def told(cells: Sequence[str]) -> dict[str, str]:
