@@ -20,8 +20,9 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
 from trabecula.evaluation import evaluate
-from trabecula.modelling.filters import MrmrFilter, RedundancyFilter, UnivariateFilter
+from trabecula.modelling.filters import RedundancyFilter, UnivariateFilter
 from trabecula.modelling.lasso import deviances, lasso_path, objective, penalty_grid
+from trabecula.modelling.mrmr import MrmrFilter
 from trabecula.modelling.split import grouped_folds
 from trabecula.records import Split
 from trabecula.settings import Settings
@@ -148,7 +149,8 @@ def filters() -> None:
         "Kruskal-Wallis": UnivariateFilter(test="kruskal", correction="fdr"),
         "redundancy, Spearman": RedundancyFilter(),
         "redundancy, Pearson": RedundancyFilter(kind="pearson"),
-        "mRMR, 50": MrmrFilter(50),
+        "mRMR, 50, F": MrmrFilter(50),
+        "mRMR, 50, mutual information": MrmrFilter(50, "mutual_information"),
     }
     for name, step in steps.items():
         fitted, seconds = _timed(step.fit, x, y)

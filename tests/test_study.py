@@ -13,10 +13,12 @@ import pytest
 import yaml
 from PIL import Image
 
+from trabecula.errors import InvalidInput
 from trabecula.workflow.check import check_study
 from trabecula.workflow.extract import extract_table
 from trabecula.workflow.make import init_study
 from trabecula.workflow.permute import permute_study
+from trabecula.workflow.report import report_study
 from trabecula.workflow.run import run_study
 
 
@@ -63,6 +65,24 @@ def test_a_run_writes_what_was_promised(study_folder):
     manifest = json.loads((run / "manifest.json").read_text())
     assert set(manifest) == {p.relative_to(run).as_posix() for p in run.rglob("*") if p.is_file()} - {"manifest.json"}
     assert not list(study_folder.folder.rglob("*.pkl"))
+
+
+def test_the_report_of_a_finished_run_is_made_again_to_the_byte(study_folder):
+    page = run_study(study_folder.folder)
+    run = page.parent
+    before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+    page.unlink()
+    assert report_study(study_folder.folder, run=run.name) == page
+    assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
+    assert report_study(study_folder.folder, blind=True) == run / "blind" / "report.html"
+
+
+def test_a_report_needs_a_finished_run(study_folder):
+    with pytest.raises(InvalidInput, match=r"no finished run(.|\n)*trabecula run"):
+        report_study(study_folder.folder)
+    name = run_study(study_folder.folder).parent.name
+    with pytest.raises(InvalidInput, match=rf"no finished run 'other'(.|\n)*one of: {name}"):
+        report_study(study_folder.folder, run="other")
 
 
 def test_both_protocols_run_and_the_report_shows_the_gap(study_folder, other):
@@ -337,7 +357,7 @@ def test_near_duplicate_films_of_different_patients_are_named(study_folder):
     study_folder.write("images/p02.png", film.astype(np.uint16))
     study_folder.write("images/p06.png", (film**0.9 * 3).astype(np.uint16))
     notes = check_study(study_folder.folder).notes
-    assert notes == ("p02.png (internal) and p06.png (training) of different patients are nearly the same film",)
+    assert notes == ("c02 (internal) and c06 (training) of different patients: nearly the same film",)
 
 
 def test_signatures_that_need_weights_are_left_out_with_a_word_or_refused(study_folder):

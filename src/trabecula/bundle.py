@@ -22,10 +22,11 @@ from .settings import DeepSettings, EvaluationSettings, ImageSettings
 
 SUFFIX = ".trabecula"
 MODEL, TRAINING, SELECTION, CARD = "model.skops", "training.csv", "selection.json", "card.md"
+SETTINGS = "settings.yaml"
 FILM, MASK, WEIGHTS = "example/film.png", "example/mask.png", "weights.bin"
 LARGEST = 1 << 30  # bytes of a bundle
 _MANIFEST, _SEAL = "bundle.json", "bundle.sha256"
-_NEEDED = (MODEL, TRAINING, SELECTION, CARD, FILM, MASK)
+_NEEDED = (MODEL, TRAINING, SELECTION, SETTINGS, CARD, FILM, MASK)
 _DATE = (1980, 1, 1, 0, 0, 0)
 
 Span = tuple[float, float]

@@ -50,6 +50,10 @@ StudyFolder = Annotated[Path, typer.Argument(metavar="STUDY", help="The folder t
 BundleFile = Annotated[Path, typer.Argument(metavar="BUNDLE", help="A file that `trabecula bundle make` wrote.")]
 Level = Annotated[float, typer.Option(help="Share of new patients whose class the prediction set shall hold.")]
 WeightsFile = Annotated[str | None, typer.Option(help="The network's weights, where they are neither packed nor kept.")]
+Pictures = Annotated[
+    Literal["none", "thumbs", "full"],
+    typer.Option("--images", help="Pictures of the cases: none, small ones, or large ones as well."),
+]
 Jobs = Annotated[int, typer.Option(min=1, help="Processes to use; the result is the same with any number.")]
 Seed = Annotated[int | None, typer.Option(min=0, help="Chance starts here; default: the study's own seed.")]
 CORES = os.cpu_count() or 1
@@ -140,6 +144,7 @@ def run(
     permute_labels: Annotated[
         bool, typer.Option("--permute-labels", help="Deal the labels anew: does anything still find them?")
     ] = False,
+    images: Pictures = "full",
 ) -> None:
     """Run a study from files to a report; a run that was stopped goes on."""
     if permute_labels:
@@ -163,9 +168,28 @@ def run(
             protocol=protocol,
             redraw=redraw,
             allow_label_items=allow_label_items,
+            images=images,
             tell=tell,
         )
     _print_result(report)
+
+
+@app.command()
+def report(
+    folder: StudyFolder,
+    run: Annotated[str | None, typer.Option(metavar="ID", help="A finished run; default: the newest.")] = None,
+    blind: Annotated[bool, typer.Option("--blind", help="Leave out names of the study, its sites and cases.")] = False,
+    formats: Annotated[str, typer.Option(help="Also for a journal: pdf,svg,tiff,docx,tex.")] = "",
+    images: Pictures = "full",
+    jobs: Jobs = CORES,
+) -> None:
+    """Make the report of a finished run again, from the files in its folder."""
+    from .workflow.report import report_study
+
+    with _progress() as tell:
+        asked = tuple(name.strip() for name in formats.split(",") if name.strip())
+        page = report_study(folder, run=run, blind=blind, formats=asked, images=images, jobs=jobs, tell=tell)
+    _print_result(page)
 
 
 @app.command()

@@ -26,7 +26,8 @@ class Xray:
     """One radiograph in memory, bright = dense, before any windowing.
 
     ``spacing_mm`` is (row, column) or None when the film does not say; ``spacing_source`` names where it
-    came from. ``digest`` is the SHA-256 of the file's bytes; ``history`` says what was done to the greys.
+    came from. ``digest`` is the SHA-256 of the file's bytes; ``history`` says what was done to the greys;
+    ``device`` is maker and model, as far as the film says.
     """
 
     pixels: Pixels
@@ -35,6 +36,7 @@ class Xray:
     source: str
     digest: str
     history: tuple[str, ...] = ()
+    device: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -228,3 +230,28 @@ class Evaluation:
     subgroups: pd.DataFrame
     reclassification: pd.DataFrame
     chosen: tuple[str, str]
+
+
+@dataclass(frozen=True, eq=False)
+class Explanation:
+    """What the signature and model that the report leads with look at; no choice was made by it.
+
+    Every case is explained by the fit that scored it: ``fold`` 1..K out of fold, 0 held out. Features are those that
+    the fit kept, standardised; a score or component of many features has a name of its own.
+
+    ``coefficients``: source ("lasso", or the model), feature, class, coefficient and odds_ratio against the first class
+    (for one SD, final fit), fits (of the K folds' fits, how many keep the feature), least, most (over those K fits).
+    ``importance``: cohort, scored, group (1 = most lost), features ("; " between), lost (of macro AUC, when the group's
+    columns are shuffled together), spread (SD of the shuffles), auc, n, used (in how many of the fits), fits.
+    ``shap``: case_id, cohort, fold, class, feature, value, shap, base; ``base`` and a case's values sum to its score.
+    ``nearest``: case_id, cohort, fold, rank, neighbour (a training case), distance, truth (of the neighbour).
+    ``nomogram``: signature, class, against, predictor, value, points, linear_predictor, probability.
+    ``methods``: table -> how it was made, or why it is empty; "explained" -> signature and model.
+    """
+
+    coefficients: pd.DataFrame
+    importance: pd.DataFrame
+    shap: pd.DataFrame
+    nearest: pd.DataFrame
+    nomogram: pd.DataFrame
+    methods: Mapping[str, str]

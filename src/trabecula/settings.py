@@ -143,11 +143,23 @@ class StabilitySettings(_Section):
     noise: float = Field(1.0, ge=0, le=10)
 
 
+class MrmrSettings(_Section):
+    """How many features minimum redundancy, maximum relevance keeps, and how it weighs them.
+
+    ``relevance`` "f" is F over |r|, "mutual_information" that of features in three states; ``scheme``: their quotient
+    or difference.
+    """
+
+    features: int = Field(ge=1)
+    relevance: Literal["f", "mutual_information"] = "f"
+    scheme: Literal["quotient", "difference"] = "quotient"
+
+
 class SelectionSettings(_Section):
     """Thresholds of the steps that come before the LASSO.
 
-    Without ``stability``, ``mrmr`` (how many features it keeps) or ``pca`` (how many components stand in for the deep
-    features) that step is left out.
+    Without ``stability``, ``mrmr`` (a number stands for its ``features``) or ``pca`` (how many components stand in for
+    the deep features) that step is left out.
     """
 
     stability: StabilitySettings | None = None
@@ -159,8 +171,13 @@ class SelectionSettings(_Section):
     univariate_correction: Literal["none", "fdr"] = "none"
     correlation: float = Field(0.9, gt=0, le=1)
     correlation_kind: Literal["spearman", "pearson"] = "spearman"
-    mrmr: int | None = Field(None, ge=1)
+    mrmr: MrmrSettings | None = None
     lasso: LassoSettings = LassoSettings()
+
+    @field_validator("mrmr", mode="before")
+    @classmethod
+    def _number_is_features(cls, value: Any) -> Any:
+        return {"features": value} if isinstance(value, int) else value
 
 
 class HarmoniseSettings(_Section):

@@ -8,7 +8,6 @@ import pytest
 
 from trabecula.modelling.filters import (
     MissingFilter,
-    MrmrFilter,
     UnivariateFilter,
     VarianceFilter,
     correlations,
@@ -53,23 +52,6 @@ def test_missing_and_constant_columns_leave_with_the_reason():
     variance = VarianceFilter(0.1).fit(x[:, [0, 2, 3]])
     assert variance.support_.tolist() == [True, False, False]
     assert VarianceFilter().fit(x[:, [0, 2, 3]]).support_.tolist() == [True, False, True]
-
-
-def test_mrmr_is_the_greedy_definition_done_literally():
-    rng = np.random.default_rng(0)
-    y = np.tile([0, 1, 2], 30)
-    x = rng.normal(size=(90, 12)) + y[:, None] * rng.uniform(0, 1, 12)
-    x[:, 7] = x[:, 3] + rng.normal(size=90) * 0.1
-    fitted = MrmrFilter(6).fit(x, y)
-    from sklearn.feature_selection import f_classif
-
-    relation, r = f_classif(x, y)[0], np.abs(np.corrcoef(x, rowvar=False))
-    chosen = [int(relation.argmax())]
-    while len(chosen) < 6:
-        left = [k for k in range(12) if k not in chosen]
-        chosen.append(max(left, key=lambda k: relation[k] / r[k, chosen].mean()))
-    assert fitted.order_.tolist() == chosen
-    assert sorted(np.flatnonzero(fitted.support_)) == sorted(chosen)
 
 
 def test_standardising_fills_in_medians_and_leaves_constants_at_zero():

@@ -232,6 +232,7 @@ def test_the_ledger_says_when_and_why_each_feature_left(planted):
         {"calibration": "temperature"},
         {"selection": {"lasso": {"family": "ovr", "rule": "1se"}}},
         {"selection": {"univariate_test": "kruskal", "univariate_correction": "fdr", "mrmr": 10}},
+        {"selection": {"mrmr": {"features": 10, "relevance": "mutual_information", "scheme": "difference"}}},
         {"selection": {"correlation_kind": "pearson", "missing": 0.01, "variance": 0.5}},
         {"models": ["ordinal", "svm", "knn", "xgb"], "class_weights": "balanced", "calibration": "sigmoid"},
     ],

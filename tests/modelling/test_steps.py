@@ -5,7 +5,6 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from trabecula.modelling.filters import (
     MissingFilter,
-    MrmrFilter,
     RedundancyFilter,
     StabilityFilter,
     UnivariateFilter,
@@ -13,6 +12,7 @@ from trabecula.modelling.filters import (
 )
 from trabecula.modelling.harmonise import ComBat
 from trabecula.modelling.learners import LEARNERS, FrequenciesIfEmpty
+from trabecula.modelling.mrmr import MrmrFilter
 from trabecula.modelling.ordinal import OrdinalLogistic
 from trabecula.modelling.scaling import CompressColumns, Standardise
 from trabecula.modelling.selection import LassoFilter
@@ -30,6 +30,7 @@ STEPS = [
     RedundancyFilter(),
     RedundancyFilter(kind="pearson"),
     MrmrFilter(2),
+    MrmrFilter(2, "mutual_information", "difference"),
     LassoFilter(folds=2),
     LassoFilter(folds=2, family="ovr"),
     ComBat("reference"),

@@ -1,5 +1,6 @@
 """Study -> FeatureTable: radiomics of the region and the average-pool vector of a ResNet-50."""
 
+from .crop import InputPolicy, crop_frame, cut_film, cut_region
 from .diagnostics import Diagnostics
 from .extract import extract_features, is_new
 from .gradcam import grad_cam, on_film, score_map, weights_on_features
@@ -14,11 +15,15 @@ from .stability import Perturbation, load_perturbed, perturbed_digests, stabilit
 __all__ = [
     "DEFINITIONS",
     "Diagnostics",
+    "InputPolicy",
     "Morphometry",
     "Parameters",
     "Perturbation",
     "Radiomics",
     "ResNetFeatures",
+    "crop_frame",
+    "cut_film",
+    "cut_region",
     "divisions",
     "extract_features",
     "feature_scale",

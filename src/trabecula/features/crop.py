@@ -70,22 +70,28 @@ def crop_frame(inside: Inside, policy: InputPolicy) -> CropFrame:
 def crop_region(pixels: Pixels, inside: Inside, window: tuple[float, float], policy: InputPolicy) -> Picture:
     """Cut, resize and scale one region; every grey is in 0..1, and 0 throughout where the window is empty."""
     frame = crop_frame(inside, policy)
-    rows, cols = _within(frame.rows, pixels.shape[0]), _within(frame.cols, pixels.shape[1])
-    patch = _scaled(pixels[rows[:, None], cols], window)
+    patch = _scaled(cut_film(pixels, frame), window)
     if policy.masked:
-        patch *= _outside_film_is_out(inside, frame)
+        patch *= cut_region(inside, frame)
     resized = Image.fromarray(patch).resize((policy.size,) * 2, _FILTERS[policy.resize])
     return np.clip(np.asarray(resized, dtype=np.float32), 0, 1)
 
 
-def _within(positions: range, length: int) -> np.ndarray:
-    return np.clip(positions, 0, length - 1)
+def cut_film(pixels: Pixels, frame: CropFrame) -> Pixels:
+    """What the frame shows of a film; beyond the film its edge goes on."""
+    rows, cols = (_within(part, length) for part, length in zip((frame.rows, frame.cols), pixels.shape, strict=True))
+    return pixels[rows[:, None], cols]
 
 
-def _outside_film_is_out(inside: Inside, frame: CropFrame) -> Inside:
+def cut_region(inside: Inside, frame: CropFrame) -> Inside:
+    """What the frame shows of a region; beyond the film nothing is inside."""
     rows, cols = (_within(part, length) for part, length in zip((frame.rows, frame.cols), inside.shape, strict=True))
     on_film = np.equal(rows, frame.rows)[:, None] & np.equal(cols, frame.cols)
     return inside[rows[:, None], cols] & on_film
+
+
+def _within(positions: range, length: int) -> np.ndarray:
+    return np.clip(positions, 0, length - 1)
 
 
 def _scaled(patch: Pixels, window: tuple[float, float]) -> Pixels:

@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from ..records import FeatureRow, Inside, Region, Xray
+from ..records import FeatureRow, Inside, Pixels, Region, Xray
 from ..settings import RadiomicsSettings
 from . import filters
+from .crop import InputPolicy, crop_frame
 from .intensity import NAMES as FIRST_ORDER
 from .intensity import first_order
 from .parameters import CLASSES, Parameters, default_parameters, read_parameters
@@ -68,6 +69,34 @@ class Radiomics:
             return [self._row(film, region.inside) for region in regions]
         film, grid = resample_film(film, p.spacing_mm, order=p.order, centred=p.standard == "ibsi")
         return [self._row(film, resample_region(region.inside, grid)) for region in regions]
+
+    def responses(self, xray: Xray, inside: Inside, images: Sequence[str], policy: InputPolicy) -> dict[str, Pixels]:
+        """What the filters of these images make of the square around a region; beyond the film its edge goes on.
+
+        An image is what the names of its features begin with. With resampling the square is one of the new pixels.
+        """
+        p = self.parameters
+        film = prepare_film(xray, normalise=p.normalise, scale=p.scale, outliers=p.outliers)
+        if p.spacing_mm is not None:
+            film, grid = resample_film(film, p.spacing_mm, order=p.order, centred=p.standard == "ibsi")
+            inside = resample_region(inside, grid)
+        frame = crop_frame(inside, policy)
+        height, width = film.pixels.shape
+        box = Box(
+            max(frame.rows.start, 0),
+            min(frame.rows.stop, height),
+            max(frame.cols.start, 0),
+            min(frame.cols.stop, width),
+        )
+        beyond = (
+            (box.top - frame.rows.start, frame.rows.stop - box.bottom),
+            (box.left - frame.cols.start, frame.cols.stop - box.right),
+        )
+        return {
+            name: np.pad(window.astype(np.float32), beyond, mode="edge")
+            for name, window, _ in _derived(film, box, p)
+            if name in images
+        }
 
     def warm_up(self) -> None:
         """Compile what these parameters need, or load it where it was compiled before: once for each installation."""

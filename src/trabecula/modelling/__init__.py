@@ -1,9 +1,11 @@
 """FeatureTable -> Predictions: selection and learner as one pipeline, fitted inside each patient-grouped fold."""
 
 from .asked import Drivers, columns_of, drivers, kept_columns, seen_by_learner
+from .contributions import Contributions, both_classes
 from .fit import fit_task
 from .harmonise import SITE
 from .keep import pack, unpack
+from .ladder import ladder
 from .odds import odds_ratios
 from .outcome import (
     FINAL,
@@ -17,6 +19,7 @@ from .outcome import (
     prediction_rows,
 )
 from .published import UNSOUND, PublishedFit, gather_published, published_models, published_task
+from .refit import Refit, refit
 from .site import predict_sites
 from .split import deal_labels, make_split
 from .spread import distances, spread_of
@@ -25,11 +28,14 @@ __all__ = [
     "FINAL",
     "SITE",
     "UNSOUND",
+    "Contributions",
     "Drivers",
     "FitTask",
     "ModelFit",
     "PublishedFit",
+    "Refit",
     "SelectionTrace",
+    "both_classes",
     "columns_of",
     "deal_labels",
     "distances",
@@ -40,6 +46,7 @@ __all__ = [
     "gather_published",
     "gather_selection",
     "kept_columns",
+    "ladder",
     "make_split",
     "odds_ratios",
     "pack",
@@ -48,6 +55,7 @@ __all__ = [
     "prediction_rows",
     "published_models",
     "published_task",
+    "refit",
     "seen_by_learner",
     "spread_of",
     "unpack",

@@ -134,7 +134,7 @@ class UnivariateFilter(Filter):
     def fit(self, X: Any, y: Any) -> Self:
         """Test every column."""
         X, y = self._with_classes(X, y)
-        self.statistics_, p = (_anova if self.test == "anova" else _kruskal)(X, y)
+        self.statistics_, p = (anova if self.test == "anova" else _kruskal)(X, y)
         self.pvalues_ = false_discovery_control(p) if self.correction == "fdr" and p.size else p
         word = "adjusted p" if self.correction == "fdr" else "p"
         name = "analysis of variance" if self.test == "anova" else "Kruskal-Wallis"
@@ -173,40 +173,14 @@ class RedundancyFilter(Filter):
         return self
 
 
-class MrmrFilter(Filter):
-    """Keeps ``count`` columns by minimum redundancy, maximum relevance (doi 10.1142/S0219720005001004).
-
-    Each next column has the largest F of a one-way analysis of variance over its mean |r| with those chosen (FCQ).
-    """
-
-    def __init__(self, count: int = 50):
-        self.count = count
-
-    def fit(self, X: Any, y: Any) -> Self:
-        """Choose one column after the other; ``order_`` is the sequence."""
-        X, y = self._with_classes(X, y)
-        relation = np.nan_to_num(_anova(X, y)[0], nan=0.0, posinf=np.finfo(float).max)
-        units = _unit_columns(X)
-        redundancy, free = np.zeros(X.shape[1]), np.ones(X.shape[1], dtype=bool)
-        chosen: list[int] = []
-        while free.any() and len(chosen) < self.count:
-            gain = relation / np.maximum(redundancy / max(len(chosen), 1), 1e-3) if chosen else relation
-            best = int(np.argmax(np.where(free, gain, -np.inf)))
-            chosen.append(best)
-            free[best] = False
-            redundancy += np.abs(units.T @ units[:, best])
-        self.order_ = np.array(chosen, dtype=np.int64)
-        self._keep(~free, [f"not among the {self.count} of least redundancy and most relevance"] * X.shape[1])
-        return self
-
-
 def correlations(X: Float64[np.ndarray, "rows features"]) -> Float64[np.ndarray, "features features"]:
     """Pearson's r of all pairs of columns; 0 with a constant."""
-    units = _unit_columns(X)
+    units = unit_columns(X)
     return units.T @ units
 
 
-def _unit_columns(X: np.ndarray) -> np.ndarray:
+def unit_columns(X: np.ndarray) -> np.ndarray:
+    """Columns centred and of length 1, so that their product is r; constants are 0."""
     centred = X - X.mean(axis=0)
     norms = np.sqrt((centred**2).sum(axis=0))
     return centred / np.where(norms > 0, norms, 1.0)
@@ -214,12 +188,13 @@ def _unit_columns(X: np.ndarray) -> np.ndarray:
 
 def _by_relation(X: np.ndarray, y: np.ndarray, names: list[str]) -> np.ndarray:
     """Columns from the most related to the classes to the least."""
-    relation = np.nan_to_num(_anova(X, y)[0], nan=-1.0, posinf=np.finfo(float).max)
+    relation = np.nan_to_num(anova(X, y)[0], nan=-1.0, posinf=np.finfo(float).max)
     digits = [float(f"{value:.9e}") for value in relation]
     return np.array(sorted(range(len(names)), key=lambda k: (-digits[k], names[k])), dtype=np.int64)
 
 
-def _anova(X: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def anova(X: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """F and p of the one-way analysis of variance of every column; NaN and 1 where there is none."""
     return _of_varied(X, lambda varied: f_classif(varied, y))
 
 

@@ -3,6 +3,7 @@
 import hashlib
 import warnings
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -47,6 +48,48 @@ def fit_task(
     ``deep``: the columns that principal components may stand in for. ``preserved``: what ComBat keeps.
     Nothing but the task's training rows is seen by anything that learns.
     """
+    with sklearn.config_context(enable_metadata_routing=True), threadpool_limits(1):
+        fold = prepare_fold(task, features, split, settings, redrawn, given=given, deep=deep, preserved=preserved)
+        memory = Once()
+        warm = Pipeline([("select", fold.select), ("end", "passthrough")], memory=memory)
+        fitted = warm.fit(fold.x, fold.y, **fold.told).named_steps["select"]
+        seed = _seed(settings.seed, task, "selection")
+        often = _frequencies(fitted, fold, settings, seed) if task.fold == FINAL else {}
+        yield _trace(task, fitted, fold.names, split.classes, often)
+        for model in settings.models:
+            if model not in done:
+                yield _fit(model, task, fold, memory, split, settings)
+
+
+@dataclass(frozen=True, eq=False)
+class Fold:
+    """What the models of one task share: the rows that they learn from and score, and the selection, not yet fitted.
+
+    ``by_row`` holds groups and readings of the training rows; ``told`` is what the selection is told of them;
+    ``names`` are the columns of the signature, the given ones first.
+    """
+
+    x: pd.DataFrame
+    y: np.ndarray
+    test: pd.DataFrame
+    select: Any
+    by_row: Mapping[str, np.ndarray]
+    told: Mapping[str, np.ndarray]
+    names: list[str]
+
+
+def prepare_fold(
+    task: FitTask,
+    features: pd.DataFrame,
+    split: Split,
+    settings: Settings,
+    redrawn: Sequence[pd.DataFrame],
+    *,
+    given: Sequence[str],
+    deep: Collection[str],
+    preserved: pd.DataFrame | None,
+) -> Fold:
+    """Take the rows of a task apart and set up its selection; to be called where metadata are routed."""
     table = split.table.loc[features.index]
     train = table[(table["fold"] != FINAL) & (table["fold"] != task.fold)]
     test = table[table["fold"] == task.fold]
@@ -54,27 +97,16 @@ def fit_task(
     ordered = features[[*given, *names]].astype(np.float64)
     sites = _sites(table, split, preserved) if settings.harmonise is not None and names else []
     ordered = pd.concat([*sites, ordered], axis=1)
-    x, y = ordered.loc[train.index], _codes(train["truth"], split.classes)
     by_row: dict[str, np.ndarray] = {"groups": train["patient_id"].to_numpy(str)}
     if redrawn and names:
         drawings = [again.reindex(train.index)[names].to_numpy(np.float64) for again in (features, *redrawn)]
         by_row["readings"] = np.stack(drawings, axis=1)
-    memory = Once()
-    with sklearn.config_context(enable_metadata_routing=True), threadpool_limits(1):
-        seed = _seed(settings.seed, task, "selection")
-        before = [] if not sites else [("harmonise", _combat(settings, split, preserved))]
-        select = _columns_step(
-            settings, before, [str(name) for name in ordered if name not in given], given, deep, seed
-        )
-        warm = Pipeline([("select", select), ("end", "passthrough")], memory=memory)
-        told = by_row if names or not given else {}  # columns that are all kept need no groups
-        fitted = warm.fit(x, y, **told).named_steps["select"]
-        often = _frequencies(fitted, x, y, by_row["groups"], settings, seed) if task.fold == FINAL else {}
-        yield _trace(task, fitted, [*given, *names], split.classes, often)
-        for model in settings.models:
-            if model not in done:
-                seed = _seed(settings.seed, task, model)
-                yield _fit(model, task, select, memory, x, y, by_row, ordered.loc[test.index], split, settings, seed)
+    before = [] if not sites else [("harmonise", _combat(settings, split, preserved))]
+    seed = _seed(settings.seed, task, "selection")
+    select = _columns_step(settings, before, [str(name) for name in ordered if name not in given], given, deep, seed)
+    told = by_row if names or not given else {}  # columns that are all kept need no groups
+    x, y = ordered.loc[train.index], _codes(train["truth"], split.classes)
+    return Fold(x, y, ordered.loc[test.index], select, by_row, told, [*given, *names])
 
 
 def _columns_step(
@@ -112,72 +144,68 @@ def _combat(settings: Settings, split: Split, preserved: pd.DataFrame | None) ->
     return ComBat(rule.new_site, reference, rule.mean_only, covariates=0 if preserved is None else preserved.shape[1])
 
 
-def _fit(
-    model: str,
-    task: FitTask,
-    select: Any,
-    memory: Once,
-    x: pd.DataFrame,
-    y: np.ndarray,
-    by_row: Mapping[str, np.ndarray],
-    test: pd.DataFrame,
-    split: Split,
-    settings: Settings,
-    seed: int,
-) -> ModelFit:
+def _fit(model: str, task: FitTask, fold: Fold, memory: Once, split: Split, settings: Settings) -> ModelFit:
     with warnings.catch_warnings():
         # said in the note: a class of one patient is missing where that patient is left out
         warnings.filterwarnings("ignore", "Number of classes in training fold", RuntimeWarning)
-        search, inner, note = _tune(model, select, memory, x, y, by_row, settings, seed)
+        search, note = _tune(model, task, fold, memory, settings)
         fitted = search.best_estimator_
         if settings.calibration != "none":
-            unfitted = sklearn.clone(fitted)
-            fitted = CalibratedClassifierCV(unfitted, method=settings.calibration, cv=inner, ensemble=False)
-            fitted.fit(x, y, **by_row)
+            fitted = calibrated(fitted, fold, settings)
     lasso = _lasso_of(search.best_estimator_.named_steps["select"])
     if lasso is not None and not lasso.support_.any():
-        note = f"{_NOTHING}: class frequencies of the training rows" if x.shape[1] else "no features: class frequencies"
-    scores = np.zeros((len(test), len(split.classes)))
-    if len(test):
-        scores[:, fitted.classes_] = fitted.predict_proba(test)
+        none = "no features: class frequencies"
+        note = f"{_NOTHING}: class frequencies of the training rows" if fold.x.shape[1] else none
+    scores = np.zeros((len(fold.test), len(split.classes)))
+    if len(fold.test):
+        scores[:, fitted.classes_] = fitted.predict_proba(fold.test)
     best = {key.rsplit("__", 1)[-1]: value for key, value in search.best_params_.items()}
     packed = pack(fitted) if task.fold == FINAL else None
-    best_score = float(search.best_score_)
-    return ModelFit(task.signature, task.fold, model, list(test.index), scores.tolist(), best, best_score, note, packed)
+    cases, best_score = list(fold.test.index), float(search.best_score_)
+    return ModelFit(task.signature, task.fold, model, cases, scores.tolist(), best, best_score, note, packed)
+
+
+def calibrated(pipeline: Pipeline, fold: Fold, settings: Settings) -> CalibratedClassifierCV:
+    """The pipeline fitted anew, with a calibration that is learnt from the scores of the inner folds."""
+    method, inner = settings.calibration, inner_folds(fold, settings)
+    fitted = CalibratedClassifierCV(sklearn.clone(pipeline), method=method, cv=inner, ensemble=False)
+    return fitted.fit(fold.x, fold.y, **fold.by_row)
+
+
+def inner_folds(fold: Fold, settings: Settings) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Rows to learn from and to test in tuning and calibration; patients stay together."""
+    return train_and_test(grouped_folds(fold.y, fold.by_row["groups"], settings.tuning.inner_folds, settings.seed))
+
+
+def learner_step(model: str, task: FitTask, settings: Settings) -> FrequenciesIfEmpty:
+    """The model of a task, not yet fitted and not yet tuned."""
+    learner, seed = LEARNERS[model], _seed(settings.seed, task, model)
+    balanced = settings.class_weights == "balanced"
+    step = FrequenciesIfEmpty(learner.make(seed), learner.grouped, seed, balanced)
+    return step.set_fit_request(groups=True)
 
 
 _NOTHING = "the LASSO kept no feature"
 
 
-def _tune(
-    model: str,
-    select: Any,
-    memory: Once,
-    x: pd.DataFrame,
-    y: np.ndarray,
-    by_row: Mapping[str, np.ndarray],
-    settings: Settings,
-    seed: int,
-) -> tuple[GridSearchCV, list[tuple[np.ndarray, np.ndarray]], str]:
-    learner = LEARNERS[model]
-    balanced = settings.class_weights == "balanced"
-    step = FrequenciesIfEmpty(learner.make(seed), learner.grouped, seed, balanced).set_fit_request(groups=True)
-    inner = train_and_test(grouped_folds(y, by_row["groups"], settings.tuning.inner_folds, settings.seed))
-    grid = learner.grid_for(min(len(train) for train, _ in inner))
+def _tune(model: str, task: FitTask, fold: Fold, memory: Once, settings: Settings) -> tuple[GridSearchCV, str]:
+    step, inner = learner_step(model, task, settings), inner_folds(fold, settings)
+    grid = LEARNERS[model].grid_for(min(len(train) for train, _ in inner))
     search = GridSearchCV(
-        Pipeline([("select", select), ("learner", step)], memory=memory),
+        Pipeline([("select", fold.select), ("learner", step)], memory=memory),
         {f"learner__estimator__{name}": values for name, values in grid.items()},
         scoring=_macro_auc,
         cv=inner,
     )
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", ConvergenceWarning)
-        search.fit(x, y, **by_row)
+        search.fit(fold.x, fold.y, **fold.by_row)
     slow = sum(issubclass(warning.category, ConvergenceWarning) for warning in caught)
     notes = [f"{slow} fits stopped before they converged"] * (slow > 0)
-    alone = any(len(np.unique(by_row["groups"][train][y[train] == k])) < 2 for train, _ in inner for k in np.unique(y))
+    y, groups = fold.y, fold.by_row["groups"]
+    alone = any(len(np.unique(groups[train][y[train] == k])) < 2 for train, _ in inner for k in np.unique(y))
     notes += ["a class has a single patient, or none, in an inner fold: tuning is a guess there"] * alone
-    return search, inner, "; ".join(notes)
+    return search, "; ".join(notes)
 
 
 def _macro_auc(estimator: Any, X: pd.DataFrame, y: np.ndarray) -> float:
@@ -190,15 +218,14 @@ def _lasso_of(fitted: Any) -> LassoFilter | None:
     return fitted.named_steps.get("lasso") if isinstance(fitted, Pipeline) else None
 
 
-def _frequencies(
-    fitted: Any, x: pd.DataFrame, y: np.ndarray, groups: np.ndarray, settings: Settings, seed: int
-) -> dict[str, float]:
+def _frequencies(fitted: Any, fold: Fold, settings: Settings, seed: int) -> dict[str, float]:
     """How often each column that reached the LASSO is kept in halves of the patients."""
     lasso = _lasso_of(fitted)
     if lasso is None or not settings.selection.lasso.resamples:
         return {}
-    reached = fitted[:-1].transform(x)
-    found = selection_frequencies(lasso, reached, y, groups, settings.selection.lasso.resamples, seed)
+    reached = fitted[:-1].transform(fold.x)
+    groups, resamples = fold.by_row["groups"], settings.selection.lasso.resamples
+    found = selection_frequencies(lasso, reached, fold.y, groups, resamples, seed)
     return dict(zip(reached.columns, found.tolist(), strict=True))
 
 

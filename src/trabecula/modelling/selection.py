@@ -11,13 +11,13 @@ from ..settings import SelectionSettings
 from .filters import (
     Filter,
     MissingFilter,
-    MrmrFilter,
     RedundancyFilter,
     StabilityFilter,
     UnivariateFilter,
     VarianceFilter,
 )
 from .lasso import Path, deviances, lasso_path, penalty_grid
+from .mrmr import MrmrFilter
 from .scaling import CompressColumns, Standardise
 from .split import grouped_folds
 
@@ -43,7 +43,8 @@ def selection_steps(settings: SelectionSettings, seed: int, deep: Collection[str
         ),
     ]
     if settings.mrmr is not None:
-        steps.insert(-1, ("mrmr", MrmrFilter(settings.mrmr)))
+        mrmr = settings.mrmr
+        steps.insert(-1, ("mrmr", MrmrFilter(mrmr.features, mrmr.relevance, mrmr.scheme)))
     if settings.pca is not None and deep:
         steps.insert(3, ("pca", CompressColumns(tuple(sorted(deep)), settings.pca, seed)))
     if stability is not None:

@@ -3,18 +3,24 @@
 from .cases import read_batch, read_second_reader, read_study, read_table
 from .clinical import clinical_columns
 from .feature_table import read_feature_study, unassigned
+from .inspection import case_table, film_table, film_warnings, region_table
 from .layouts import IngestResult, ingest
-from .quality import near_duplicates
+from .quality import Pair, in_words, near_duplicates
 from .regions import region_of_points
 from .study import FilmCheck, check_films, film_digests, films, load_film, read_film
 
 __all__ = [
     "FilmCheck",
     "IngestResult",
+    "Pair",
+    "case_table",
     "check_films",
     "clinical_columns",
     "film_digests",
+    "film_table",
+    "film_warnings",
     "films",
+    "in_words",
     "ingest",
     "load_film",
     "near_duplicates",
@@ -25,5 +31,6 @@ __all__ = [
     "read_study",
     "read_table",
     "region_of_points",
+    "region_table",
     "unassigned",
 ]

@@ -60,7 +60,7 @@ def _picture(dataset: Any, stored: np.ndarray) -> Picture:
         history.append(f"greys inverted ({reason})")
     values = values * _number(dataset, "RescaleSlope", 1.0) + _number(dataset, "RescaleIntercept", 0.0)
     spacing, source = _spacing(dataset)
-    return Picture(values, float(2**bits - 1), spacing, source, tuple(history))
+    return Picture(values, float(2**bits - 1), spacing, source, tuple(history), _device(dataset))
 
 
 def _why_inverted(dataset: Any) -> str:
@@ -96,6 +96,14 @@ def _pair(dataset: Any, keyword: str) -> tuple[float, float] | None:
     except (TypeError, ValueError, IndexError):
         return None
     return (row, column) if row > 0 and column > 0 else None
+
+
+def _device(dataset: Any) -> str:
+    """Maker and model in one line, the maker said once."""
+    maker, model = (
+        " ".join(str(dataset.get(name) or "").split()) for name in ("Manufacturer", "ManufacturerModelName")
+    )
+    return model if maker and model.lower().startswith(maker.lower()) else f"{maker} {model}".strip()
 
 
 def _number(dataset: Any, keyword: str, default: float) -> float:

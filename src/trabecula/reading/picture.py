@@ -22,6 +22,7 @@ class Picture:
     spacing_mm: tuple[float, float] | None = None
     spacing_source: str = "none"
     history: tuple[str, ...] = ()
+    device: str = ""
 
 
 def inverted(picture: Picture, why: str) -> Picture:

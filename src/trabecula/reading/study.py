@@ -13,6 +13,7 @@ from ..processes import share
 from ..records import Case, Region, Study, Xray
 from ..settings import ImageSettings
 from .images import read_labels, read_picture, sidecar_of
+from .inspection import FilmFacts, inspect_film
 from .picture import Picture, as_float
 from .quality import Thumbnail, thumbnail
 
@@ -29,6 +30,7 @@ class FilmCheck:
     notes: tuple[str, ...]
     spacing_source: str
     thumbnail: Thumbnail | None = field(default=None, repr=False, compare=False)
+    facts: FilmFacts | None = None
 
 
 def films(study: Study) -> list[tuple[Path, tuple[Case, ...]]]:
@@ -99,6 +101,7 @@ def _xray(picture: Picture, image: Path) -> Xray:
         image.name,
         _sha256(image),
         picture.history,
+        picture.device,
     )
 
 
@@ -122,13 +125,14 @@ def _region(case: Case, labels: np.ndarray, shape: tuple[int, ...] | None) -> Re
 def _check_film(cases: Sequence[Case], settings: ImageSettings) -> FilmCheck:
     ids = tuple(case.case_id for case in cases)
     try:
-        xray, _ = load_film(cases, settings)
+        xray, regions = load_film(cases, settings)
     except InvalidInput as error:
         return FilmCheck(cases[0].image.name, ids, error.faults, (), "")
     notes = list(xray.history)
     if xray.spacing_source == "imager_pixel_spacing":
         notes.append("spacing is that of the detector plane")
-    return FilmCheck(xray.source, ids, (), tuple(notes), xray.spacing_source, thumbnail(xray.pixels))
+    small, facts = thumbnail(xray.pixels), inspect_film(xray, regions)
+    return FilmCheck(xray.source, ids, (), tuple(notes), xray.spacing_source, small, facts)
 
 
 def _sha256(path: Path) -> str:

@@ -21,7 +21,7 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#0
 STYLES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1)), (0, (1, 1)), (0, (7, 2)), (0, (3, 1, 1, 1, 1, 1)))
 FAMILY_COLOURS = {"radiomics": "#0072B2", "deep": "#D55E00"}
 
-_STYLE: dict[Any, Any] = {
+STYLE: dict[Any, Any] = {
     "font.family": "sans-serif",
     "font.sans-serif": ["Arial", "Helvetica", "Liberation Sans", "DejaVu Sans"],
     "font.size": 7,
@@ -43,48 +43,60 @@ _STYLE: dict[Any, Any] = {
 
 def styled(width: float, height: float) -> Figure:
     """An empty figure; sizes in inches."""
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         return Figure(figsize=(width, height), layout="constrained")
 
 
 def as_svg(figure: Figure, name: str, title: str) -> str:
     """The figure as one <svg> element whose ids are its own and which a screen reader can name."""
     buffer = io.StringIO()
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         figure.savefig(buffer, format="svg", metadata={"Date": None})
     text = buffer.getvalue()
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
-    text = re.sub(r'(\bid=")', rf"\1{name}-", text)
-    text = re.sub(r"(url\(#|href=\"#)", rf"\1{name}-", text)
+    own = re.sub(r"[^A-Za-z0-9_-]", "-", name)
+    text = re.sub(r'(\bid=")', rf"\1{own}-", text)
+    text = re.sub(r"(url\(#|href=\"#)", rf"\1{own}-", text)
     text = re.sub(r"(\d+\.\d{2})\d+", r"\1", text)
     text = re.sub(r'width="[\d.]+pt" height="[\d.]+pt"', 'width="100%" role="img"', text, count=1)
     escaped = title.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return re.sub(r"(<svg[^>]*>)", lambda m: f"{m.group(1)}<title>{escaped}</title>", text, count=1)
 
 
-def as_pdf(figure: Figure) -> bytes:
-    """The figure as a PDF with embedded fonts and no date."""
-    buffer = io.BytesIO()
-    with mpl.rc_context(_STYLE):
-        figure.savefig(buffer, format="pdf", metadata={"CreationDate": None})
-    return buffer.getvalue()
+def themed(svg: str) -> str:
+    """The drawing with every colour by name, so that a style sheet can change it: --x0072b2, else #0072b2."""
+    return re.sub(r"((?:fill|stroke): ?)#([0-9a-f]{6})", r"\1var(--x\2, #\2)", svg)
 
 
-def roc_grid(roc: pd.DataFrame, auc: pd.DataFrame, classes: Sequence[str], cohorts: Sequence[str]) -> Figure:
-    """ROC of every model: a row a class (One-vs-Rest), a column a cohort; ``roc`` and ``auc`` of one signature."""
-    with mpl.rc_context(_STYLE):
-        models = list(dict.fromkeys(auc["model"]))
+def roc_grid(
+    roc: pd.DataFrame,
+    auc: pd.DataFrame,
+    classes: Sequence[str],
+    cohorts: Sequence[str],
+    band: pd.DataFrame | None = None,
+    chosen: str = "",
+) -> Figure:
+    """ROC of every model: a row a class (One-vs-Rest), a column a cohort; ``roc`` and ``auc`` of one signature.
+
+    ``chosen``: the model to draw strongest, with its ``band`` (class, cohort, fpr, low, high).
+    """
+    with mpl.rc_context(STYLE):
+        models = sorted(dict.fromkeys(auc["model"]), key=lambda name: name != chosen)  # the chosen one in blue
         figure, grid = _classes_by_cohorts(classes, cohorts)
         for (row, label), (column, cohort) in product(enumerate(classes), enumerate(cohorts)):
             axes = grid[row, column]
             _diagonal(axes)
             here = roc[(roc["class"] == label) & (roc["cohort"] == cohort)]
             for number, model in enumerate(models):
-                curve = here[here["model"] == model]
+                curve, width = here[here["model"] == model], 1.6 if model == chosen else 0.8
                 axes.plot(
                     curve["fpr"], curve["tpr"], color=COLOURS[number % 8], linestyle=STYLES[number % 8], label=model,
+                    linewidth=width, zorder=3 if model == chosen else 2,
                 )  # fmt: skip
+            if band is not None and len(band):
+                within = band[(band["class"] == label) & (band["cohort"] == cohort)].dropna()
+                axes.fill_between(within["fpr"], within["low"], within["high"], color="#DCE9F3", linewidth=0, zorder=0)
         _label_grid(grid, classes, cohorts, "sensitivity", "1 − specificity")
         handles, labels = grid[0, 0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside lower center", ncols=8, handlelength=2.6, columnspacing=1.2)
@@ -93,7 +105,7 @@ def roc_grid(roc: pd.DataFrame, auc: pd.DataFrame, classes: Sequence[str], cohor
 
 def auc_forest(auc: pd.DataFrame, cohorts: Sequence[str]) -> Figure:
     """Macro AUC with intervals of every signature, for one model, cohort by cohort."""
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         signatures = list(dict.fromkeys(auc["signature"]))
         figure = styled(COLUMN, 0.7 + 0.2 * len(signatures) * len(cohorts))
         axes = figure.subplots()
@@ -117,21 +129,21 @@ def auc_forest(auc: pd.DataFrame, cohorts: Sequence[str]) -> Figure:
         return figure
 
 
-def funnel(funnel_rows: pd.DataFrame) -> Figure:
+def funnel(funnel_rows: pd.DataFrame, signatures: Sequence[str]) -> Figure:
     """How many features each step kept, a panel a signature, on a log scale; numbers at the bars."""
-    with mpl.rc_context(_STYLE):
-        signatures = list(dict.fromkeys(funnel_rows["signature"]))
-        figure = styled(PAGE, 1.35)
-        for axes, signature in zip(figure.subplots(1, len(signatures), squeeze=False)[0], signatures, strict=True):
-            rows = funnel_rows[(funnel_rows["signature"] == signature) & (funnel_rows["fold"] == "final")]
-            rows = rows.sort_values("order")
+    with mpl.rc_context(STYLE):
+        steps = funnel_rows["order"].nunique()
+        figure, panels = _wrapped(len(signatures), 0.42 + 0.16 * steps)
+        for axes, signature in zip(panels, signatures, strict=True):
+            rows = funnel_rows[funnel_rows["signature"] == signature].sort_values("order")
             kept = rows["kept"].to_numpy(float)
             axes.barh(range(len(rows)), np.maximum(kept, 0.9), color="#8FB4CF", height=0.62)
             for y, count in enumerate(kept):
                 axes.text(max(count, 1) * 1.15, y, f"{count:,.0f}", va="center")
             axes.set_xscale("log")
             axes.set_xlim(0.9, max(kept.max(), 1) * 4)
-            axes.set_yticks(range(len(rows)), list(rows["step"]) if axes is figure.axes[0] else [""] * len(rows))
+            axes.set_yticks(range(len(rows)), list(rows["step"]))
+            axes.tick_params(length=0)
             axes.invert_yaxis()
             axes.set_xticks([])
             axes.minorticks_off()
@@ -142,9 +154,9 @@ def funnel(funnel_rows: pd.DataFrame) -> Figure:
 
 def lasso_paths(path: pd.DataFrame, signatures: Sequence[str]) -> Figure:
     """Cross-validated deviance along the penalties of the final fit, the chosen one marked."""
-    with mpl.rc_context(_STYLE):
-        figure = styled(PAGE, 1.75)
-        for axes, signature in zip(figure.subplots(1, len(signatures), squeeze=False)[0], signatures, strict=True):
+    with mpl.rc_context(STYLE):
+        figure, panels = _wrapped(len(signatures), 1.75)
+        for axes, signature in zip(panels, signatures, strict=True):
             rows = path[(path["signature"] == signature) & (path["fold"] == "final")]
             axes.set_title(signature, loc="left")
             axes.set_xlabel("penalty")
@@ -171,7 +183,7 @@ def lasso_paths(path: pd.DataFrame, signatures: Sequence[str]) -> Figure:
 
 def coefficients(rows: pd.DataFrame, classes: Sequence[str]) -> Figure:
     """Coefficients of one signature's final LASSO, a panel a class; radiomics blue, deep orange."""
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         size = rows.groupby("feature")["coefficient"].apply(lambda values: float(values.abs().max()))
         features = list(size.sort_values(ascending=False).index)
         figure = styled(PAGE, 0.6 + 0.155 * max(len(features), 2))
@@ -189,7 +201,7 @@ def coefficients(rows: pd.DataFrame, classes: Sequence[str]) -> Figure:
 
 def confusions(confusion: pd.DataFrame, classes: Sequence[str], cohorts: Sequence[str]) -> Figure:
     """Truth in rows, predicted class in columns, counts; a panel a cohort."""
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         figure = styled(PAGE, 0.35 + PAGE / max(len(cohorts), 4))
         for axes, cohort in zip(figure.subplots(1, len(cohorts), squeeze=False)[0], cohorts, strict=True):
             here = confusion[confusion["cohort"] == cohort]
@@ -221,7 +233,7 @@ def calibration(
 
     ``probabilities``: cohort, class, p.
     """
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         figure, grid = _classes_by_cohorts(classes, cohorts)
         for (row, label), (column, cohort) in product(enumerate(classes), enumerate(cohorts)):
             axes = grid[row, column]
@@ -239,7 +251,7 @@ def calibration(
 
 def decision_curves(curves: pd.DataFrame, classes: Sequence[str], cohorts: Sequence[str]) -> Figure:
     """Net benefit of every signature against treating all or none, a panel a class and cohort; for one model."""
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         figure, grid = _classes_by_cohorts(classes, cohorts, share_y="row")
         signatures = list(dict.fromkeys(curves["signature"]))
         for (row, label), (column, cohort) in product(enumerate(classes), enumerate(cohorts)):
@@ -267,7 +279,7 @@ def decision_curves(curves: pd.DataFrame, classes: Sequence[str], cohorts: Seque
 
 def subgroups(table: pd.DataFrame, cohorts: Sequence[str]) -> Figure:
     """Macro AUC with intervals and n of every group, a panel a cohort."""
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         groups = list(dict.fromkeys(zip(table["column"], table["group"], strict=True)))
         columns = list(dict.fromkeys(column for column, _ in groups))
         place = {group: y + columns.index(group[0]) + 1 for y, group in enumerate(groups)}
@@ -300,25 +312,39 @@ def subgroups(table: pd.DataFrame, cohorts: Sequence[str]) -> Figure:
         return figure
 
 
-def flow(cases: pd.DataFrame, classes: Sequence[str], cohorts: Sequence[str]) -> Figure:
-    """Patients and vertebrae of the study and of each cohort, with the classes."""
-    with mpl.rc_context(_STYLE):
-        figure = styled(PAGE, 1.75)
+def flow(cases: pd.DataFrame, classes: Sequence[str], cohorts: Sequence[str], films: int | None = None) -> Figure:
+    """Patients, films and vertebrae of the study; patients, vertebrae and classes of each cohort."""
+    with mpl.rc_context(STYLE):
+        lines = 3 + len(classes)
+        height = 0.95 + 0.135 * lines
+        figure = styled(PAGE, height)
         axes = figure.subplots()
         axes.set_xlim(0, 1)
-        axes.set_ylim(0, 1)
+        axes.set_ylim(height, 0)  # inches from the top, so that lines end at boxes
         axes.set_axis_off()
-        box = {"boxstyle": "round,pad=0.5", "facecolor": "#F3F6F9", "edgecolor": "#5B6B7A", "linewidth": 0.7}
-        total = f"{cases['patient_id'].nunique():,} patients · {len(cases):,} vertebrae"
-        axes.text(0.5, 0.9, total, ha="center", va="center", bbox=box, fontsize=8)
+        box = {"boxstyle": "round,pad=0.55", "facecolor": "#F3F6F9", "edgecolor": "#5B6B7A", "linewidth": 0.7}
+        of_films = "" if films is None else f" · {films:,} films"
+        total = f"{cases['patient_id'].nunique():,} patients{of_films} · {len(cases):,} vertebrae"
+        axes.text(0.5, 0.2, total, ha="center", va="center", bbox=box, fontsize=8)
         places = (np.arange(len(cohorts)) + 0.5) / len(cohorts)
         for x, cohort in zip(places, cohorts, strict=True):
             here = cases[cases["cohort"] == cohort]
-            counts = "\n".join(f"class {c}: {(here['truth'] == c).sum():,}" for c in classes)
-            text = f"{cohort}\n{here['patient_id'].nunique():,} patients\n{len(here):,} vertebrae\n{counts}"
-            axes.text(x, 0.24, text, ha="center", va="center", bbox=box, linespacing=1.35)
-            axes.plot([0.5, 0.5, x, x], [0.82, 0.69, 0.69, 0.56], color="#5B6B7A", linewidth=0.7)
+            counts = [f"class {c}: {(here['truth'] == c).sum():,}" for c in classes]
+            words = [cohort, f"{here['patient_id'].nunique():,} patients", f"{len(here):,} vertebrae", *counts]
+            axes.plot([0.5, 0.5, x, x], [0.2, 0.55, 0.55, 0.9], color="#5B6B7A", linewidth=0.7, zorder=0)
+            axes.text(x, 0.8, "\n".join(words), ha="center", va="top", bbox=box, linespacing=1.35)
         return figure
+
+
+def _wrapped(panels: int, height: float) -> tuple[Figure, list[Axes]]:
+    """A figure of at most three panels a row, each of this height."""
+    columns = min(3, panels)
+    rows = -(-panels // columns)
+    figure = styled(PAGE, height * rows)
+    grid = list(figure.subplots(rows, columns, squeeze=False).ravel())
+    for spare in grid[panels:]:
+        spare.set_axis_off()
+    return figure, grid[:panels]
 
 
 def _classes_by_cohorts(

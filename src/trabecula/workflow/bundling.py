@@ -14,7 +14,21 @@ import pandas as pd
 import yaml
 
 from .. import __version__
-from ..bundle import CARD, FILM, MASK, MODEL, SELECTION, SUFFIX, TRAINING, WEIGHTS, Bundle, Manifest, read_bundle, seal
+from ..bundle import (
+    CARD,
+    FILM,
+    MASK,
+    MODEL,
+    SELECTION,
+    SETTINGS,
+    SUFFIX,
+    TRAINING,
+    WEIGHTS,
+    Bundle,
+    Manifest,
+    read_bundle,
+    seal,
+)
 from ..errors import Fault, InvalidInput
 from ..features import DEFINITIONS, Morphometry, Radiomics, ResNetFeatures, film_facts
 from ..features.weights.parse import UNTRAINED
@@ -76,6 +90,7 @@ def make_bundle(
     parts = {
         MODEL: source.packed,
         TRAINING: _training_scores(source).to_csv(index=False, lineterminator="\n").encode(),
+        SETTINGS: _settings_of(source.settings),
         SELECTION: (source.run / "fits" / source.signature / "final" / "selection.json").read_bytes(),
     }
     parts[FILM], parts[MASK], spacing = _example_film()
@@ -207,6 +222,15 @@ def _told(study: Study, settings: Settings, columns: Sequence[str]) -> tuple[pd.
             words[name] = tuple(levels)
             tables.append(made)
     return pd.concat(tables, axis=1), words
+
+
+def _settings_of(settings: Settings) -> bytes:
+    """The run's settings without the folders of whoever ran it."""
+    said = settings.model_dump(mode="json", by_alias=True)
+    said["data"]["cases"] = Path(said["data"]["cases"]).name
+    said["deep"]["weights"] = [Path(name).name for name in said["deep"]["weights"]]
+    said["deep"]["conventions"] = {Path(name).name: one for name, one in said["deep"]["conventions"].items()}
+    return yaml.safe_dump(said, sort_keys=False, allow_unicode=True).encode()
 
 
 def _training_scores(source: _Source) -> pd.DataFrame:

@@ -10,9 +10,11 @@ from ..errors import Fault, InvalidInput
 from ..features import Morphometry, Radiomics, ResNetFeatures
 from ..reading import (
     FilmCheck,
+    Pair,
     check_films,
     clinical_columns,
     films,
+    in_words,
     near_duplicates,
     read_feature_study,
     read_second_reader,
@@ -60,7 +62,15 @@ class Check:
         of_films = tuple(f"{note} ({n} film{'s' * (n != 1)})" for note, n in counted.items())
         deep = [extractor for extractor in self.extractors if isinstance(extractor, ResNetFeatures)]
         of_weights = [f"{one.statement} Input policy {one.policy.name}." for one in deep]
-        said = (self._left_out, self._absent, self._unassigned, self._alike, self.of_items, of_weights, of_films)
+        said = (
+            self._left_out,
+            self._absent,
+            self._unassigned,
+            in_words(self.alike),
+            self.of_items,
+            of_weights,
+            of_films,
+        )
         return tuple(note for notes in said for note in notes)
 
     @property
@@ -92,7 +102,8 @@ class Check:
         return (f"{len(names)} columns that no model learns from: {listed}",) if names else ()
 
     @property
-    def _alike(self) -> tuple[str, ...]:
+    def alike(self) -> tuple[Pair, ...]:
+        """Films of different patients that are one, or nearly the same."""
         seen = [(film.image, film.thumbnail) for film in self.films if film.thumbnail is not None]
         if self.study is None or not seen:
             return ()

@@ -1,8 +1,9 @@
-"""What the report says about a run beside its numbers: versions, notes, warnings, what was fed to the network."""
+"""What the report says about a run beside its numbers: versions, notes, what was fed to the network."""
 
 import importlib.metadata
 import json
 import platform
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -12,16 +13,17 @@ from .. import __version__
 from ..features import ResNetFeatures, divisions, feature_scale, scale_notes
 from ..modelling import UNSOUND
 from ..records import PUBLISHED
-from ..reporting import RunFacts
+from ..reporting import RunFacts, record_facts
 from ..settings import Settings
 from ..storage import write_atomically
 from .extract import write_frame
 from .prepare import Ready, flows_of
+from .quality import quality_notes
 from .signatures import HEIGHTS
 
 
-def facts_of(run: Path, ready: Ready) -> RunFacts:
-    """Write the settings and what deep features were made of, and gather what the report says about the run."""
+def write_facts(run: Path, ready: Ready) -> None:
+    """Write the settings, what deep features were made of, and what else the report says about the run."""
     checked, settings, tables = ready.checked, ready.settings, ready.tables
     statements = [extractor.statement for extractor in checked.extractors if isinstance(extractor, ResNetFeatures)]
     undefined = sum(len(table.undefined) for name, table in tables.items() if name != HEIGHTS)
@@ -29,8 +31,9 @@ def facts_of(run: Path, ready: Ready) -> RunFacts:
     sites = _sites_in_words(pd.read_csv(run / "metrics" / "site.csv"))
     notes = [
         *ready.split.redraws,
-        *checked.notes,
+        *_without_files(checked.notes, ready),
         *sites,
+        *quality_notes(run),
         *(scale_notes(scale) if len(scale) else ()),
         *(": ".join(said) for table in tables.values() for said in table.warnings[:5]),
     ]
@@ -38,7 +41,7 @@ def facts_of(run: Path, ready: Ready) -> RunFacts:
         notes.append(f"{undefined:,} feature values are undefined; reasons are in features/*-undefined.csv")
     resolved = yaml.safe_dump(settings.model_dump(mode="json", by_alias=True), sort_keys=False, allow_unicode=True)
     write_atomically(run / "config.resolved.yaml", resolved)
-    return RunFacts(
+    facts = RunFacts(
         study=ready.study.name,
         run=run.name,
         created=json.loads((run / "run.json").read_text(encoding="utf-8"))["created"],
@@ -50,7 +53,20 @@ def facts_of(run: Path, ready: Ready) -> RunFacts:
         warnings=(*_of_protocol(settings), *(text for text in statements if "NOT" in text)),
         protocol=flows_of(settings)[0],
         unsound=UNSOUND if PUBLISHED in flows_of(settings) else {},
+        sites=tuple(sorted(set(ready.split.table["site"]) - {""})),
+        films=len(checked.films) or None,
     )
+    record_facts(run, facts)
+
+
+def _without_files(notes: Sequence[str], ready: Ready) -> Iterator[str]:
+    """The notes with a case in the place of a film's file, whose name may say more than a report should."""
+    first = {film.image: film.cases[0] for film in ready.checked.films if film.cases}
+    for note in notes:
+        named = sorted((name for name in first if name in note), key=len, reverse=True)
+        for name in named:
+            note = note.replace(name, f"the film of {first[name]}")
+        yield note
 
 
 def _deep_facts(run: Path, ready: Ready) -> pd.DataFrame:

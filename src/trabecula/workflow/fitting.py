@@ -38,13 +38,14 @@ def fit_sound(
     tasks = plan_tasks(by_name, split)
     work = [joblib.delayed(_fit_and_store)(store, task, by_name[task.signature], split, settings) for task in tasks]
     _run(work, store, sum(len(by_name[task.signature].models) + 1 for task in tasks), "models", jobs, tell)
-    folders = {task: store / task.signature / task.label for task in tasks}
-    fits = [
-        ModelFit.from_json(_read(folder / f"{model}.json"))
-        for task, folder in folders.items()
-        for model in by_name[task.signature].models
-    ]
-    return gather(fits, [SelectionTrace.from_json(_read(folder / _TRACE)) for folder in folders.values()], split)
+    fits = [read_fit(store, task, model) for task in tasks for model in by_name[task.signature].models]
+    traces = [SelectionTrace.from_json(_read(store / task.signature / task.label / _TRACE)) for task in tasks]
+    return gather(fits, traces, split)
+
+
+def read_fit(store: Path, task: FitTask, model: str) -> ModelFit:
+    """What one model of one task gave."""
+    return ModelFit.from_json(_read(store / task.signature / task.label / f"{model}.json"))
 
 
 def fit_published(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from jaxtyping import Float
 
 from ..errors import Fault, InvalidInput
 from ..features import ResNetFeatures, grad_cam, on_film, score_map, weights_on_features
@@ -108,3 +109,16 @@ def _training_rows(run: Path, extractor: ResNetFeatures) -> pd.DataFrame:
     cohort = pd.read_csv(run / "splits.csv", dtype=str).set_index("case_id")["cohort"]
     training = values.loc[np.asarray(cohort.loc[values.index] == TRAINING)]
     return training[list(extractor.names)]
+
+
+def class_weights(
+    settings: Settings, folder: Path, run: Path, signature: str
+) -> tuple[ResNetFeatures, dict[str, Float[np.ndarray, " features"]]]:
+    """The network of a signature and, class by class, what each of its features weighs in the final LASSO model."""
+    coefficients = _coefficients(run, signature)
+    extractor = _extractor(settings, folder, run, signature.partition("-")[2])
+    training = _training_rows(run, extractor)
+    return extractor, {
+        str(label): weights_on_features(rows.set_index("feature")["coefficient"], training)
+        for label, rows in coefficients.groupby("class", sort=False)
+    }

@@ -1,7 +1,6 @@
 """One run of a study, from files to its report. Everything finished is kept; a stopped run goes on."""
 
 import datetime
-import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -10,21 +9,25 @@ from pathlib import Path
 import pandas as pd
 
 from .. import __version__
-from ..evaluation import evaluate, protocol_gap
-from ..modelling import fold_scores, odds_ratios, predict_sites
+from ..evaluation import evaluate, protocol_gap, roc_bands
+from ..evaluation.instructive import instructive_cases
+from ..modelling import fold_scores, ladder, odds_ratios, predict_sites
 from ..records import PUBLISHED, SOUND, TRAINING, Evaluation, Predictions, Selection
-from ..reporting import csv_files, write_report
+from ..reporting import R_SCRIPT, csv_files, r_script, record_results
 from ..settings import Protocol
 from ..storage import write_atomically
 from .check import Tell, silent
+from .explain import explain_run, write_explanation
 from .extract import write_frame
-from .facts import facts_of
+from .facts import write_facts
+from .finished import MANIFEST, write_manifest
 from .fitting import fit_published, fit_sound
+from .pictures import Images, draw_pictures, of_model
 from .prepare import Ready, flows_of, free_columns, prepare
+from .quality import write_quality
+from .report import make_report
 from .signatures import HEIGHTS
 from .stability import stability_of
-
-_DONE = "manifest.json"  # written last: a run folder that has it is finished
 
 
 def run_study(
@@ -35,6 +38,7 @@ def run_study(
     protocol: Protocol | None = None,
     redraw: bool = False,
     allow_label_items: bool = False,
+    images: Images = "full",
     tell: Tell = silent,
 ) -> Path:
     """Run a study to its report and return the report's path.
@@ -54,15 +58,20 @@ def run_study(
     )
     run = run_folder(folder, ready.key)
     report = run / "report.html"
-    if (run / _DONE).exists():
+    if (run / MANIFEST).exists():
         return report
     _write_inputs(run, ready)
     results = {name: fit(run, ready, jobs, tell) for name, fit in _FLOWS.items() if name in flows_of(ready.settings)}
     rows = pd.concat([one.predictions.rows for one in results.values()])
     write_atomically(run / "predictions.csv", rows.to_csv(index=False, lineterminator="\n"))
+    if len(results) > 1:
+        _climb(run, ready, results[SOUND].evaluation.chosen[0], tell)
+    write_atomically(run / R_SCRIPT, r_script())
     tell("report", 0, 1)
-    _report(run, ready, results)
-    _write_manifest(run)
+    _record(run, ready, results)
+    draw_pictures(folder, run, images=images, jobs=jobs, tell=tell)
+    make_report(run, images=images)
+    write_manifest(run)
     tell("report", 1, 1)
     return report
 
@@ -81,7 +90,10 @@ def _sound(run: Path, ready: Ready, jobs: int, tell: Tell) -> _Result:
     odds = list(_odds(ready, predictions))
     if odds:
         write_frame(run / "metrics" / "odds_ratios.csv", pd.concat(odds, ignore_index=True))
-    return _Result(predictions, selection, _evaluated(ready, predictions))
+    evaluation = _evaluated(ready, predictions)
+    found = explain_run(run / "fits", ready, predictions, selection, evaluation.chosen, jobs, tell)
+    write_explanation(run, found)
+    return _Result(predictions, selection, evaluation)
 
 
 def _evaluated(ready: Ready, predictions: Predictions) -> Evaluation:
@@ -119,6 +131,7 @@ def _write_inputs(run: Path, ready: Ready) -> None:
         write_frame(run / "features" / f"{table.name}.parquet", table.values)
         write_frame(run / "features" / f"{table.name}-undefined.csv", table.undefined)
     write_frame(run / "splits.csv", ready.split.table)
+    write_quality(run, ready)
     learnable = {name: table for name, table in ready.tables.items() if name != HEIGHTS}
     sites = predict_sites({name: t.values for name, t in learnable.items()}, ready.split, ready.settings.seed)
     write_frame(run / "metrics" / "site.csv", sites)
@@ -126,17 +139,37 @@ def _write_inputs(run: Path, ready: Ready) -> None:
         write_frame(run / "features" / "stability.csv", stability_of(learnable, ready.redrawn))
 
 
-def _report(run: Path, ready: Ready, results: Mapping[str, _Result]) -> None:
-    """The report of the first protocol; where both ran, the other one's tables and the gap between them."""
-    facts = facts_of(run, ready)
+def _record(run: Path, ready: Ready, results: Mapping[str, _Result]) -> None:
+    """What the report is made of: the results of the first protocol; where both ran, the other's and the gap."""
+    write_facts(run, ready)
     first, *others = results.values()
-    gap = None
+    record_results(run, first.evaluation, first.selection)
+    write_frame(run / "metrics" / "roc_band.csv", _bands(ready, first))
+    rows = of_model(first.predictions.rows, *first.evaluation.chosen)
+    marks = instructive_cases(rows, first.evaluation.classes)
+    write_frame(run / "metrics" / "cases.csv", marks.reset_index())
     for other in others:
-        gap = protocol_gap(first.evaluation, other.evaluation)
-        write_frame(run / "metrics" / "gap.csv", gap)
+        write_frame(run / "metrics" / "gap.csv", protocol_gap(first.evaluation, other.evaluation))
         for path, text in csv_files(other.evaluation, other.selection).items():
             write_atomically(run / PUBLISHED / path, text)
-    write_report(run, facts, first.evaluation, first.selection, first.predictions, gap)
+
+
+def _climb(run: Path, ready: Ready, chosen: str, tell: Tell) -> None:
+    """What each unsound step adds, for the signature that training chose, or the first that is selected from."""
+    path = run / "metrics" / "ladder.csv"
+    selecting = {one.name: one for one in ready.signatures if one.selects}
+    if path.exists() or not selecting:
+        return
+    tell("unsound steps", 0, 1)
+    signature = selecting.get(chosen, next(iter(selecting.values())))
+    write_frame(path, ladder(signature.name, signature.values, ready.split, ready.settings.seed))
+    tell("unsound steps", 1, 1)
+
+
+def _bands(ready: Ready, result: _Result) -> pd.DataFrame:
+    protocol, settings = flows_of(ready.settings)[0], ready.settings
+    chosen, resamples = result.evaluation.chosen, settings.evaluation.resamples
+    return roc_bands(result.predictions, chosen, protocol, resamples, settings.seed)
 
 
 def run_folder(folder: Path, key: str) -> Path:
@@ -150,13 +183,3 @@ def run_folder(folder: Path, key: str) -> Path:
     run = runs / f"{today}_{number:02d}"
     write_atomically(run / "run.json", json.dumps({"key": key, "created": today, "version": __version__}))
     return run
-
-
-def _write_manifest(run: Path) -> None:
-    """The SHA-256 of everything in the run folder; written last."""
-    digests = {
-        path.relative_to(run).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(run.rglob("*"))
-        if path.is_file() and path.name != _DONE
-    }
-    write_atomically(run / _DONE, json.dumps(digests, indent=1))

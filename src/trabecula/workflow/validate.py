@@ -2,20 +2,19 @@
 
 import datetime
 import hashlib
-import json
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from ..bundle import SELECTION, Bundle
+from ..bundle import SELECTION, SETTINGS, Bundle
 from ..errors import Fault, InvalidInput
 from ..evaluation import evaluate
 from ..evaluation.conformal import prediction_sets
 from ..modelling import FINAL, SelectionTrace, gather_selection, prediction_rows
 from ..reading import films, read_study
 from ..records import PROBABILITY_PREFIX, SOUND, TRAINING, Case, Predictions, Study
-from ..reporting import RunFacts, write_report
+from ..reporting import RunFacts, record_facts, record_results, recorded, write_page
 from ..settings import FILE_NAME, DataSettings, ImageSettings, Settings, read_settings
 from ..storage import write_atomically
 from .batch import answers
@@ -43,14 +42,18 @@ def validate(predictor: Predictor, folder: Path, output: Path | None = None, *, 
     output = output or folder / VALIDATION / bundle.id[:12] / "send"
     table, key = _numbered(scored, bundle)
     write_atomically(output.parent / KEY, key.to_csv(index=False, lineterminator="\n"))
-    rows = _rows(bundle, table, VALIDATION)
-    write_atomically(output / "predictions.csv", rows.to_csv(index=False, lineterminator="\n"))
-    everyone = Predictions(pd.concat([_training_rows(bundle), rows], ignore_index=True), bundle.manifest.classes)
+    rows = pd.concat([_training_rows(bundle), _rows(bundle, table, VALIDATION)], ignore_index=True)
+    everyone = Predictions(rows, bundle.manifest.classes)
     free = table[[name for name in _SHOWN if name in table]]
     evaluation = evaluate(everyone, free, bundle.manifest.evaluation, bundle.manifest.seed)
     trace = SelectionTrace.from_json(bundle.parts[SELECTION].decode())
     tell("report", 0, 1)
-    page = write_report(output, _facts(predictor, table), evaluation, gather_selection([trace]), everyone)
+    split = rows[["case_id", "patient_id", "cohort", "truth", "fold"]].assign(site="")
+    for name, content in (("predictions.csv", rows), ("splits.csv", split)):
+        write_atomically(output / name, content.to_csv(index=False, lineterminator="\n"))
+    record_facts(output, _facts(predictor, table))
+    record_results(output, evaluation, gather_selection([trace]))
+    page = write_page(output, recorded(output))
     tell("report", 1, 1)
     return page
 
@@ -136,13 +139,12 @@ def _facts(predictor: Predictor, table: pd.DataFrame) -> RunFacts:
     sets = prediction_sets(scores, predictor.threshold)
     truth = table["truth"].map({name: k for k, name in enumerate(manifest.classes)})
     covered = sets[np.arange(len(table)), truth].mean()
-    settings = {"bundle": predictor.bundle.id, "made_with": manifest.versions, "image": manifest.image.model_dump()}
     return RunFacts(
         study=f"{manifest.study}: validation of a frozen model",
         run=f"bundle {predictor.bundle.id[:12]}",
         created=datetime.date.today().isoformat(),
         seed=manifest.seed,
-        settings=json.dumps(settings, indent=1),
+        settings=predictor.bundle.parts[SETTINGS].decode(),
         versions=versions_here(),
         features={},
         notes=(

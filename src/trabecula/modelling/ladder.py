@@ -1,0 +1,122 @@
+"""From a sound form of the flow as published to that flow itself, one unsound step after the other.
+
+Each rung is the same simple flow, with logistic regression, and makes one step more unsound; what a step adds to the
+reported AUC depends on those before it. For comparison only.
+"""
+
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from sklearn.exceptions import ConvergenceWarning
+from threadpoolctl import threadpool_limits
+
+from ..records import INTERNAL, TRAINING, Split
+from .learners import FrequenciesIfEmpty, macro_auc
+from .published import MODELS, TRIALS, _by_anova, _by_linear_lasso, _by_pearson, _pooled, _scaled, _trials
+from .split import grouped_folds, train_and_test
+
+COLUMNS = ["signature", "step", "words", "auc", "added", "outside"]
+_MODEL = "lr"
+
+
+@dataclass(frozen=True)
+class Rung:
+    """Which steps are unsound."""
+
+    step: str
+    words: str
+    by_vertebra: bool = False
+    own_scale: bool = False
+    seen: bool = False
+    best: bool = False
+
+
+RUNGS = (
+    Rung("sound", "split by patient; all is learnt from the training part"),
+    Rung("split", "+ split by vertebra", by_vertebra=True),
+    Rung("scaling", "+ each cohort scaled by itself", by_vertebra=True, own_scale=True),
+    Rung("selection", "+ selection sees the tested rows", by_vertebra=True, own_scale=True, seen=True),
+    Rung("best", "+ the best of five splits kept", by_vertebra=True, own_scale=True, seen=True, best=True),
+)
+
+
+def ladder(signature: str, features: pd.DataFrame, split: Split, seed: int) -> pd.DataFrame:
+    """What each rung would report of the training and internal cases, and what it gives elsewhere.
+
+    Columns: signature, step, words, auc (macro, mean over five splits; of the best where that is kept), added (to the
+    rung before), outside (the same model on the other cohorts: the mean of their macro AUCs; missing where there is
+    none).
+    """
+    with threadpool_limits(1), warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        warnings.filterwarnings("ignore", "Features .* are constant", UserWarning)
+        found = [_climb(rung, features, split, seed) for rung in RUNGS]
+    rows, before = [], float("nan")
+    for rung, (auc, outside) in zip(RUNGS, found, strict=True):
+        rows.append((signature, rung.step, rung.words, auc, auc - before, outside))
+        before = auc
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def _climb(rung: Rung, features: pd.DataFrame, split: Split, seed: int) -> tuple[float, float]:
+    table = split.table.loc[features.index]
+    codes = table["truth"].map({name: k for k, name in enumerate(split.classes)}).to_numpy(np.int64)
+    rows = np.flatnonzero(_pooled(table))
+    scores = [
+        _score(rung, features, table, codes, (rows[train], rows[test]), seed)
+        for train, test in _splits(rung, table.iloc[rows], codes[rows], seed)
+    ]
+    reported = np.array([auc for auc, _ in scores])
+    outside = np.array([auc for _, auc in scores])
+    if rung.best:
+        kept = int(np.nanargmax(reported))
+        return float(reported[kept]), float(outside[kept])
+    return float(np.mean(reported)), float(np.mean(outside))
+
+
+def _splits(rung: Rung, table: pd.DataFrame, codes: np.ndarray, seed: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Training and test rows of each of five splits."""
+    if not rung.by_vertebra:
+        yield from train_and_test(grouped_folds(codes, table["patient_id"].to_numpy(str), TRIALS, seed))
+        return
+    for test in _trials(table["truth"].to_numpy(str), seed):
+        yield np.setdiff1d(np.arange(len(table)), test), test
+
+
+def _score(
+    rung: Rung,
+    features: pd.DataFrame,
+    table: pd.DataFrame,
+    codes: np.ndarray,
+    split: tuple[np.ndarray, np.ndarray],
+    seed: int,
+) -> tuple[float, float]:
+    """Macro AUC of the test rows, and the mean of those of the cohorts that took no part."""
+    train, test = split
+    x = _scale(rung, features, table, train)
+    looked_at = np.concatenate([train, test]) if rung.seen else train
+    for keep in (_by_anova, _by_pearson, _by_linear_lasso):
+        if x.shape[1]:
+            x = x[:, keep(x[looked_at], codes[looked_at])]
+    step = FrequenciesIfEmpty(MODELS[_MODEL](seed), grouped=False, seed=seed)
+    fitted = step.fit(x[train], codes[train], groups=np.arange(len(train)))
+    of_all = np.zeros((len(x), int(codes.max()) + 1))
+    of_all[:, fitted.classes_] = fitted.predict_proba(x)
+    cohort = table["cohort"].to_numpy(str)
+    elsewhere = [np.flatnonzero(cohort == name) for name in dict.fromkeys(cohort) if name not in {TRAINING, INTERNAL}]
+    aucs = [macro_auc(of_all[rows], codes[rows]) for rows in elsewhere]
+    known = [auc for auc in aucs if np.isfinite(auc)]
+    return macro_auc(of_all[test], codes[test]), float(np.mean(known)) if known else float("nan")
+
+
+def _scale(rung: Rung, features: pd.DataFrame, table: pd.DataFrame, train: np.ndarray) -> np.ndarray:
+    """By each cohort's own mean and SD, as published; or by those of the training part, unknown values at its mean."""
+    if rung.own_scale:
+        return _scaled(features, table, _pooled(table).to_numpy()).to_numpy(np.float64)
+    seen = features.iloc[train]
+    usable = (seen.max() > seen.min()) & seen.notna().all()
+    scaled = (features - seen.mean()) / seen.std(ddof=0)
+    return scaled.loc[:, usable].fillna(0.0).to_numpy(np.float64)

@@ -1,0 +1,93 @@
+"""Every figure of a report, by name: drawn once, for the page and for the journal."""
+
+from collections.abc import Iterator
+
+from matplotlib.figure import Figure
+
+from ..records import PROBABILITY_PREFIX
+from . import figures, panels
+from .recorded import Recorded
+from .sections.section import cases_of, of_chosen, protocol_of, signatures_of
+
+Drawing = tuple[str, Figure]  # title, figure
+
+
+def drawings(run: Recorded) -> dict[str, Drawing]:
+    """Name -> (title, figure), those that the run has something to show for."""
+    return dict([*_of_data(run), *_of_selection(run), *_of_models(run), *_of_probabilities(run), *_beside(run)])
+
+
+def _of_data(run: Recorded) -> Iterator[tuple[str, Drawing]]:
+    evaluation = run.evaluation
+    flow = figures.flow(cases_of(run), evaluation.classes, evaluation.cohorts, run.facts.films)
+    yield "flow", ("Flow of patients and vertebrae", flow)
+    stability = run.other("features/stability")
+    if len(stability):
+        yield "stability", ("Agreement of every feature between drawings of the region", panels.stability(stability))
+
+
+def _of_selection(run: Recorded) -> Iterator[tuple[str, Drawing]]:
+    selection, evaluation = run.selection, run.evaluation
+    selected = [name for name in signatures_of(evaluation) if name in set(selection.path["signature"])]
+    final = selection.funnel[selection.funnel["fold"] == "final"]
+    reduced = final.groupby("signature", sort=False)["step"].nunique()
+    stepped = [name for name in signatures_of(evaluation) if reduced.get(name, 0) > 1]
+    yield "funnel", ("Features kept by each step, final fit", figures.funnel(final, stepped))
+    if selected:
+        yield "lasso", ("Deviance along the LASSO path, final fit", figures.lasso_paths(selection.path, selected))
+    final = selection.coefficients[selection.coefficients["fold"] == "final"]
+    for name in signatures_of(evaluation):
+        rows = final[final["signature"] == name]
+        if len(rows):
+            drawing = figures.coefficients(rows, evaluation.classes)
+            yield f"coefficients-{name}", (f"LASSO coefficients of {name}", drawing)
+
+
+def _of_models(run: Recorded) -> Iterator[tuple[str, Drawing]]:
+    evaluation = run.evaluation
+    signature, model = evaluation.chosen
+    auc, roc, protocol = evaluation.auc, evaluation.roc, protocol_of(evaluation)
+    auc, roc = auc[auc["protocol"] == protocol], roc[roc["protocol"] == protocol]
+    macro = auc[(auc["class"] == "macro") & (auc["model"] == model)]
+    yield "forest", (f"Macro AUC of every signature, {model}", figures.auc_forest(macro, evaluation.cohorts))
+    for name in signatures_of(evaluation):
+        band = run.other("metrics/roc_band") if name == signature else None
+        grid = figures.roc_grid(
+            roc[roc["signature"] == name], auc[auc["signature"] == name], evaluation.classes, evaluation.cohorts,
+            band, model if name == signature else "",
+        )  # fmt: skip
+        yield f"roc-{name}", (f"ROC curves of {name}, One-vs-Rest", grid)
+    counts = of_chosen(evaluation.confusion, evaluation)
+    drawing = figures.confusions(counts, evaluation.classes, evaluation.cohorts)
+    yield "confusion", (f"Confusion matrices of {signature}, {model}", drawing)
+
+
+def _of_probabilities(run: Recorded) -> Iterator[tuple[str, Drawing]]:
+    """Calibration of the chosen model, decision curves of every signature with it."""
+    evaluation = run.evaluation
+    signature, model = evaluation.chosen
+    classes, cohorts = evaluation.classes, evaluation.cohorts
+    rows = of_chosen(run.predictions.rows, evaluation)
+    long = rows.melt("cohort", [f"{PROBABILITY_PREFIX}{name}" for name in classes], "class", "p")
+    long["class"] = long["class"].str.removeprefix(PROBABILITY_PREFIX)
+    reliability = of_chosen(evaluation.reliability, evaluation)
+    drawn = figures.calibration(reliability, long, classes, cohorts)
+    yield "calibration", (f"Calibration of {signature}, {model}", drawn)
+    curves = evaluation.decision_curve[evaluation.decision_curve["model"] == model]
+    curves = curves[curves["protocol"] == protocol_of(evaluation)]
+    yield "decision", (f"Decision curves, {model}", figures.decision_curves(curves, classes, cohorts))
+
+
+def _beside(run: Recorded) -> Iterator[tuple[str, Drawing]]:
+    groups = run.evaluation.subgroups
+    groups = groups[groups["class"] == "macro"] if len(groups) else groups
+    if len(groups):
+        yield "subgroups", ("Macro AUC in subgroups", figures.subgroups(groups, run.evaluation.cohorts))
+    importance, shap = run.other("explain/importance"), run.other("explain/shap")
+    if len(importance):
+        yield "importance", ("Loss of macro AUC when a feature is shuffled", panels.importance(importance))
+    if len(shap):
+        yield "shap", ("What each feature adds to the score of each class", panels.shap(shap))
+    ladder = run.other("metrics/ladder")
+    if len(ladder):
+        yield "ladder", ("What each unsound step adds to the reported AUC", panels.ladder(ladder))

@@ -1,0 +1,122 @@
+"""The result card: what training chose, on every cohort; and what is to be believed of it."""
+
+from collections.abc import Iterator
+
+import pandas as pd
+
+from ...records import TRAINING
+from ..recorded import Recorded
+from ..shown import cell
+from ..tables import interval
+from .section import Section, View, cases_of, of_chosen
+
+LEARNERS = {
+    "lr": "logistic regression",
+    "svm": "a support vector machine",
+    "knn": "k nearest neighbours",
+    "rf": "a random forest",
+    "et": "extremely randomised trees",
+    "xgb": "XGBoost",
+    "lgbm": "LightGBM",
+    "mlp": "a multilayer perceptron",
+    "ordinal": "ordinal regression",
+}
+_SLOPES = (0.8, 1.25)
+_SITE_AUC = 0.6
+_FEWEST = 100  # cases of the rarest class, in all held-out cohorts together (doi 10.1002/sim.6787)
+
+
+def _card(run: Recorded) -> View:
+    evaluation = run.evaluation
+    auc = of_chosen(evaluation.auc, evaluation)
+    macros = {row["cohort"]: row for row in auc[auc["class"] == "macro"].to_dict("records")}
+    performance = of_chosen(evaluation.performance, evaluation).set_index(["cohort", "class", "metric"])
+    rows = []
+    for cohort in evaluation.cohorts:
+        macro = macros[cohort]
+        whole = cell(performance, (cohort, "all", "accuracy"), ("value", "low", "high"))
+        rows.append(
+            {
+                "cohort": cohort,
+                "n": f"{macro['n']:.0f}",
+                "auc": "n/a" if pd.isna(macro["auc"]) else f"{macro['auc']:.3f}",
+                "interval": interval(macro["auc"], macro["low"], macro["high"]).partition(" ")[2].strip("()"),
+                "accuracy": whole,
+                "training": cohort == TRAINING,
+            }
+        )
+    model = evaluation.chosen[1]
+    return {"card": rows, "verdicts": list(_verdicts(run)), "learner": LEARNERS.get(model, model)}
+
+
+def _verdicts(run: Recorded) -> Iterator[tuple[str, str, str]]:
+    """What speaks for the result and against it: (good, doubt or bad; words; the section that shows it)."""
+    yield from _of_protocol(run)
+    yield from _of_cohorts(run)
+    yield from _of_calibration(run)
+    yield from _of_sites(run)
+    yield from _of_baselines(run)
+
+
+def _of_protocol(run: Recorded) -> Iterator[tuple[str, str, str]]:
+    if run.facts.protocol == "sound":
+        yield "good", "Split by patient first; selection and tuning learnt inside the training folds", "methods"
+    else:
+        yield "bad", "The flow as published: its numbers are too good", "methods"
+
+
+def _of_cohorts(run: Recorded) -> Iterator[tuple[str, str, str]]:
+    evaluation = run.evaluation
+    outside = [name for name in evaluation.cohorts if name in {"external", "prospective"}]
+    if outside:
+        yield "good", f"Tested outside the development data: {' and '.join(outside)}", "flow"
+    elif len(evaluation.cohorts) > 1:
+        yield "doubt", "No external or prospective cohort: how it does elsewhere is not known", "flow"
+    else:
+        yield "bad", "No held-out cohort: every figure is cross-validation", "flow"
+    cases = cases_of(run)
+    held = cases[cases["cohort"] != TRAINING]
+    if len(held):
+        fewest = min(int((held["truth"] == name).sum()) for name in evaluation.classes)
+        words = f"The rarest class has {fewest} held-out cases; 100 are advised for validation"
+        yield ("good" if fewest >= _FEWEST else "doubt"), words, "auc"
+
+
+def _of_calibration(run: Recorded) -> Iterator[tuple[str, str, str]]:
+    evaluation = run.evaluation
+    table = of_chosen(evaluation.calibration, evaluation)
+    slopes = table[(table["metric"] == "slope") & (table["cohort"] != TRAINING)].dropna(subset="value")
+    if slopes.empty:
+        return
+    low, high = slopes["value"].min(), slopes["value"].max()
+    within = _SLOPES[0] <= low and high <= _SLOPES[1]
+    ends = " to ".join(f"{value:.2f}".replace("-", "−") for value in (low, high))
+    words = f"Calibration slopes of the held-out cohorts from {ends}; 1 is right"
+    yield ("good" if within else "doubt"), words, "calibration"
+
+
+def _of_sites(run: Recorded) -> Iterator[tuple[str, str, str]]:
+    sites = run.other("metrics/site")
+    sites = sites[sites["harmonised"] == 0] if len(sites) else sites
+    if sites.empty:
+        yield "doubt", "Whether the hospital shows in the features is not known: fewer than two sites", "quality"
+        return
+    worst = sites.sort_values("auc", kind="stable").iloc[-1]
+    words = f"The hospital is told from the {worst['table']} features with an AUC of {worst['auc']:.2f}; 0.5 is wished"
+    yield ("good" if worst["auc"] <= _SITE_AUC else "doubt"), words, "quality"
+
+
+def _of_baselines(run: Recorded) -> Iterator[tuple[str, str, str]]:
+    evaluation = run.evaluation
+    auc = evaluation.auc[(evaluation.auc["class"] == "macro") & (evaluation.auc["cohort"] != TRAINING)]
+    plain = [name for name in ("height", "age-sex") if name in set(auc["signature"])]
+    if not plain or auc.empty:
+        return
+    table = auc[auc["signature"].isin(plain)].pivot_table(index="cohort", columns="signature", values="auc")
+    chosen = of_chosen(auc, evaluation).set_index("cohort")["auc"]
+    beaten = [name for name in table.index if table.loc[name].max() < chosen.get(name, float("nan"))]
+    words = f"Better than {' and '.join(plain)} alone in {len(beaten)} of {len(table)} held-out cohorts"
+    yield ("good" if len(beaten) == len(table) else "bad"), words, "signatures"
+
+
+VIEWS = (Section("result", "Result", _card),)

@@ -1,0 +1,44 @@
+"""One section of the page: its place, its title, and how a recorded run is turned into what its template shows."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from ...records import Evaluation
+from ..recorded import Recorded
+
+View = Mapping[str, Any] | None  # None: the run has nothing to show here
+
+
+@dataclass(frozen=True)
+class Section:
+    """``anchor`` names the template, ``sections/<anchor>.html``, as well."""
+
+    anchor: str
+    title: str
+    view: Callable[[Recorded], View]
+
+
+def protocol_of(evaluation: Evaluation) -> str:
+    """The protocol that chose the model: the first."""
+    return str(evaluation.auc["protocol"].iloc[0])
+
+
+def of_chosen(table: pd.DataFrame, evaluation: Evaluation) -> pd.DataFrame:
+    """The rows of the chosen signature and model, in the protocol that chose them."""
+    signature, model = evaluation.chosen
+    of_model = (table["signature"] == signature) & (table["model"] == model)
+    return table[of_model & (table["protocol"] == protocol_of(evaluation))]
+
+
+def signatures_of(evaluation: Evaluation) -> list[str]:
+    """Every signature, the chosen one first."""
+    first = evaluation.chosen[0]
+    return [first, *(name for name in dict.fromkeys(evaluation.auc["signature"]) if name != first)]
+
+
+def cases_of(run: Recorded) -> pd.DataFrame:
+    """A row a case: case_id, patient_id, cohort, truth."""
+    return run.predictions.rows.drop_duplicates("case_id")[["case_id", "patient_id", "cohort", "truth"]]

@@ -1,0 +1,47 @@
+"""The report of a finished run, from the files in its folder: `run` and `report` make the same bytes."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from ..errors import Fault, InvalidInput
+from ..reporting import FORMATS, blinded, recorded, write_exports, write_page
+from .check import Tell, silent
+from .finished import find_run, write_manifest
+from .pictures import Images, draw_pictures
+
+BLIND = "blind"  # the folder of the report without names, in that of the run
+
+
+def report_study(
+    folder: Path,
+    *,
+    run: str | None = None,
+    blind: bool = False,
+    formats: Sequence[str] = (),
+    images: Images = "full",
+    jobs: int = 1,
+    tell: Tell = silent,
+) -> Path:
+    """Make the report of a finished run again, the newest unless named, and return the page's path."""
+    unknown = [Fault(f"--formats {one}", "no such format", f"one of {', '.join(FORMATS)}")
+               for one in formats if one not in FORMATS]  # fmt: skip
+    if unknown:
+        raise InvalidInput(unknown)
+    place = find_run(folder, run)
+    tell("report", 0, 1)
+    draw_pictures(folder, place, images=images, jobs=jobs, tell=tell)
+    page = make_report(place, blind=blind, formats=formats, images=images)
+    write_manifest(place)
+    tell("report", 1, 1)
+    return page
+
+
+def make_report(run: Path, *, blind: bool = False, formats: Sequence[str] = (), images: Images = "full") -> Path:
+    """Write the page, its figures, and what a paper takes from the run, from what is in its folder."""
+    found = recorded(run)
+    found = replace(found, pictures=found.pictures.as_asked(images))
+    folder = run / BLIND if blind else run
+    shown = blinded(found) if blind else found
+    write_exports(folder, shown, formats)
+    return write_page(folder, shown)

@@ -1,0 +1,141 @@
+"""The page in a real browser: nothing is fetched, nothing is cut, and a screen reader can follow it."""
+
+import json
+import shutil
+from importlib import resources
+
+import pytest
+
+from trabecula.reporting import recorded, write_page
+
+from .test_page import record
+
+selenium = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
+CHROMIUM, DRIVER = (shutil.which(name) for name in ("chromium", "chromedriver"))
+pytestmark = [
+    pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="no chromium and chromedriver on this computer"),
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),  # selenium's own sockets
+]
+FLAGS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run")
+SIZES = {"wide": (1440, 900), "narrow": (390, 844)}
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("run")
+    record(folder)
+    return write_page(folder, recorded(folder))
+
+
+@pytest.fixture(scope="module")
+def browser():
+    options = selenium.ChromeOptions()
+    options.binary_location = CHROMIUM
+    for flag in FLAGS:
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"performance": "ALL", "browser": "ALL"})
+    driver = selenium.Chrome(options=options, service=selenium.ChromeService(DRIVER))
+    driver.set_script_timeout(240)
+    yield driver
+    driver.quit()
+
+
+def show(browser, page, size="wide", scheme="light"):
+    width, height = SIZES[size]
+    media = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
+    metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": size == "narrow"}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    browser.get(page.as_uri())
+
+
+def test_the_page_fetches_nothing_and_complains_of_nothing(browser, page):
+    browser.get_log("performance")
+    show(browser, page)
+    events = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
+    asked = [e["params"]["request"]["url"] for e in events if e["method"] == "Network.requestWillBeSent"]
+    assert page.as_uri() in asked, "the log sees requests"
+    assert [url for url in asked if not url.startswith((page.as_uri(), "data:", "chrome:"))] == []
+    assert [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"] == []
+
+
+def test_a_request_that_the_page_might_make_is_forbidden_by_itself(browser, page):
+    show(browser, page)
+    said = browser.execute_async_script(
+        "const done = arguments[0];"
+        "document.addEventListener('securitypolicyviolation', e => done(e.effectiveDirective));"
+        "const i = new Image(); i.src = 'http://127.0.0.1:9/x.png'; setTimeout(() => done('nothing'), 2000);"
+    )
+    assert said == "img-src"
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_screen_reader_can_follow_it(browser, page, size, scheme):
+    show(browser, page, size, scheme)
+    browser.execute_cdp_cmd("Page.setBypassCSP", {"enabled": True})
+    axe = resources.files("axe_core_python").joinpath("axe.min.js").read_text(encoding="utf-8")
+    browser.execute_script(axe)
+    found = browser.execute_async_script("axe.run().then(arguments[0]);")
+    serious = [
+        (fault["id"], fault["nodes"][0]["html"][:200], fault["nodes"][0]["failureSummary"][:300])
+        for fault in found["violations"]
+        if fault["impact"] in {"serious", "critical"}
+    ]
+    assert serious == []
+    assert len(found["passes"]) > 20, "axe looked at the page"
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_nothing_is_cut_at_the_side(browser, page, size):
+    show(browser, page, size)
+    wider = browser.execute_script(
+        "const w = document.documentElement.clientWidth;"
+        "const held = e => e.closest('.scroll, .plot, pre, .hidden, .skip, .contents');"
+        "return [document.documentElement.scrollWidth - w, ...[...document.querySelectorAll('main *')]"
+        ".filter(e => !held(e) && e.getBoundingClientRect().right > w + 1).map(e => e.outerHTML.slice(0, 80))];"
+    )
+    assert wider == [0]
+
+
+def test_every_figure_is_there_without_a_script(browser, page):
+    browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
+    try:
+        show(browser, page)
+        figures = browser.find_elements("css selector", "figure svg[role=img] > title")
+    finally:
+        browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
+    assert len(figures) >= 10
+
+
+def test_a_number_of_the_confusion_matrix_opens_its_cases_without_a_script(browser, page):
+    show(browser, page)
+    link = browser.find_element("css selector", ".matrix td a")
+    target = browser.find_element("id", link.get_attribute("href").partition("#")[2])
+    assert not target.is_displayed()
+    browser.execute_script("arguments[0].click()", link)
+    assert target.is_displayed()
+    assert len(target.find_elements("css selector", "li")) == int(link.text)
+
+
+def test_figures_take_the_colours_of_the_dark_page(browser, page):
+    inks = []
+    for scheme in ("light", "dark"):
+        show(browser, page, scheme=scheme)
+        text = browser.find_element("css selector", "#roc ~ details[open] svg text")
+        inks.append(
+            (
+                text.value_of_css_property("fill"),
+                browser.find_element("tag name", "body").value_of_css_property("color"),
+            )
+        )
+    assert inks[0] != inks[1]
+    for of_text, of_page in inks:
+        assert of_text == of_page.replace("rgba", "rgb").replace(", 1)", ")")
+
+
+def test_it_is_drawn_within_a_second(browser, page):
+    show(browser, page)  # once, so that the browser itself is awake
+    show(browser, page)
+    paint = "return performance.getEntriesByName('first-contentful-paint')[0].startTime"
+    assert browser.execute_script(paint) < 1000
