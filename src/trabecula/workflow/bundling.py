@@ -160,6 +160,10 @@ def _source(folder: Path, run: str | None, signature: str | None, model: str | N
     numbers = {name: number for number, name in enumerate(sorted(set(split["site"])))}
     sites = split["site"].map(numbers).astype(np.float64).to_frame(SITE)
     every = pd.concat([sites, told.loc[split.index], *tables], axis=1)
+    absent = [name for name in columns if name not in every]
+    if absent:
+        found = f"{len(absent)} columns that a bundle cannot compute on a new film, first {absent[0]}"
+        raise InvalidInput([Fault(f"run {place.name}, {signature}", found, "radiomics, network or heights")])
     rows = predictions[(predictions["signature"] == signature) & (predictions["model"] == model)]
     rows = rows[rows["protocol"] == "sound"]
     return _Source(
