@@ -7,18 +7,22 @@ from .diagnostics import Diagnostics
 from .extract import extract_features, is_new
 from .gradcam import grad_cam, on_film, score_map, weights_on_features
 from .morphometry import Morphometry
-from .radiomics import Radiomics
+from .parameters import Parameters
+from .radiomics import DEFINITIONS, Radiomics
 from .resnet import ResNetFeatures
 from .scale import divisions, feature_scale, scale_notes
+from .sight import film_facts
 from .stability import Perturbation, load_perturbed, perturbed_digests, stability_table
 
 __all__ = [
+    "DEFINITIONS",
     "AskedDevice",
     "CropFrame",
     "Device",
     "Diagnostics",
     "InputPolicy",
     "Morphometry",
+    "Parameters",
     "Perturbation",
     "Radiomics",
     "ResNetFeatures",
@@ -29,6 +33,7 @@ __all__ = [
     "epochs_done",
     "extract_features",
     "feature_scale",
+    "film_facts",
     "find_device",
     "grad_cam",
     "is_new",

@@ -1,23 +1,38 @@
 """FeatureTable -> Predictions: selection and learner as one pipeline, fitted inside each patient-grouped fold."""
 
-from .contributions import Contributions
+from .asked import Drivers, columns_of, drivers, kept_columns, seen_by_learner
+from .contributions import Contributions, both_classes
 from .fit import fit_task
+from .harmonise import SITE
 from .keep import pack, unpack
 from .ladder import ladder
 from .nested import ALL_ROWS, LeftOut, asked_of, by_task, networks, tuned_on
 from .odds import odds_ratios
-from .outcome import FINAL, FitTask, ModelFit, SelectionTrace, fold_scores, gather, gather_selection, plan_tasks
+from .outcome import (
+    FINAL,
+    FitTask,
+    ModelFit,
+    SelectionTrace,
+    fold_scores,
+    gather,
+    gather_selection,
+    plan_tasks,
+    prediction_rows,
+)
 from .published import UNSOUND, UNSOUND_TUNING, PublishedFit, gather_published, published_models, published_task
 from .refit import Refit, refit
 from .site import predict_sites
 from .split import deal_labels, grouped_folds, make_split
+from .spread import distances, spread_of
 
 __all__ = [
     "ALL_ROWS",
     "FINAL",
+    "SITE",
     "UNSOUND",
     "UNSOUND_TUNING",
     "Contributions",
+    "Drivers",
     "FitTask",
     "LeftOut",
     "ModelFit",
@@ -25,14 +40,19 @@ __all__ = [
     "Refit",
     "SelectionTrace",
     "asked_of",
+    "both_classes",
     "by_task",
+    "columns_of",
     "deal_labels",
+    "distances",
+    "drivers",
     "fit_task",
     "fold_scores",
     "gather",
     "gather_published",
     "gather_selection",
     "grouped_folds",
+    "kept_columns",
     "ladder",
     "make_split",
     "networks",
@@ -40,9 +60,12 @@ __all__ = [
     "pack",
     "plan_tasks",
     "predict_sites",
+    "prediction_rows",
     "published_models",
     "published_task",
     "refit",
+    "seen_by_learner",
+    "spread_of",
     "tuned_on",
     "unpack",
 ]

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
-from lightgbm import LGBMClassifier
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
@@ -17,7 +16,6 @@ from sklearn.svm import SVC
 from sklearn.utils import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter, validate_data
-from xgboost import XGBClassifier
 
 from .filters import plain_if_empty
 from .ordinal import OrdinalLogistic
@@ -46,6 +44,20 @@ class Learner:
             name: sorted({min(value, rows) for value in values}) if name == self.capped else values
             for name, values in self.grid.items()
         }
+
+
+def xgboost(**parameters: Any) -> BaseEstimator:
+    """An XGBoost classifier, its library loaded where it is needed."""
+    from xgboost import XGBClassifier
+
+    return XGBClassifier(**parameters)
+
+
+def lightgbm(**parameters: Any) -> BaseEstimator:
+    """A LightGBM classifier, its library loaded where it is needed."""
+    from lightgbm import LGBMClassifier
+
+    return LGBMClassifier(**parameters)
 
 
 _LIGHTGBM: dict[str, Any] = {
@@ -86,10 +98,10 @@ LEARNERS: dict[str, Learner] = {
     ),
     "xgb": Learner(
         "XGBoost",
-        lambda seed: XGBClassifier(n_estimators=100, learning_rate=0.1, nthread=1, random_state=seed),
+        lambda seed: xgboost(n_estimators=100, learning_rate=0.1, nthread=1, random_state=seed),
         {"max_depth": [2, 4]},
     ),
-    "lgbm": Learner("LightGBM", lambda seed: LGBMClassifier(**_LIGHTGBM, random_state=seed), {"num_leaves": [4, 15]}),
+    "lgbm": Learner("LightGBM", lambda seed: lightgbm(**_LIGHTGBM, random_state=seed), {"num_leaves": [4, 15]}),
     "mlp": Learner(
         "Multilayer perceptron",
         lambda seed: MLPClassifier((32,), solver="lbfgs", max_iter=1000, random_state=seed),

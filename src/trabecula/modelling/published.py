@@ -11,7 +11,6 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 import pandas as pd
-from lightgbm import LGBMClassifier
 from sklearn.base import BaseEstimator
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
@@ -23,10 +22,9 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.neural_network import MLPClassifier
 from sklearn.svm import SVC
 from threadpoolctl import threadpool_limits
-from xgboost import XGBClassifier
 
 from ..records import INTERNAL, PUBLISHED, TRAINING, Predictions, Split
-from .learners import FrequenciesIfEmpty, macro_auc
+from .learners import FrequenciesIfEmpty, lightgbm, macro_auc, xgboost
 from .outcome import FINAL, SelectionTrace, prediction_rows
 
 TRIALS = 5
@@ -56,8 +54,8 @@ MODELS: dict[str, Callable[[int], BaseEstimator]] = {
     "knn": lambda _: KNeighborsClassifier(),
     "rf": lambda seed: RandomForestClassifier(10, random_state=seed),
     "et": lambda seed: ExtraTreesClassifier(10, random_state=seed),
-    "xgb": lambda seed: XGBClassifier(n_estimators=10, nthread=1, random_state=seed),
-    "lgbm": lambda seed: LGBMClassifier(
+    "xgb": lambda seed: xgboost(n_estimators=10, nthread=1, random_state=seed),
+    "lgbm": lambda seed: lightgbm(
         n_estimators=10, n_jobs=1, deterministic=True, force_row_wise=True, verbose=-1, random_state=seed
     ),
     "mlp": lambda seed: MLPClassifier((128, 64, 32), max_iter=300, random_state=seed),

@@ -6,7 +6,8 @@ from .feature_table import read_feature_study, unassigned
 from .inspection import case_table, film_table, film_warnings, region_table
 from .layouts import IngestResult, ingest
 from .quality import Pair, in_words, near_duplicates
-from .study import FilmCheck, check_films, film_digests, films, load_film
+from .regions import region_of_points
+from .study import FilmCheck, check_films, film_digests, films, load_film, read_film
 
 __all__ = [
     "FilmCheck",
@@ -25,9 +26,11 @@ __all__ = [
     "near_duplicates",
     "read_batch",
     "read_feature_study",
+    "read_film",
     "read_second_reader",
     "read_study",
     "read_table",
+    "region_of_points",
     "region_table",
     "unassigned",
 ]

@@ -71,17 +71,12 @@ def load_film(cases: Sequence[Case], settings: ImageSettings) -> tuple[Xray, lis
             faults += [Fault(f"case {case.case_id}, {f.where}", f.found, f.expected, f.action) for f in error.faults]
     if faults or picture is None:
         raise InvalidInput(faults)
-    xray = Xray(
-        as_float(picture),
-        picture.spacing_mm,
-        picture.spacing_source,
-        image.name,
-        _sha256(image),
-        picture.history,
-        picture.device,
-        said or picture.anterior,
-    )
-    return xray, regions
+    return _xray(picture, image, said), regions
+
+
+def read_film(image: Path, settings: ImageSettings) -> Xray:
+    """One film alone."""
+    return _xray(read_picture(image, settings), image)
 
 
 def check_films(study: Study, settings: ImageSettings, jobs: int) -> Iterator[FilmCheck]:
@@ -118,6 +113,19 @@ def _anterior(cases: Sequence[Case]) -> Side | None:
     if faults:
         raise InvalidInput(faults)
     return known[sides.pop()] if sides else None
+
+
+def _xray(picture: Picture, image: Path, anterior: Side | None = None) -> Xray:
+    return Xray(
+        as_float(picture),
+        picture.spacing_mm,
+        picture.spacing_source,
+        image.name,
+        _sha256(image),
+        picture.history,
+        picture.device,
+        anterior or picture.anterior,
+    )
 
 
 def _region(case: Case, labels: np.ndarray, shape: tuple[int, ...] | None) -> Region:
