@@ -5,14 +5,17 @@ reported AUC depends on those before it. For comparison only.
 """
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
+import joblib
 import numpy as np
 import pandas as pd
 from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_limits
 
+from ..processes import share
 from ..records import INTERNAL, TRAINING, Split
 from .learners import FrequenciesIfEmpty, macro_auc
 from .published import MODELS, TRIALS, _by_anova, _by_linear_lasso, _by_pearson, _pooled, _scaled, _trials
@@ -20,6 +23,8 @@ from .split import grouped_folds, train_and_test
 
 COLUMNS = ["signature", "step", "words", "auc", "added", "outside"]
 _MODEL = "lr"
+
+Rows: TypeAlias = tuple[np.ndarray, np.ndarray]  # of training, of test
 
 
 @dataclass(frozen=True)
@@ -43,38 +48,50 @@ RUNGS = (
 )
 
 
-def ladder(signature: str, features: pd.DataFrame, split: Split, seed: int) -> pd.DataFrame:
+def ladder(
+    signature: str,
+    features: pd.DataFrame,
+    split: Split,
+    seed: int,
+    *,
+    jobs: int = 1,
+    progress: Callable[[int, int], None] = lambda _done, _total: None,
+) -> pd.DataFrame:
     """What each rung would report of the training and internal cases, and what it gives elsewhere.
 
     Columns: signature, step, words, auc (macro, mean over five splits; of the best where that is kept), added (to the
     rung before), outside (the same model on the other cohorts: the mean of their macro AUCs; missing where there is
     none).
     """
-    with threadpool_limits(1), warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        warnings.filterwarnings("ignore", "Features .* are constant", UserWarning)
-        found = [_climb(rung, features, split, seed) for rung in RUNGS]
+    parts = [(rung, part) for rung in RUNGS if not rung.best for part in _parts(rung, features, split, seed)]
+    work = [joblib.delayed(_scores)(rung, features, split, part, seed) for rung, part in parts]
+    scores: dict[str, list[tuple[float, float]]] = {rung.step: [] for rung in RUNGS}
+    progress(0, len(parts))
+    for done, ((rung, _), found) in enumerate(zip(parts, share(work, jobs, batch=1), strict=True), start=1):
+        scores[rung.step] += found
+        progress(done, len(parts))
     rows, before = [], float("nan")
-    for rung, (auc, outside) in zip(RUNGS, found, strict=True):
+    for rung in RUNGS:
+        if rung.best:  # of the splits of the rung before
+            auc, outside = max(scores["selection"], key=lambda score: np.nan_to_num(score[0]))
+        else:
+            auc, outside = (float(value) for value in np.mean(scores[rung.step], axis=0))
         rows.append((signature, rung.step, rung.words, auc, auc - before, outside))
         before = auc
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def _climb(rung: Rung, features: pd.DataFrame, split: Split, seed: int) -> tuple[float, float]:
+def _parts(rung: Rung, features: pd.DataFrame, split: Split, seed: int) -> list[list[Rows]]:
+    """Training and test rows of five splits, those together that can share one selection."""
     table = split.table.loc[features.index]
-    codes = table["truth"].map({name: k for k, name in enumerate(split.classes)}).to_numpy(np.int64)
     rows = np.flatnonzero(_pooled(table))
-    scores = [
-        _score(rung, features, table, codes, (rows[train], rows[test]), seed)
-        for train, test in _splits(rung, table.iloc[rows], codes[rows], seed)
-    ]
-    reported = np.array([auc for auc, _ in scores])
-    outside = np.array([auc for _, auc in scores])
-    if rung.best:
-        kept = int(np.nanargmax(reported))
-        return float(reported[kept]), float(outside[kept])
-    return float(np.mean(reported)), float(np.mean(outside))
+    found = list(_splits(rung, table.iloc[rows], _codes(table, split)[rows], seed))
+    splits = [(rows[train], rows[test]) for train, test in found]
+    return [splits] if rung.seen else [[one] for one in splits]
+
+
+def _codes(table: pd.DataFrame, split: Split) -> np.ndarray:
+    return table["truth"].map({name: k for k, name in enumerate(split.classes)}).to_numpy(np.int64)
 
 
 def _splits(rung: Rung, table: pd.DataFrame, codes: np.ndarray, seed: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -86,26 +103,41 @@ def _splits(rung: Rung, table: pd.DataFrame, codes: np.ndarray, seed: int) -> It
         yield np.setdiff1d(np.arange(len(table)), test), test
 
 
-def _score(
-    rung: Rung,
-    features: pd.DataFrame,
-    table: pd.DataFrame,
-    codes: np.ndarray,
-    split: tuple[np.ndarray, np.ndarray],
-    seed: int,
-) -> tuple[float, float]:
-    """Macro AUC of the test rows, and the mean of those of the cohorts that took no part."""
-    train, test = split
-    x = _scale(rung, features, table, train)
-    looked_at = np.concatenate([train, test]) if rung.seen else train
+def _scores(
+    rung: Rung, features: pd.DataFrame, split: Split, part: Sequence[Rows], seed: int
+) -> list[tuple[float, float]]:
+    """Of each split: macro AUC of the test rows, and the mean of those of the cohorts that took no part."""
+    table = split.table.loc[features.index]
+    codes = _codes(table, split)
+    found = []
+    chosen: np.ndarray | None = None
+    with threadpool_limits(1), warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        warnings.filterwarnings("ignore", "Features .* are constant", UserWarning)
+        for train, test in part:
+            x = _scale(rung, features, table, train)
+            if chosen is None or not rung.seen:
+                looked_at = np.sort(np.concatenate([train, test])) if rung.seen else train
+                chosen = _selected(x[looked_at], codes[looked_at])
+            found.append(_score(x[:, chosen], table["cohort"].to_numpy(str), codes, (train, test), seed))
+    return found
+
+
+def _selected(x: np.ndarray, codes: np.ndarray) -> np.ndarray:
+    """Numbers of the columns that the published selection keeps."""
+    kept = np.arange(x.shape[1])
     for keep in (_by_anova, _by_pearson, _by_linear_lasso):
-        if x.shape[1]:
-            x = x[:, keep(x[looked_at], codes[looked_at])]
+        if kept.size:
+            kept = kept[keep(x[:, kept], codes)]
+    return kept
+
+
+def _score(x: np.ndarray, cohort: np.ndarray, codes: np.ndarray, split: Rows, seed: int) -> tuple[float, float]:
+    train, test = split
     step = FrequenciesIfEmpty(MODELS[_MODEL](seed), grouped=False, seed=seed)
     fitted = step.fit(x[train], codes[train], groups=np.arange(len(train)))
     of_all = np.zeros((len(x), int(codes.max()) + 1))
     of_all[:, fitted.classes_] = fitted.predict_proba(x)
-    cohort = table["cohort"].to_numpy(str)
     elsewhere = [np.flatnonzero(cohort == name) for name in dict.fromkeys(cohort) if name not in {TRAINING, INTERNAL}]
     aucs = [macro_auc(of_all[rows], codes[rows]) for rows in elsewhere]
     known = [auc for auc in aucs if np.isfinite(auc)]

@@ -1,6 +1,7 @@
 """One run of a study, from files to its report. Everything finished is kept; a stopped run goes on."""
 
 import datetime
+import functools
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -68,7 +69,7 @@ def run_study(
     rows = pd.concat([one.predictions.rows for one in results.values()])
     write_atomically(run / "predictions.csv", rows.to_csv(index=False, lineterminator="\n"))
     if len(results) > 1:
-        _climb(run, ready, results[SOUND].evaluation.chosen[0], tell)
+        _climb(run, ready, results[SOUND].evaluation.chosen[0], jobs, tell)
     write_atomically(run / R_SCRIPT, r_script())
     tell("report", 0, 1)
     _record(run, ready, results)
@@ -157,7 +158,7 @@ def _record(run: Path, ready: Ready, results: Mapping[str, _Result]) -> None:
             write_atomically(run / PUBLISHED / path, text)
 
 
-def _climb(run: Path, ready: Ready, chosen: str, tell: Tell) -> None:
+def _climb(run: Path, ready: Ready, chosen: str, jobs: int, tell: Tell) -> None:
     """What each unsound step adds, for the signature that training chose, or the first that is selected from.
 
     Its splits are not those that networks were tuned for: it climbs with the features of the network as it came.
@@ -166,10 +167,12 @@ def _climb(run: Path, ready: Ready, chosen: str, tell: Tell) -> None:
     selecting = {one.name: one for one in ready.signatures if one.selects and not one.folds}
     if path.exists() or not selecting:
         return
-    tell("unsound steps", 0, 1)
     signature = selecting.get(chosen.removesuffix("-tuned"), next(iter(selecting.values())))
-    write_frame(path, ladder(signature.name, signature.values, ready.split, ready.settings.seed))
-    tell("unsound steps", 1, 1)
+    told = functools.partial(tell, "unsound steps")
+    write_frame(
+        path,
+        ladder(signature.name, signature.values, ready.split, ready.settings.seed, jobs=jobs, progress=told),
+    )
 
 
 def _bands(ready: Ready, result: _Result) -> pd.DataFrame:
