@@ -575,9 +575,17 @@ class _Teller:
 def _hear_again(unheard: "sys.UnraisableHookArgs") -> None:
     """Repeat a Ctrl-C that came where Python must pass over it, in a finaliser; tell of others as ever."""
     if isinstance(unheard.exc_value, KeyboardInterrupt):
-        threading.Timer(0.05, signal.raise_signal, [signal.SIGINT]).start()
+        threading.Timer(0.05, _interrupt).start()
     else:
         sys.__unraisablehook__(unheard)
+
+
+def _interrupt() -> None:
+    """Send Ctrl-C to the main thread; only a signal of its own wakes it from waiting, which Windows does not have."""
+    if hasattr(signal, "pthread_kill"):
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+    else:
+        signal.raise_signal(signal.SIGINT)
 
 
 def _print_faults(faults: Iterable[Fault]) -> None:

@@ -79,7 +79,7 @@ def test_probabilities_of_0_and_1_are_told_of():
 def test_a_class_without_a_case_has_a_reason_for_every_measure():
     p, _ = sample(5)
     found = measured(p, np.zeros(len(p), bool))
-    assert len(found) == 13
+    assert len(found) == 14
     assert all(np.isnan(one.value) and one.how.startswith("not computed: ") for one in found.values())
 
 
