@@ -1,14 +1,18 @@
 """What a run says of the model that it leads with, on a study that begins with a table of features."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
 import yaml
 from scipy.special import expit, softmax
 
+from trabecula.errors import InvalidInput
 from trabecula.evaluation.nomogram import TOTAL
+from trabecula.records import Predictions
 from trabecula.workflow.check import silent
-from trabecula.workflow.explain import FOLDER, explain_run, read_explanation, write_explanation
+from trabecula.workflow.explain import FOLDER, _check, explain_run, read_explanation, write_explanation
 from trabecula.workflow.fitting import fit_sound
 from trabecula.workflow.prepare import prepare
 from trabecula.workflow.run import run_study
@@ -151,3 +155,11 @@ def test_a_combined_score_is_one_group_and_a_model_of_nothing_has_nothing_to_exp
     assert none.nearest.empty
     assert none.shap.empty
     assert none.methods["shap"] == "nothing was kept"
+
+
+def test_a_model_that_does_not_repeat_its_predictions_is_refused_with_what_to_do():
+    unseen = pd.DataFrame({"x": [1.0]}, index=["c1"])
+    model = SimpleNamespace(unseen=unseen, predict=lambda _: np.array([[0.4, 0.6]]))
+    rows = pd.DataFrame([{"case_id": "c1", "signature": "radiomics", "model": "lr", "p_0": 0.5, "p_1": 0.5}])
+    with pytest.raises(InvalidInput, match=r"does not repeat .* Delete the run's folder"):
+        _check([SimpleNamespace(model=model)], Predictions(rows, ("0", "1")), ("radiomics", "lr"))

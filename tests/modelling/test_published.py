@@ -10,7 +10,7 @@ from tests.modelling.test_protocol import CLASSES, macro, make_settings, make_sp
 from trabecula.evaluation import evaluate, protocol_gap
 from trabecula.modelling import UNSOUND, PublishedFit, gather_published, gather_selection, published_task
 from trabecula.modelling.outcome import SelectionTrace
-from trabecula.modelling.published import _by_pearson, _scaled
+from trabecula.modelling.published import by_pearson, scaled_by_cohort
 
 
 def publish(features, split, models=("lr",), seed=0):
@@ -100,7 +100,7 @@ def test_of_the_five_splits_the_best_one_is_kept(planted):
 def test_each_cohort_is_scaled_by_itself_and_a_missing_value_anywhere_costs_the_column(planted):
     features, split = planted
     pooled = split.table["cohort"].isin(["training", "internal"]).to_numpy()
-    scaled = _scaled(features, split.table, pooled)
+    scaled = scaled_by_cohort(features, split.table, pooled)
     assert features.columns[5] not in scaled.columns
     assert "flat" not in scaled.columns
     for rows in (pooled, ~pooled):
@@ -114,8 +114,8 @@ def test_each_cohort_is_scaled_by_itself_and_a_missing_value_anywhere_costs_the_
 def test_its_redundancy_filter_depends_on_the_order_of_the_columns():
     rng = np.random.default_rng(0)
     x = rng.normal(size=(50, 1)) + rng.normal(size=(50, 3)) * [0.01, 0.02, 0.03]
-    assert _by_pearson(x, np.zeros(50)).tolist() == [True, False, False]
-    assert _by_pearson(x[:, ::-1], np.zeros(50)).tolist() == [True, False, False]
+    assert by_pearson(x, np.zeros(50)).tolist() == [True, False, False]
+    assert by_pearson(x[:, ::-1], np.zeros(50)).tolist() == [True, False, False]
 
 
 def test_cut_offs_are_found_anew_on_each_cohort(planted):

@@ -140,6 +140,15 @@ def test_an_empty_lasso_is_said(html):
     assert "The LASSO kept no feature in radiomics, fold 1" in html
 
 
+def test_a_run_in_which_nothing_is_selected_has_a_page_without_a_funnel(tmp_path):
+    record(tmp_path)
+    funnel = tmp_path / "selection" / "funnel.csv"
+    pd.read_csv(funnel).iloc[:0].to_csv(funnel, index=False)
+    page = write_page(tmp_path, recorded(tmp_path)).read_text(encoding="utf-8")
+    assert 'id="selection"' in page
+    assert "Features that each step kept" not in page
+
+
 def test_the_same_run_gives_the_same_bytes(report, tmp_path):
     write(tmp_path)
     first, second = ({p.relative_to(f): p.read_bytes() for p in f.rglob("*.*")} for f in (report, tmp_path))

@@ -18,7 +18,7 @@ from threadpoolctl import threadpool_limits
 from ..processes import share
 from ..records import INTERNAL, TRAINING, Split
 from .learners import FrequenciesIfEmpty, macro_auc
-from .published import MODELS, TRIALS, _by_anova, _by_linear_lasso, _by_pearson, _pooled, _scaled, _trials
+from .published import MODELS, TRIALS, by_anova, by_linear_lasso, by_pearson, pooled_rows, scaled_by_cohort, trial_tests
 from .split import grouped_folds, train_and_test
 
 COLUMNS = ["signature", "step", "words", "auc", "added", "outside"]
@@ -84,7 +84,7 @@ def ladder(
 def _parts(rung: Rung, features: pd.DataFrame, split: Split, seed: int) -> list[list[Rows]]:
     """Training and test rows of five splits, those together that can share one selection."""
     table = split.table.loc[features.index]
-    rows = np.flatnonzero(_pooled(table))
+    rows = np.flatnonzero(pooled_rows(table))
     found = list(_splits(rung, table.iloc[rows], _codes(table, split)[rows], seed))
     splits = [(rows[train], rows[test]) for train, test in found]
     return [splits] if rung.seen else [[one] for one in splits]
@@ -99,7 +99,7 @@ def _splits(rung: Rung, table: pd.DataFrame, codes: np.ndarray, seed: int) -> It
     if not rung.by_vertebra:
         yield from train_and_test(grouped_folds(codes, table["patient_id"].to_numpy(str), TRIALS, seed))
         return
-    for test in _trials(table["truth"].to_numpy(str), seed):
+    for test in trial_tests(table["truth"].to_numpy(str), seed):
         yield np.setdiff1d(np.arange(len(table)), test), test
 
 
@@ -126,7 +126,7 @@ def _scores(
 def _selected(x: np.ndarray, codes: np.ndarray) -> np.ndarray:
     """Numbers of the columns that the published selection keeps."""
     kept = np.arange(x.shape[1])
-    for keep in (_by_anova, _by_pearson, _by_linear_lasso):
+    for keep in (by_anova, by_pearson, by_linear_lasso):
         if kept.size:
             kept = kept[keep(x[:, kept], codes)]
     return kept
@@ -147,7 +147,7 @@ def _score(x: np.ndarray, cohort: np.ndarray, codes: np.ndarray, split: Rows, se
 def _scale(rung: Rung, features: pd.DataFrame, table: pd.DataFrame, train: np.ndarray) -> np.ndarray:
     """By each cohort's own mean and SD, as published; or by those of the training part, unknown values at its mean."""
     if rung.own_scale:
-        return _scaled(features, table, _pooled(table).to_numpy()).to_numpy(np.float64)
+        return scaled_by_cohort(features, table, pooled_rows(table).to_numpy()).to_numpy(np.float64)
     seen = features.iloc[train]
     usable = (seen.max() > seen.min()) & seen.notna().all()
     scaled = (features - seen.mean()) / seen.std(ddof=0)

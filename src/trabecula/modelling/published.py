@@ -95,7 +95,7 @@ def published_task(
 ) -> Iterator[SelectionTrace | PublishedFit]:
     """The trace of the selection first, then one result a model; models in ``done`` are left out."""
     table = split.table.loc[features.index]
-    pooled = _pooled(table).to_numpy()
+    pooled = pooled_rows(table).to_numpy()
     codes = table["truth"].map({name: number for number, name in enumerate(split.classes)}).to_numpy(np.int64)
     with threadpool_limits(1), warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
@@ -111,8 +111,8 @@ def gather_published(fits: Collection[PublishedFit], split: Split, seed: int) ->
     """Every model on the trial split in which one of them scored best, and that split."""
     kept = -max((score, -trial) for fit in fits for trial, score in enumerate(fit.scores))[1]
     table = split.table.copy()
-    pooled = _pooled(table)
-    test = _trials(table.loc[pooled, "truth"].to_numpy(str), seed)[kept]
+    pooled = pooled_rows(table)
+    test = trial_tests(table.loc[pooled, "truth"].to_numpy(str), seed)[kept]
     names = np.full(int(pooled.sum()), TRAINING, dtype=object)
     names[test] = INTERNAL
     table["cohort"] = table["cohort"].astype(object)
@@ -122,11 +122,12 @@ def gather_published(fits: Collection[PublishedFit], split: Split, seed: int) ->
     return Predictions(rows, split.classes), Split(table, split.classes, seed, split.redraws)
 
 
-def _pooled(table: pd.DataFrame) -> pd.Series:
+def pooled_rows(table: pd.DataFrame) -> pd.Series:
+    """Whether a case is of the training or the internal cohort, which the flow throws together."""
     return table["cohort"].isin([TRAINING, INTERNAL])
 
 
-def _scaled(features: pd.DataFrame, table: pd.DataFrame, pooled: np.ndarray) -> pd.DataFrame:
+def scaled_by_cohort(features: pd.DataFrame, table: pd.DataFrame, pooled: np.ndarray) -> pd.DataFrame:
     """z-scores by each cohort's own mean and SD; a cohort of one case, which has none, by those of the pooled cases."""
     cohort = np.where(pooled, TRAINING, table["cohort"].to_numpy(str))
     parts = []
@@ -138,26 +139,13 @@ def _scaled(features: pd.DataFrame, table: pd.DataFrame, pooled: np.ndarray) -> 
     return pd.concat(parts).loc[features.index].dropna(axis=1)
 
 
-def _select(
-    features: pd.DataFrame, table: pd.DataFrame, codes: np.ndarray, pooled: np.ndarray
-) -> tuple[np.ndarray, list[tuple[str, int]], dict[str, str]]:
-    """The columns kept, how many each step kept, and the step at which each other one left."""
-    x, y = _scaled(features, table, pooled), codes[pooled]
-    left = dict.fromkeys(features.columns.difference(x.columns), "scaling")
-    funnel = [("extracted", features.shape[1]), ("scaling", x.shape[1])]
-    for step, keep in (("univariate", _by_anova), ("redundancy", _by_pearson), ("lasso", _by_linear_lasso)):
-        support = keep(x.to_numpy(np.float64)[pooled], y) if x.shape[1] else np.zeros(0, dtype=bool)
-        left |= dict.fromkeys(x.columns[~support], step)
-        x = x.loc[:, support]
-        funnel.append((step, x.shape[1]))
-    return x.to_numpy(np.float64), funnel, left
-
-
-def _by_anova(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+def by_anova(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Which columns pass the analysis of variance."""
     return np.asarray(f_classif(x, y)[1] < 0.01)
 
 
-def _by_pearson(x: np.ndarray, _y: np.ndarray) -> np.ndarray:
+def by_pearson(x: np.ndarray, _y: np.ndarray) -> np.ndarray:
+    """Which columns are not like an earlier one."""
     alike = np.abs(np.atleast_2d(np.corrcoef(x, rowvar=False))) > 0.9
     support = np.ones(x.shape[1], dtype=bool)
     for column in range(x.shape[1]):
@@ -166,18 +154,34 @@ def _by_pearson(x: np.ndarray, _y: np.ndarray) -> np.ndarray:
     return support
 
 
-def _by_linear_lasso(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+def by_linear_lasso(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Which columns a linear regression on the class numbers keeps."""
     found = LassoCV(alphas=np.logspace(-3, 0, 50), cv=min(10, len(y)), max_iter=10_000).fit(x, y)
     return np.asarray(np.abs(found.coef_) > 1e-6)
 
 
-def _trials(truth: np.ndarray, seed: int) -> list[np.ndarray]:
+def trial_tests(truth: np.ndarray, seed: int) -> list[np.ndarray]:
     """Test rows of each trial: by vertebra, stratified by class."""
     most = int(np.unique(truth, return_counts=True)[1].min())
     splitter = StratifiedKFold(max(2, min(TRIALS, most)), shuffle=True, random_state=seed)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "The least populated class", UserWarning)
         return [test for _, test in splitter.split(np.zeros(len(truth)), truth)]
+
+
+def _select(
+    features: pd.DataFrame, table: pd.DataFrame, codes: np.ndarray, pooled: np.ndarray
+) -> tuple[np.ndarray, list[tuple[str, int]], dict[str, str]]:
+    """The columns kept, how many each step kept, and the step at which each other one left."""
+    x, y = scaled_by_cohort(features, table, pooled), codes[pooled]
+    left = dict.fromkeys(features.columns.difference(x.columns), "scaling")
+    funnel = [("extracted", features.shape[1]), ("scaling", x.shape[1])]
+    for step, keep in (("univariate", by_anova), ("redundancy", by_pearson), ("lasso", by_linear_lasso)):
+        support = keep(x.to_numpy(np.float64)[pooled], y) if x.shape[1] else np.zeros(0, dtype=bool)
+        left |= dict.fromkeys(x.columns[~support], step)
+        x = x.loc[:, support]
+        funnel.append((step, x.shape[1]))
+    return x.to_numpy(np.float64), funnel, left
 
 
 def _fit(
@@ -192,7 +196,7 @@ def _fit(
 ) -> PublishedFit:
     rows = np.flatnonzero(pooled)
     scores, probabilities = [], []
-    for test in _trials(table["truth"].to_numpy(str)[rows], seed):
+    for test in trial_tests(table["truth"].to_numpy(str)[rows], seed):
         train = np.setdiff1d(rows, rows[test])
         step = FrequenciesIfEmpty(MODELS[model](seed), grouped=model == "svm", seed=seed)  # by vertebra: each its own
         fitted = step.fit(x[train], codes[train], groups=np.arange(len(train)))

@@ -33,7 +33,8 @@ def _of_selection(run: Recorded) -> Iterator[tuple[str, Drawing]]:
     final = selection.funnel[selection.funnel["fold"] == "final"]
     reduced = final.groupby("signature", sort=False)["step"].nunique()
     stepped = [name for name in signatures_of(evaluation) if reduced.get(name, 0) > 1]
-    yield "funnel", ("Features kept by each step, final fit", figures.funnel(final, stepped))
+    if stepped:
+        yield "funnel", ("Features kept by each step, final fit", figures.funnel(final, stepped))
     if selected:
         yield "lasso", ("Deviance along the LASSO path, final fit", figures.lasso_paths(selection.path, selected))
     final = selection.coefficients[selection.coefficients["fold"] == "final"]

@@ -9,6 +9,7 @@ import joblib
 import numpy as np
 import pandas as pd
 
+from ..errors import Fault, InvalidInput
 from ..evaluation import nearest_cases
 from ..modelling import FINAL, Contributions, FitTask, Refit, plan_tasks, refit
 from ..processes import share
@@ -128,7 +129,10 @@ def _check(fits: Sequence[_Fitted], predictions: Predictions, chosen: tuple[str,
     for one in fits:
         unseen = one.model.unseen
         again = one.model.predict(unseen.to_numpy(np.float64)) if len(unseen) else np.zeros((0, said.shape[1]))
-        assert np.allclose(again, said.loc[unseen.index], rtol=0, atol=1e-6), "a fit does not repeat its predictions"
+        if not np.allclose(again, said.loc[unseen.index], rtol=0, atol=1e-6):
+            found = "a model that, fitted again, does not repeat its predictions"
+            expected = "the library versions with which the run was begun"
+            raise InvalidInput([Fault(" ".join(chosen), found, expected, "Delete the run's folder and run again.")])
 
 
 def _shap(one: _Fitted, split: Split) -> Iterator[pd.DataFrame]:
