@@ -51,13 +51,13 @@ def test_what_a_process_has_loaded_is_left_out_of_its_looks_for_garbage():
 def test_ctrl_c_in_a_finaliser_is_heard_a_moment_later():
     code = """
 import sys, time
-from trabecula import cli
+from trabecula.cli.terminal import hear_again
 
 class Unlucky:
     def __del__(self):
         raise KeyboardInterrupt
 
-sys.unraisablehook = cli._hear_again
+sys.unraisablehook = hear_again
 begun = time.monotonic()
 try:
     Unlucky()

@@ -1,0 +1,40 @@
+"""The command line: parses and prints, nothing else.
+
+Exit codes: 0 done, 1 failure, 2 usage, 3 faults in the data, 4 partly done, 130 stopped.
+"""
+
+import sys
+
+import typer
+from rich.text import Text
+
+from ..errors import Interrupted, InvalidInput, TrabeculaError
+from . import models, studies, tools
+from .terminal import err, hear_again, print_faults
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    help="Deep-learning radiomics studies on X-rays. Research use only; not a medical device.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+for commands in (studies, models, tools):
+    app.add_typer(commands.app)
+
+
+def main() -> None:
+    """Run the command line; foreseen failures are told in words, without a traceback."""
+    sys.unraisablehook = hear_again
+    try:
+        app()
+    except InvalidInput as error:
+        print_faults(error.faults)
+        sys.exit(3)
+    except Interrupted as error:
+        err.print(str(error))
+        sys.exit(130)
+    except TrabeculaError as error:
+        err.print(Text(str(error), style="red"))
+        sys.exit(1)

@@ -1,0 +1,101 @@
+"""What the command line writes: results to stdout, progress and words to stderr."""
+
+import signal
+import sys
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+from rich.text import Text
+
+from ..errors import Fault, Interrupted
+
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False)
+
+
+@contextmanager
+def progress() -> Iterator["_Teller"]:
+    """Bars for what a workflow tells; Ctrl-C ends it with a word."""
+    bar = Progress(
+        TextColumn("{task.description:<10}"),
+        BarColumn(bar_width=24),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        console=err,
+    )
+    try:
+        with bar:
+            yield _Teller(bar)
+    except KeyboardInterrupt:
+        raise Interrupted("Stopped. What was finished is kept; the same command goes on from there.") from None
+
+
+def print_faults(faults: Iterable[Fault]) -> None:
+    """Every fault once: where, what was found, what was expected, what to do."""
+    listed = list(dict.fromkeys(faults))
+    for fault in listed:
+        err.print(Text(fault.where, style="bold red"))
+        rows = Table.grid(padding=(0, 1))
+        rows.add_column(width=10)
+        rows.add_column()
+        for word, text in (("  found", fault.found), ("  expected", fault.expected), ("  do", fault.action)):
+            if text:
+                rows.add_row(word, Text(text))
+        err.print(rows)
+    err.print(f"{len(listed)} fault{'s' * (len(listed) != 1)}. Nothing was changed.")
+
+
+def print_notes(notes: Iterable[str]) -> None:
+    """What is worth knowing and no fault."""
+    for note in notes:
+        err.print(Text(f"note  {note}", style="yellow"))
+
+
+def print_result(report: Path) -> None:
+    """The path of what was made, alone on stdout."""
+    err.print("Research use only; not a medical device.")
+    out.print(str(report), markup=False)
+
+
+def hear_again(unheard: "sys.UnraisableHookArgs") -> None:
+    """Repeat a Ctrl-C that came where Python must pass over it, in a finaliser; tell of others as ever."""
+    if isinstance(unheard.exc_value, KeyboardInterrupt):
+        threading.Timer(0.05, _interrupt).start()
+    else:
+        sys.__unraisablehook__(unheard)
+
+
+def _interrupt() -> None:
+    """Send Ctrl-C to the main thread; only a signal of its own wakes it from waiting, which Windows does not have."""
+    if hasattr(signal, "pthread_kill"):
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+    else:
+        signal.raise_signal(signal.SIGINT)
+
+
+class _Teller:
+    """Told (stage, done, total) by the workflow; keeps one bar a stage, or one line where nobody watches."""
+
+    def __init__(self, bar: Progress):
+        self._bar = bar
+        self._stages: dict[str, TaskID] = {}
+
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        if stage not in self._stages:
+            self._stages[stage] = self._bar.add_task(stage, total=total)
+        self._bar.update(self._stages[stage], completed=done, total=total)
