@@ -97,9 +97,9 @@ def _of_calibration(run: Recorded) -> Iterator[tuple[str, str, str]]:
 
 def _of_sites(run: Recorded) -> Iterator[tuple[str, str, str]]:
     sites = run.other("metrics/site")
-    sites = sites[sites["harmonised"] == 0] if len(sites) else sites
+    sites = sites[sites["harmonised"] == 0].dropna(subset="auc") if len(sites) else sites
     if sites.empty:
-        yield "doubt", "Whether the hospital shows in the features is not known: fewer than two sites", "quality"
+        yield "doubt", "Whether the hospital shows in the features is not known: too few sites or patients", "quality"
         return
     worst = sites.sort_values("auc", kind="stable").iloc[-1]
     words = f"The hospital is told from the {worst['table']} features with an AUC of {worst['auc']:.2f}; 0.5 is wished"
