@@ -23,3 +23,11 @@ def test_a_site_auc_that_could_not_be_computed_is_no_verdict(run):
     assert "nan" not in said(without)
     assert "Whether the hospital shows in the features is not known" in said(without)
     assert _sites_in_words(sites(float("nan"))) == []
+
+
+def test_a_frozen_model_is_judged_by_what_was_done_here(run):
+    frozen = said(replace(run, facts=replace(run.facts, frozen=True)))
+    assert "Tested outside the development data: external" in frozen
+    assert "nothing was learnt from the cohorts it is tested on" in frozen
+    assert "selection and tuning" not in frozen
+    assert "hospital" not in frozen
