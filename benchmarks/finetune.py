@@ -19,8 +19,8 @@ from trabecula.settings import FinetuneSettings
 
 SIZE, EPOCHS = 224, 3
 VARIANTS = {
-    "last block": FinetuneSettings(epochs=EPOCHS, patience=None),
-    "last block, not augmented": FinetuneSettings(epochs=EPOCHS, patience=None, augment=None),
+    "last stage": FinetuneSettings(epochs=EPOCHS, patience=None),
+    "last stage, not augmented": FinetuneSettings(epochs=EPOCHS, patience=None, augment=None),
     "whole network": FinetuneSettings(layers="all", epochs=EPOCHS, patience=None, learning_rate=1e-6),
 }
 

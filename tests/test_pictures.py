@@ -1,7 +1,9 @@
 """Pictures of a run's cases and the case browser: what they show, and what they must not."""
 
 import base64
+import hashlib
 import io
+import json
 import re
 import shutil
 
@@ -11,8 +13,9 @@ import pytest
 from PIL import Image
 
 from tests.conftest import StudyFolder
+from trabecula.workflow.permute import permute_study
 from trabecula.workflow.pictures import draw_pictures
-from trabecula.workflow.report import report_study
+from trabecula.workflow.report import images_of, report_study
 from trabecula.workflow.run import run_study
 
 
@@ -97,6 +100,23 @@ def test_fewer_pictures_or_none_can_be_asked_for(run):
     none = report_study(study, images="none").read_text(encoding="utf-8")
     assert "data:image/webp" not in none
     assert none.count('class="case ') == 27
+
+
+def test_a_finished_run_asked_for_without_pictures_shows_none_and_keeps_to_it(run):
+    study = run.parents[1]
+    predictions = (run / "predictions.csv").stat().st_mtime_ns
+    for images, count in (("none", 0), ("thumbs", 27), ("none", 0)):
+        assert run_study(study, images=images) == run / "report.html"
+        assert page_of(run).count("data:image/webp") == count
+    permute_study(study, deals=1)
+    assert "Labels dealt anew" in page_of(run)
+    assert "data:image/webp" not in page_of(run)
+    report_study(study, blind=True)
+    assert "data:image/webp" in page_of(run / "blind")
+    assert images_of(run) == "none", "the blinded page is another"
+    digest = hashlib.sha256(page_of(run).encode()).hexdigest()
+    assert json.loads((run / "manifest.json").read_text())["report.html"] == digest
+    assert (run / "predictions.csv").stat().st_mtime_ns == predictions
 
 
 def test_a_blinded_report_shows_pictures_under_numbers_and_links_no_file(run):

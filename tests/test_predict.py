@@ -1,6 +1,7 @@
 """A bundle's answers: those of the study for its own films, and words where a film is unlike them."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -193,6 +194,14 @@ def test_validation_gives_the_studys_own_measures_and_holds_no_name(finished, ma
     assert {name: one if np.isfinite(one) else None for name, one in cutoffs.items()} == made.manifest.cutoffs
     key = pd.read_csv(page.parent.parent / KEY)
     assert len(key) == 12
+    text = page.read_text(encoding="utf-8")
+    assert "Tested outside the development data: validation" in text
+    assert "No external or prospective cohort" not in text
+    assert not re.search(r'id="(methods|checklists)"|manifest\.json|began with a table|the hospital (shows|can)', text)
+    links = set(re.findall(r'href="#([^"]+)"', text))
+    assert links <= set(re.findall(r'\bid="([^"]+)"', text)), "every link leads somewhere"
+    named = set(re.findall(r"<code>([\w/.-]+\.(?:csv|json|md))</code>", text))
+    assert all((page.parent / name).exists() for name in named), "every file that the page names is sent"
     sent = [path for path in page.parent.rglob("*") if path.is_file()]
     assert {path.suffix for path in sent} <= {".csv", ".html", ".svg", ".pdf", ".json"}
     for path in sent:

@@ -98,6 +98,14 @@ def test_an_external_cohort_from_a_training_hospital_is_none(run):
     assert (unnamed["27"].answer, unnamed["4"].answer) == ("proposed", "author")
 
 
+@pytest.mark.parametrize(("name", "answer"), [("Northtown", "yes"), ("prospective", "no"), ("internal", "no")])
+def test_a_cohort_from_outside_may_have_any_name(run, name, answer):
+    cohorts = tuple(name if one == "external" else one for one in run.evaluation.cohorts if one != name)
+    split = run.split.assign(cohort=run.split["cohort"].replace("external", name))
+    renamed = replace(run, split=split, evaluation=replace(run.evaluation, cohorts=cohorts))
+    assert answers(renamed, "METRICS")["27"].answer == answer
+
+
 def test_a_step_that_was_left_out_is_not_done(run):
     selection = yaml.safe_load(run.facts.settings)["selection"] | {"stability": None}
     assert answers(run, "METRICS")["14"].answer == "yes"

@@ -98,7 +98,10 @@ def test_a_fine_tuned_network_is_described_and_one_that_was_not_is_not(run):
     tuned |= {"weight_decay": 0.01, "patience": 5, "validation": 0.2}
     deep = replace(run, facts=replace(run.facts, features={**run.facts.features, "deep-x": 2048}))
     assert "fine-tuned" not in text_of(deep)
-    assert "The last block and a new linear head were fine-tuned" in text_of(deep, deep__finetune=tuned)
+    text = text_of(deep, deep__finetune=tuned)
+    assert "The last stage (layer4, three blocks) and a new linear head were fine-tuned" in text
+    assert "batches of 16" in text
+    assert "The whole network and a new linear head" in text_of(deep, deep__finetune=tuned | {"layers": "all"})
 
 
 def test_weights_without_training_are_said_to_be_random(run):

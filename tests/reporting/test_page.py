@@ -238,6 +238,66 @@ def test_a_blinded_report_names_no_site_no_case_and_no_study(tmp_path):
     assert shown[0] == shown[1], "the numbers are the same"
 
 
+@pytest.fixture
+def numbered(tmp_path):
+    """A run whose cases are named 1 to 120, as are its patients in another order; 1, 10, 100 ... are its first."""
+    record(tmp_path)
+    run = recorded(tmp_path)
+    patients = [f"{121 - n}" for n in range(1, 121)]
+    split = run.split.assign(patient_id=patients).set_axis(pd.Index([str(n) for n in range(1, 121)], name="case_id"))
+    rows = run.predictions.rows.assign(case_id=list(split.index) * 6, patient_id=patients * 6)
+    return replace(run, split=split, predictions=Predictions(rows, CLASSES))
+
+
+@pytest.mark.parametrize(
+    ("said", "blind"),
+    [
+        ("macro AUC of 0.62 (standard error 0.05; 2 sites, 12 rows)", None),
+        ("cohort external has 5 of 120 cases, 12.5 % (3 films) of 62 patients: 1, 2 and 3", None),
+        ("AUC of case 1.5 times as large", None),
+        ("12: the region has few pixels, 7 in all", "case 024: the region has few pixels, 7 in all"),
+        ("grey window 0 to 7 (3 films)", None),
+        ("the film of 12 and case 9", "the film of case 024 and case 110"),
+        ("patient 2 twice", "patient 033 twice"),
+        ("1 (training) and 12 (internal) of different patients: alike",
+         "case 001 (training) and case 024 (internal) of different patients: alike"),
+        ("labels that contradict: 2: 1 (label 0, score 2), 12 (label 1)",
+         "labels that contradict: 2: case 001 (label 0, score 2), case 024 (label 1)"),
+    ],
+)  # fmt: skip
+def test_cases_named_by_numbers_are_hidden_and_other_numbers_stay(numbered, said, blind):
+    hidden = blinded(replace(numbered, facts=replace(FACTS, notes=(said,), warnings=(said,)))).facts
+    assert hidden.notes == hidden.warnings == (blind or said,)
+
+
+def test_patients_are_hidden_in_notes(tmp_path):
+    record(tmp_path, facts=replace(FACTS, notes=("p7 was seen with p71, patient p8 with c8",)))
+    assert blinded(recorded(tmp_path)).facts.notes == (
+        "patient 088 was seen with patient 090, patient 099 with case 099",
+    )
+
+
+def test_hospitals_and_devices_are_hidden_in_whatever_column_they_stand(tmp_path):
+    settings = yaml.safe_load(resolved()) | {"split": {"site": "Klinik"}}
+    notes = ("deep-x: the features of Klinik Northtown (n=3) differ", "hospital 3 and a Siemens, 3 rows, A to Z")
+    facts = replace(FACTS, sites=("Northtown", "Southtown"), settings=yaml.safe_dump(settings), notes=notes)
+    ids = predictions().rows["case_id"].drop_duplicates()
+    cases = pd.DataFrame({"Klinik": ["Northtown", "Southtown"] * 60, "hospital": ["3", "Westtown"] * 60},
+                         index=pd.Index(ids, name="case_id"))  # fmt: skip
+    record(tmp_path, cases, EvaluationSettings(resamples=200, subgroups=("Klinik", "hospital")), facts)
+    told = [("Klinik", "Northtown"), ("device", "Siemens"), ("hospital", "Westtown"), ("sex", "3")]
+    run = recorded(tmp_path)
+    columns = {"metrics/table1": ("variable", "level"), "features/deep-scale": ("division", "part")}
+    run = replace(run, others={name: pd.DataFrame(told, columns=pair) for name, pair in columns.items()})
+    blind = blinded(run)
+    for name, (_, level) in columns.items():
+        assert list(blind.other(name)[level]) == ["site A", "device A", "site D", "3"]
+    assert set(blind.evaluation.subgroups["group"]) == {"site A", "site B", "site C", "site D"}
+    assert blind.facts.notes == (
+        "deep-x: the features of Klinik site A (n=3) differ", "hospital site C and a device A, 3 rows, A to Z"
+    )  # fmt: skip
+
+
 def test_every_number_of_a_confusion_matrix_leads_to_its_cases(html):
     links = re.findall(r'href="#(cell-[0-9-]+)" aria-label="[^"]*, (\d+) cases"', html)
     assert links

@@ -1,4 +1,4 @@
-"""Tune a network to the classes of a study: its last block or all of it, beneath a new linear head.
+"""Tune a network to the classes of a study: its last stage or all of it, beneath a new linear head.
 
 The norms' means and variances stay those of the weights, so that a picture's features never depend on the rest of its
 batch and the tuned network is the one that ``network.py`` writes. AdamW (Loshchilov and Hutter 2019, arXiv:1711.05101)

@@ -10,7 +10,7 @@ from typing import Literal
 
 import yaml
 
-from ..records import PUBLISHED, TRAINING
+from ..records import INTERNAL, PUBLISHED, TRAINING
 from .methods import MODELS
 from .prose import SETTINGS, Settings, listing
 from .recorded import Recorded
@@ -249,14 +249,17 @@ def _internal(run: Recorded, settings: Settings) -> Finding:
 
 
 def _external(run: Recorded, settings: Settings) -> Finding:
+    """Of several cohorts from outside, the one that has the fewest hospitals in common with training."""
     here, split = run.evaluation.cohorts, run.split
-    if "external" not in here:
-        return Finding("no", "no external cohort", ("splits.csv",))
     known = {name: set(split[split["cohort"] == name]["site"].astype(str)) - {"", "nan"} for name in here}
-    if not known["external"]:
+    inside = {TRAINING, INTERNAL, "prospective"}  # later is not elsewhere
+    outside = [known[name] for name in here if name not in inside]
+    if not outside:
+        return Finding("no", "no external cohort", ("splits.csv",))
+    if not any(outside):
         return Finding("proposed", "an external cohort; its hospital is not named", ("splits.csv", "metrics/auc.csv"))
-    shared = known["external"] & known[TRAINING]
-    words = "hospitals of the external cohort that are also in training: " + (str(len(shared)) if shared else "none")
+    shared = min(len(sites & known[TRAINING]) for sites in outside if sites)
+    words = f"hospitals of the external cohort that are also in training: {shared or 'none'}"
     return Finding("no" if shared else "yes", words, ("splits.csv", "metrics/auc.csv"))
 
 

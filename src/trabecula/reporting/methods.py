@@ -198,11 +198,13 @@ def _network(name: str, number: int, record: Mapping[str, Any]) -> Iterator[Sent
 
 
 def _finetuned(settings: Settings) -> Iterator[Sentence]:
-    part = "last block" if settings["deep.finetune.layers"] == "last" else "whole network"
+    last = settings["deep.finetune.layers"] == "last"
+    part = "last stage ({}, three blocks)" if last else "whole network"
     yield say(
         f"The {part} and a new linear head were fine-tuned to the classes on the training rows of each fold (at "
         f"most {{}} "
         "epochs, batches of {}, learning rate {}, of the head {}, weight decay {}).",
+        *[Value("layer4", f"{SETTINGS}, deep.finetune.layers")] * last,
         *(settings.value(f"deep.finetune.{key}")
           for key in ("epochs", "batch", "learning_rate", "head_learning_rate", "weight_decay")),
     )  # fmt: skip

@@ -45,6 +45,7 @@ class RunFacts:
     ``features``: table name -> number of features. ``warnings`` stand at the top of the page. ``unsound``: step of the
     flow as published -> what is wrong with it, where that flow was run. ``sites``: the names of hospitals, to be left
     out of a blinded report (``blind``). ``films``: how many, None where the study began with a table of features.
+    ``frozen``: a model from elsewhere was put to the test, and nothing of how it was made was done here.
     """
 
     study: str
@@ -61,6 +62,7 @@ class RunFacts:
     sites: tuple[str, ...] = ()
     films: int | None = None
     blind: bool = False
+    frozen: bool = False
 
 
 @dataclass(frozen=True, eq=False)

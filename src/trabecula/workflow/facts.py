@@ -116,7 +116,7 @@ def _sites_in_words(sites: pd.DataFrame) -> list[str]:
     return [
         f"the hospital is predicted from the {row.table} features with a macro AUC of {row.auc:.2f} "
         f"(standard error {row.error:.2f}; {row.sites} sites, {row.rows} rows{', after ComBat' * bool(row.harmonised)})"
-        for row in sites.itertuples(index=False)
+        for row in sites.dropna(subset="auc").itertuples(index=False)
     ]
 
 

@@ -17,7 +17,7 @@ from .extract import write_frame
 from .finished import MANIFEST, write_manifest
 from .fitting import fit_published, fit_sound
 from .prepare import Ready, flows_of, prepare
-from .report import make_report
+from .report import images_of, make_report
 from .run import run_folder
 
 DEALS = 10
@@ -78,7 +78,7 @@ def permute_study(
     write_frame(run / "permuted" / "deals.csv", found)
     write_frame(run / "permuted" / "permuted.csv", table)
     if (run / MANIFEST).exists():
-        make_report(run)
+        make_report(run, images=images_of(run) or "full")
         write_manifest(run)
     return Permuted(run / "permuted" / "permuted.csv", table)
 

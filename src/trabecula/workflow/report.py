@@ -1,16 +1,19 @@
 """The report of a finished run, from the files in its folder: `run` and `report` make the same bytes."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from ..errors import Fault, InvalidInput
 from ..reporting import FORMATS, blinded, recorded, write_exports, write_page
+from ..storage import write_atomically
 from .check import Tell, silent
 from .finished import find_run, write_manifest
 from .pictures import Images, draw_pictures
 
 BLIND = "blind"  # the folder of the report without names, in that of the run
+_MADE = "report.json"  # how the page of a run was asked for
 
 
 def report_study(
@@ -44,4 +47,13 @@ def make_report(run: Path, *, blind: bool = False, formats: Sequence[str] = (), 
     folder = run / BLIND if blind else run
     shown = blinded(found) if blind else found
     write_exports(folder, shown, formats)
-    return write_page(folder, shown)
+    page = write_page(folder, shown)
+    if not blind:
+        write_atomically(run / _MADE, json.dumps({"images": images}))
+    return page
+
+
+def images_of(run: Path) -> Images | None:
+    """The pictures that the page of a run was asked for with, None where nothing says."""
+    made = run / _MADE
+    return json.loads(made.read_text(encoding="utf-8"))["images"] if made.exists() else None

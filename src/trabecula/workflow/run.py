@@ -27,7 +27,7 @@ from .fitting import fit_published, fit_sound
 from .pictures import Images, draw_pictures, of_model
 from .prepare import Ready, flows_of, free_columns, prepare
 from .quality import write_quality
-from .report import make_report
+from .report import images_of, make_report, report_study
 from .signatures import HEIGHTS
 from .stability import stability_of
 
@@ -47,8 +47,8 @@ def run_study(
     """Run a study to its report and return the report's path.
 
     The run folder is named by the day; a run of the same inputs, settings and version that was stopped goes
-    on in its own folder, and one that was finished is returned as it is. ``redraw`` draws the cohorts again, which
-    the report will say.
+    on in its own folder, and one that was finished is returned as it is, its page made again where it has other
+    ``images``. ``redraw`` draws the cohorts again, which the report will say.
     """
     ready = prepare(
         folder,
@@ -63,6 +63,8 @@ def run_study(
     run = run_folder(folder, ready.key)
     report = run / "report.html"
     if (run / MANIFEST).exists():
+        if images != images_of(run):
+            report_study(folder, run=run.name, images=images, jobs=jobs, tell=tell)
         return report
     _write_inputs(run, ready)
     results = {name: fit(run, ready, jobs, tell) for name, fit in _FLOWS.items() if name in flows_of(ready.settings)}

@@ -147,6 +147,7 @@ def _facts(predictor: Predictor, table: pd.DataFrame) -> RunFacts:
         settings=predictor.bundle.parts[SETTINGS].decode(),
         versions=versions_here(),
         features={},
+        frozen=True,
         notes=(
             f"Nothing was fitted here. The cohort {TRAINING} is the bundle's own: scores of folds that left the case "
             f"out. The cohort {VALIDATION} was scored by the frozen model, with the cut-offs of training",

@@ -8,12 +8,16 @@ from .section import Section, View
 
 
 def _methods(run: Recorded) -> View:
+    if run.facts.frozen:
+        return None
     text = methods(run)
     return {"paragraphs": text.paragraphs, "references": text.references, "unsound": run.facts.unsound}
 
 
 def _checklists(run: Recorded) -> View:
     """Each checklist as a table, the summary above it."""
+    if run.facts.frozen:
+        return None
     made = []
     for one in checklists(run):
         frame = one.sheet.rows

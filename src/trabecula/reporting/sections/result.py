@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from ...records import TRAINING
+from ...records import INTERNAL, TRAINING
 from ..recorded import Recorded
 from ..shown import cell
 from ..tables import interval
@@ -59,7 +59,9 @@ def _verdicts(run: Recorded) -> Iterator[tuple[str, str, str]]:
 
 
 def _of_protocol(run: Recorded) -> Iterator[tuple[str, str, str]]:
-    if run.facts.protocol == "sound":
+    if run.facts.frozen:
+        yield "good", "A frozen model: nothing was learnt from the cohorts it is tested on", "flow"
+    elif run.facts.protocol == "sound":
         yield "good", "Split by patient first; selection and tuning learnt inside the training folds", "methods"
     else:
         yield "bad", "The flow as published: its numbers are too good", "methods"
@@ -67,7 +69,7 @@ def _of_protocol(run: Recorded) -> Iterator[tuple[str, str, str]]:
 
 def _of_cohorts(run: Recorded) -> Iterator[tuple[str, str, str]]:
     evaluation = run.evaluation
-    outside = [name for name in evaluation.cohorts if name in {"external", "prospective"}]
+    outside = [name for name in evaluation.cohorts if name not in {TRAINING, INTERNAL}]
     if outside:
         yield "good", f"Tested outside the development data: {' and '.join(outside)}", "flow"
     elif len(evaluation.cohorts) > 1:
@@ -96,10 +98,12 @@ def _of_calibration(run: Recorded) -> Iterator[tuple[str, str, str]]:
 
 
 def _of_sites(run: Recorded) -> Iterator[tuple[str, str, str]]:
+    if run.facts.frozen:
+        return
     sites = run.other("metrics/site")
-    sites = sites[sites["harmonised"] == 0] if len(sites) else sites
+    sites = sites[sites["harmonised"] == 0].dropna(subset="auc") if len(sites) else sites
     if sites.empty:
-        yield "doubt", "Whether the hospital shows in the features is not known: fewer than two sites", "quality"
+        yield "doubt", "Whether the hospital shows in the features is not known: too few sites or patients", "quality"
         return
     worst = sites.sort_values("auc", kind="stable").iloc[-1]
     words = f"The hospital is told from the {worst['table']} features with an AUC of {worst['auc']:.2f}; 0.5 is wished"
