@@ -1,4 +1,4 @@
-"""Bundles of a study whose words are its own: a column of hospitals of another name."""
+"""Bundles of a study whose words are its own: a column of hospitals of another name, classes that look like nothing."""
 
 import shutil
 
@@ -7,27 +7,32 @@ import pandas as pd
 import pytest
 
 from tests.conftest import StudyFolder
+from tests.features.narrow import narrow_weights
 from trabecula.workflow.batch import predict_many
 from trabecula.workflow.bundling import make_bundle
+from trabecula.workflow.gradcam import draw_maps
 from trabecula.workflow.predict import Predictor
+from trabecula.workflow.rebuild import training_scores
 from trabecula.workflow.run import run_study
 from trabecula.workflow.validate import KEY, validate
+
+CLASSES = ["None", "NA", "null"]
 
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
-    """A run of two hospitals whose greys differ, brought together by ComBat."""
+    """A run of two hospitals, brought together by ComBat, with a narrow network in the place of a ResNet-50."""
     study = StudyFolder(tmp_path_factory.mktemp("words") / "study", patients=36)
     for number, row in enumerate(study.rows):
-        row["hospital"] = "AB"[number // 9 % 2]
-    study.settings |= {
-        "models": ["lr"],
-        "split": {"site": "hospital"},
-        "harmonise": {"new_site": "reference", "reference": "A"},
-    }
+        row |= {"hospital": "AB"[number // 9 % 2], "label": CLASSES[int(row["label"])]}
+    study.settings |= {"classes": CLASSES, "models": ["lr"], "signatures": ["radiomics", "deep"]}
+    study.settings |= {"deep": {"weights": ["untrained"], "size": 32}, "split": {"site": "hospital"}}
+    study.settings["harmonise"] = {"new_site": "reference", "reference": "A"}
     study.save()
-    run_study(study.folder)
-    return study
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("trabecula.features.weights.find.draw_untrained", narrow_weights)
+        run_study(study.folder)
+        yield study
 
 
 @pytest.fixture(scope="module")
@@ -55,3 +60,13 @@ def test_predict_and_validate_harmonise_by_the_column_that_the_study_names(finis
         key = pd.read_csv(tmp_path / column / KEY).set_index("case")["case_id"]
         scored = pd.read_csv(page.parent / "predictions.csv").set_index("case_id")
         assert np.allclose(scored.loc[key[wanted.index], probabilities], wanted, rtol=0, atol=1e-9)
+
+
+def test_classes_that_look_like_nothing_are_words(finished, made, tmp_path):
+    assert training_scores(made)["truth"].value_counts().to_dict() == dict.fromkeys(CLASSES, 8)
+    assert set(made.manifest.cutoffs) == set(CLASSES)
+    card = made.parts["card.md"].decode()
+    assert "| internal | 12 | 12 | NA: 4, None: 4, null: 4 | by the final model |" in card
+    assert "n/a" not in card.split("## Performance")[1].split("Cut-offs")[0]
+    drawn = draw_maps(finished.folder, ["c00"], tmp_path)
+    assert [one.label for one in drawn] == CLASSES

@@ -36,6 +36,7 @@ from ..modelling import SITE, columns_of, distances, kept_columns, seen_by_learn
 from ..reading import clinical_columns, films, load_film, read_study
 from ..records import PROBABILITY_PREFIX, Case, Extractor, Region, Study, Xray
 from ..records import TRAINING as TRAINING_COHORT
+from ..reporting import read_table
 from ..settings import Settings
 from ..storage import write_atomically
 from .card import model_card
@@ -144,7 +145,7 @@ def _source(folder: Path, run: str | None, signature: str | None, model: str | N
     extractors, more = make_extractors(settings.radiomics, settings.deep, folder)
     if faults or more or study is None:
         raise InvalidInput((*faults, *more))
-    predictions = pd.read_csv(place / "predictions.csv", dtype={"truth": str, "case_id": str, "patient_id": str})
+    predictions = read_table(place / "predictions.csv")
     signature, model = _chosen(place, signature, model)
     kept = place / "fits" / signature / "final" / f"{model}{KEPT}"
     if not kept.exists():
@@ -154,7 +155,7 @@ def _source(folder: Path, run: str | None, signature: str | None, model: str | N
     pipeline = unpack(packed)
     columns = columns_of(pipeline)
     needed = _needed(columns, signature, (*extractors, Morphometry()))
-    split = pd.read_csv(place / "splits.csv", dtype=str, keep_default_na=False).set_index("case_id")
+    split = read_table(place / "splits.csv").set_index("case_id")
     told, words = _told(study, settings, columns)
     tables = [pd.read_parquet(place / "features" / f"{one.name}.parquet").loc[split.index] for one in needed]
     numbers = {name: number for number, name in enumerate(sorted(set(split["site"])))}
@@ -182,7 +183,7 @@ def _finished_run(folder: Path, run: str | None) -> Path:
 
 def _chosen(run: Path, signature: str | None, model: str | None) -> tuple[str, str]:
     """The best macro AUC in training folds among what is asked for."""
-    auc = pd.read_csv(run / "metrics" / "auc.csv", dtype={"class": str})
+    auc = read_table(run / "metrics" / "auc.csv")
     auc = auc[(auc["protocol"] == "sound") & (auc["cohort"] == TRAINING_COHORT) & (auc["class"] == "macro")]
     for column, wanted in (("signature", signature), ("model", model)):
         names = list(dict.fromkeys(auc[column]))
@@ -246,7 +247,7 @@ def _training_scores(source: _Source) -> pd.DataFrame:
 
 def _manifest(source: _Source, with_weights: bool, tell: Tell) -> dict[str, Any]:
     settings, pipeline, training = source.settings, source.pipeline, source.training
-    cutoffs = pd.read_csv(source.run / "metrics" / "cutoffs.csv", dtype={"class": str})
+    cutoffs = read_table(source.run / "metrics" / "cutoffs.csv")
     cutoffs = cutoffs[(cutoffs["signature"] == source.signature) & (cutoffs["model"] == source.model)]
     cutoff = cutoffs[cutoffs["protocol"] == "sound"].set_index("class")["cutoff"]
     harmonise = settings.harmonise if SITE in source.values else None

@@ -14,7 +14,7 @@ from ..features import ResNetFeatures, grad_cam, on_film, score_map, weights_on_
 from ..features.weights import read_head
 from ..reading import load_film, read_study
 from ..records import TRAINING, Case, Study
-from ..reporting import overlay_png
+from ..reporting import overlay_png, read_table
 from ..settings import FILE_NAME, Settings, read_settings
 from ..storage import write_atomically
 
@@ -110,7 +110,7 @@ def _scores(
 
 def _coefficients(run: Path) -> pd.DataFrame:
     """The final fit's coefficients of deep features."""
-    table = pd.read_csv(run / "selection" / "coefficients.csv", dtype={"class": str, "fold": str})
+    table = read_table(run / "selection" / "coefficients.csv")
     return table[table["feature"].str.startswith("resnet50_") & (table["fold"] == "final")]
 
 
@@ -151,6 +151,6 @@ def _chosen(study: Study, wanted: Sequence[str]) -> list[Case]:
 
 def _training_rows(run: Path, extractor: ResNetFeatures) -> pd.DataFrame:
     values = pd.read_parquet(run / "features" / f"{extractor.name}.parquet")
-    cohort = pd.read_csv(run / "splits.csv", dtype=str).set_index("case_id")["cohort"]
+    cohort = read_table(run / "splits.csv").set_index("case_id")["cohort"]
     training = values.loc[np.asarray(cohort.loc[values.index] == TRAINING)]
     return training[list(extractor.names)]
