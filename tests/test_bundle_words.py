@@ -1,5 +1,6 @@
 """Bundles of a study whose words are its own: a column of hospitals of another name, classes that look like nothing."""
 
+import json
 import shutil
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 
 from tests.conftest import StudyFolder
 from tests.features.narrow import narrow_weights
+from trabecula.reporting import read_table
 from trabecula.workflow.batch import predict_many
 from trabecula.workflow.bundling import make_bundle
 from trabecula.workflow.gradcam import draw_maps
@@ -70,3 +72,15 @@ def test_classes_that_look_like_nothing_are_words(finished, made, tmp_path):
     assert "n/a" not in card.split("## Performance")[1].split("Cut-offs")[0]
     drawn = draw_maps(finished.folder, ["c00"], tmp_path)
     assert [one.label for one in drawn] == CLASSES
+
+
+def test_a_baseline_is_bundled_only_where_it_is_asked_for(finished, tmp_path):
+    study = shutil.copytree(finished.folder, tmp_path / "study")
+    (run,) = (study / "runs").glob("*")
+    auc = read_table(run / "metrics" / "auc.csv")
+    auc.loc[auc["signature"] == "height", "auc"] = 1.0
+    auc.to_csv(run / "metrics" / "auc.csv", index=False)
+    chosen = json.loads((run / "metrics" / "chosen.json").read_text())["chosen"]
+    made = make_bundle(study).manifest
+    assert [made.signature, made.model] == chosen
+    assert make_bundle(study, signature="height").manifest.signature == "height"

@@ -34,7 +34,7 @@ from ..features import DEFINITIONS, Morphometry, Radiomics, ResNetFeatures, film
 from ..features.weights.parse import UNTRAINED
 from ..modelling import SITE, columns_of, distances, kept_columns, seen_by_learner, spread_of, unpack
 from ..reading import clinical_columns, films, load_film, read_study
-from ..records import PROBABILITY_PREFIX, Case, Extractor, Region, Study, Xray
+from ..records import BASELINES, PROBABILITY_PREFIX, Case, Extractor, Region, Study, Xray
 from ..records import TRAINING as TRAINING_COHORT
 from ..reporting import read_table
 from ..settings import Settings
@@ -182,7 +182,7 @@ def _finished_run(folder: Path, run: str | None) -> Path:
 
 
 def _chosen(run: Path, signature: str | None, model: str | None) -> tuple[str, str]:
-    """The best macro AUC in training folds among what is asked for."""
+    """The best macro AUC in training folds among what is asked for; baselines only where one is asked for."""
     auc = read_table(run / "metrics" / "auc.csv")
     auc = auc[(auc["protocol"] == "sound") & (auc["cohort"] == TRAINING_COHORT) & (auc["class"] == "macro")]
     for column, wanted in (("signature", signature), ("model", model)):
@@ -191,6 +191,8 @@ def _chosen(run: Path, signature: str | None, model: str | None) -> tuple[str, s
             expected = "one of " + (", ".join(names) or "none: the run has no protocol sound")
             raise InvalidInput([Fault(f"run {run.name}, {column}", repr(wanted), expected)])
         auc = auc if wanted is None else auc[auc[column] == wanted]
+    baseline = auc["signature"].isin(BASELINES)
+    auc = auc if signature is not None or baseline.all() else auc[~baseline]
     if auc.empty:
         raise InvalidInput([Fault(f"run {run.name}", "no protocol sound", "a run of it", "Run: --protocol sound.")])
     best = auc.iloc[int(auc["auc"].fillna(-1.0).argmax())]
