@@ -9,6 +9,7 @@ import pytest
 
 from tests.conftest import StudyFolder
 from tests.features.narrow import narrow_weights
+from trabecula.errors import InvalidInput
 from trabecula.reporting import read_table
 from trabecula.workflow.batch import predict_many
 from trabecula.workflow.bundling import make_bundle
@@ -84,3 +85,29 @@ def test_a_baseline_is_bundled_only_where_it_is_asked_for(finished, tmp_path):
     made = make_bundle(study).manifest
     assert [made.signature, made.model] == chosen
     assert make_bundle(study, signature="height").manifest.signature == "height"
+
+
+@pytest.mark.parametrize(
+    ("said", "found", "action"),
+    [
+        ({"device": "cuda"}, "on cuda;", "--device cpu and bundle that run"),
+        (
+            {"device": "cuda", "precision": "bfloat16"},
+            "on cuda in bfloat16;",
+            "--device cpu and without deep.precision and bundle that run",
+        ),
+    ],
+)
+def test_deep_features_of_another_device_are_refused(finished, tmp_path, said, found, action):
+    study = shutil.copytree(finished.folder, tmp_path / "study")
+    (record,) = study.glob("runs/*/features/deep-untrained.json")
+    record.write_text(json.dumps(json.loads(record.read_text()) | said))
+    config = record.parents[1] / "config.resolved.yaml"
+    config.write_text(
+        config.read_text().replace("precision: float32", f"precision: {said.get('precision', 'float32')}")
+    )
+    with pytest.raises(InvalidInput) as caught:
+        make_bundle(study, signature="deep-untrained")
+    words = f"deep features computed {found} expected features of the processor. Run the study with {action}."
+    assert str(caught.value) == f"run {record.parents[1].name}: {words}"
+    assert make_bundle(study, signature="radiomics").manifest.deep is None

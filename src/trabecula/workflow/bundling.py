@@ -142,11 +142,13 @@ def _source(folder: Path, run: str | None, signature: str | None, model: str | N
         found = "a study that begins with a table of features"
         raise InvalidInput([Fault(f"run {place.name}", found, "a study of films: a new film has no such table")])
     study, faults = read_study(folder, settings)
-    extractors, more = make_extractors(settings.radiomics, settings.deep, folder)
-    if faults or more or study is None:
-        raise InvalidInput((*faults, *more))
-    predictions = read_table(place / "predictions.csv")
     signature, model = _chosen(place, signature, model)
+    elsewhere = _computed_elsewhere(place, signature)
+    exact = settings.deep.model_copy(update={"precision": "float32"})
+    extractors, more = make_extractors(settings.radiomics, exact, folder)
+    if faults or elsewhere or more or study is None:
+        raise InvalidInput((*faults, *elsewhere, *more))
+    predictions = read_table(place / "predictions.csv")
     kept = place / "fits" / signature / "final" / f"{model}{KEPT}"
     if not kept.exists():
         action = "Run the study again with this version: older ones kept no fitted model."
@@ -197,6 +199,20 @@ def _chosen(run: Path, signature: str | None, model: str | None) -> tuple[str, s
         raise InvalidInput([Fault(f"run {run.name}", "no protocol sound", "a run of it", "Run: --protocol sound.")])
     best = auc.iloc[int(auc["auc"].fillna(-1.0).argmax())]
     return str(best["signature"]), str(best["model"])
+
+
+def _computed_elsewhere(run: Path, signature: str) -> list[Fault]:
+    """What a bundle cannot repeat: it computes the network on the processor, whose last bits are its own."""
+    record = run / "features" / f"deep-{signature.partition('-')[2]}.json"
+    said = json.loads(record.read_text(encoding="utf-8")) if record.exists() else {}
+    device, precision = said.get("device", "cpu"), said.get("precision", "float32")
+    if (device, precision) == ("cpu", "float32"):
+        return []
+    less = "" if precision == "float32" else f" in {precision}"
+    without = " and without deep.precision" if less else ""
+    action = f"Run the study with --device cpu{without} and bundle that run."
+    found = f"deep features computed on {device}{less}"
+    return [Fault(f"run {run.name}", found, "features of the processor", action)]
 
 
 def _needed(columns: Sequence[str], signature: str, extractors: Sequence[Extractor]) -> tuple[Extractor, ...]:
