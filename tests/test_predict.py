@@ -238,7 +238,7 @@ def test_a_run_whose_films_have_changed_gives_no_bundle(finished, tmp_path):  # 
 
 def test_what_cannot_be_bundled_is_told_in_words(finished, tmp_path):  # noqa: F811
     for said, words in (
-        ({"run": "2020-01-01_01"}, "no finished run 2020-01-01_01"),
+        ({"run": "2020-01-01_01"}, "no finished run '2020-01-01_01'"),
         ({"signature": "deep"}, "signature: 'deep'; expected one of"),
         ({"signature": "radiomics", "model": "svm"}, "model: 'svm'; expected one of lr, rf, xgb"),
         ({"signature": "radiomics", "with_weights": True}, "a signature without a network"),

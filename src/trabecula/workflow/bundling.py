@@ -41,6 +41,7 @@ from ..settings import Settings
 from ..storage import write_atomically
 from .card import model_card
 from .check import Tell, make_extractors, silent
+from .finished import find_run
 from .fitting import KEPT
 from .predict import Predictor
 from .rebuild import plain_parameters
@@ -136,7 +137,7 @@ def versions_here() -> dict[str, str]:
 
 
 def _source(folder: Path, run: str | None, signature: str | None, model: str | None) -> _Source:
-    place = _finished_run(folder, run)
+    place = find_run(folder, run)
     settings = Settings.model_validate(yaml.safe_load((place / "config.resolved.yaml").read_text(encoding="utf-8")))
     if settings.data.features is not None:
         found = "a study that begins with a table of features"
@@ -172,15 +173,6 @@ def _source(folder: Path, run: str | None, signature: str | None, model: str | N
     return _Source(
         place, settings, study, signature, model, packed, pipeline, needed, split, rows, every[columns], words
     )
-
-
-def _finished_run(folder: Path, run: str | None) -> Path:
-    finished = {path.parent.name: path.parent for path in sorted((folder / "runs").glob("*/manifest.json"))}
-    if not finished or (run is not None and run not in finished):
-        found = "no finished run" if run is None else f"no finished run {run}"
-        expected = f"one of {', '.join(finished)}" if finished else "a run that came to its report"
-        raise InvalidInput([Fault(str(folder), found, expected, f"Run it first: trabecula run {folder}.")])
-    return finished[run] if run is not None else list(finished.values())[-1]
 
 
 def _chosen(run: Path, signature: str | None, model: str | None) -> tuple[str, str]:

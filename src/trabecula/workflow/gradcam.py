@@ -17,6 +17,7 @@ from ..records import TRAINING, Case, Study
 from ..reporting import overlay_png, read_table
 from ..settings import FILE_NAME, Settings, read_settings
 from ..storage import write_atomically
+from .finished import find_run
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ def draw_maps(
     with ``head``, the network's own last layer takes its place.
     """
     settings, study = _study(folder)
-    run = _newest_run(folder)
+    run = find_run(folder)
     extractor, by_class = _scores(settings, folder, run, signature, head)
     chosen = _chosen(study, cases)
     drawn = []
@@ -62,14 +63,6 @@ def _study(folder: Path) -> tuple[Settings, Study]:
     if study is None or faults or more:
         raise InvalidInput((*faults, *more))
     return settings, study
-
-
-def _newest_run(folder: Path) -> Path:
-    finished = sorted(path.parent for path in (folder / "runs").glob("*/manifest.json"))
-    if not finished:
-        found, expected = "no finished run", "a run, whose final fit has the coefficients"
-        raise InvalidInput([Fault(str(folder), found, expected, f"Run it first: trabecula run {folder}.")])
-    return finished[-1]
 
 
 def class_weights(
