@@ -15,6 +15,7 @@ from ..features.weights import read_head
 from ..reading import load_film, read_study
 from ..records import TRAINING, Case, Study
 from ..reporting import overlay_png, read_table
+from ..reporting.pictures import file_stem
 from ..settings import FILE_NAME, Settings, read_settings
 from ..storage import write_atomically
 from .finished import find_run
@@ -49,7 +50,7 @@ def draw_maps(
         maps, frame = extractor.maps(xray, region)
         for label, weights in by_class.items():
             heat = on_film(grad_cam(maps, weights), frame, xray.pixels.shape)
-            path = output / f"{case.case_id}-{label}.png"
+            path = output / f"{file_stem(case.case_id)}-{file_stem(label)}.png"
             write_atomically(path, overlay_png(xray.pixels, heat, extractor.window(xray)))
             drawn.append(DrawnMap(path, case.case_id, label, float(score_map(maps, weights).sum())))
     return drawn
