@@ -43,6 +43,7 @@ from .card import model_card
 from .check import Tell, make_extractors, silent
 from .finished import find_run
 from .fitting import KEPT
+from .gradcam import tuned_file
 from .predict import Predictor
 from .rebuild import plain_parameters
 
@@ -69,6 +70,16 @@ class _Source:
     words: Mapping[str, tuple[str, ...]]
 
     @property
+    def network(self) -> ResNetFeatures | None:
+        """The network among the extractors."""
+        return next((one for one in self.extractors if isinstance(one, ResNetFeatures)), None)
+
+    @property
+    def tuned(self) -> bool:
+        """Whether the run tuned that network: a training case's features are those of networks that left it out."""
+        return self.network is not None and tuned_file(self.run, self.network.name.removeprefix("deep-")).exists()
+
+    @property
     def training(self) -> pd.DataFrame:
         """The pipeline's columns of the training cases."""
         return self.values[self.split.loc[self.values.index, "cohort"] == TRAINING_COHORT]
@@ -89,6 +100,7 @@ def make_bundle(
     Raises InvalidInput where the films, weights or parameters no longer give the features and answers of the run.
     """
     source = _source(folder, run, signature, model)
+    with_weights = with_weights or source.tuned  # they are nowhere but in the run
     parts = {
         MODEL: source.packed,
         TRAINING: _training_scores(source).to_csv(index=False, lineterminator="\n").encode(),
@@ -97,9 +109,8 @@ def make_bundle(
     }
     parts[FILM], parts[MASK], spacing = _example_film()
     said = _manifest(source, with_weights, tell)
-    if with_weights:
-        (network,) = (one for one in source.extractors if isinstance(one, ResNetFeatures))
-        parts[WEIGHTS] = (folder / network.entry).read_bytes()
+    if with_weights and source.network is not None:
+        parts[WEIGHTS] = (folder / source.network.entry).read_bytes()
     values = {name: levels[0] if levels else "0" for name, levels in source.words.items()}
     example = {"values": values, "site": next(iter(said["sites"]), ""), "spacing_mm": spacing, "probabilities": {}}
     parts[CARD] = b""
@@ -146,6 +157,8 @@ def _source(folder: Path, run: str | None, signature: str | None, model: str | N
     signature, model = _chosen(place, signature, model)
     elsewhere = _computed_elsewhere(place, signature)
     exact = settings.deep.model_copy(update={"precision": "float32"})
+    if (own := tuned_file(place, signature.partition("-")[2])).exists():
+        exact = exact.model_copy(update={"weights": (str(own.resolve()),), "conventions": {}})
     extractors, more = make_extractors(settings.radiomics, exact, folder)
     if faults or elsewhere or more or study is None:
         raise InvalidInput((*faults, *elsewhere, *more))
@@ -370,7 +383,12 @@ def _compare(source: _Source, predictor: Predictor) -> None:
         xray, (region,) = load_film([case], source.settings.image)
         site = source.split.loc[case.case_id, "site"] if SITE in source.values else ""
         row, _ = predictor.row(xray, region, {name: case.columns.get(name, "") for name in source.words}, str(site))
-        if not np.array_equal(row.to_numpy(), source.values.loc[[case.case_id]].to_numpy(), equal_nan=True):
+        others = source.tuned and source.split.loc[case.case_id, "cohort"] == TRAINING_COHORT
+        own = set(source.network.names) if others and source.network is not None else set()
+        alike = [str(name) for name in row if name not in own]
+        if not np.array_equal(
+            row[alike].to_numpy(), source.values.loc[[case.case_id], alike].to_numpy(), equal_nan=True
+        ):
             expected = "the values of the run"
             action = "Films, weights or parameters have changed: run the study again."
             faults.append(Fault(f"case {case.case_id}", "features that differ from those of the run", expected, action))

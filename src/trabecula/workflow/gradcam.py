@@ -97,7 +97,7 @@ def _scores(
     if f"deep-{weights}" not in tuned:
         why = "no network was tuned (deep.finetune)" if head else "the LASSO kept no deep feature"
         raise _nothing(run, signature, [*linear, *tuned], why)
-    own = read_head(_tuned_file(run, weights))
+    own = read_head(tuned_file(run, weights))
     by_class = zip(own.classes, own.weight.astype(np.float64), strict=True)
     return _extractor(settings, folder, run, weights), dict(by_class)
 
@@ -114,7 +114,8 @@ def _nothing(run: Path, signature: str | None, names: Sequence[str], why: str) -
     return InvalidInput([Fault(f"run {run.name}", found, expected)])
 
 
-def _tuned_file(run: Path, weights: str) -> Path:
+def tuned_file(run: Path, weights: str) -> Path:
+    """Where a run keeps the network that it tuned on all training cases."""
     return run / "features" / f"{weights}.safetensors"
 
 
@@ -123,8 +124,8 @@ def _extractor(settings: Settings, folder: Path, run: Path, weights: str) -> Res
     name = f"deep-{weights}"
     exact = settings.deep.model_copy(update={"precision": "float32"})  # maps are drawn on the processor
     recorded = json.loads((run / "features" / f"{name}.json").read_text(encoding="utf-8"))
-    if _tuned_file(run, weights).exists():
-        file = str(_tuned_file(run, weights).resolve())
+    if tuned_file(run, weights).exists():
+        file = str(tuned_file(run, weights).resolve())
         exact = exact.model_copy(update={"weights": (file,), "conventions": {}})
     for extractor in ResNetFeatures.from_settings(exact, folder):
         made = json.loads(json.dumps(extractor.record))
