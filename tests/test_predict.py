@@ -251,3 +251,17 @@ def test_a_bundle_is_the_same_bytes_whenever_it_is_made(finished, made, tmp_path
     again = make_bundle(finished.folder, tmp_path / "again.trabecula", signature="radiomics", model="lr")
     assert again.path.read_bytes() == made.path.read_bytes()
     assert read_bundle(made.path).id == made.id
+
+
+def test_a_mask_of_several_vertebrae_is_no_region(finished, made, tmp_path):  # noqa: F811
+    film, mask, _ = mask_of(finished, "c02", tmp_path)
+    one = np.asarray(Image.open(mask)) > 0
+    half = np.arange(one.shape[0])[:, None] < 19
+    Image.fromarray(np.where(one, 255, 0).astype(np.uint8)).save(tmp_path / "one.png")
+    Image.fromarray(np.where(one, np.where(half, 1, 3), 0).astype(np.uint8)).save(tmp_path / "two.png")
+    predictor = Predictor.of(made)
+    assert predict_film(predictor, film, tmp_path / "one.png").probabilities
+    with pytest.raises(InvalidInput) as caught:
+        predict_film(predictor, film, tmp_path / "two.png")
+    action = "Give a mask of one vertebra, or a table with region_value."
+    assert str(caught.value) == f"two.png: values 1, 3; expected one region. {action}"

@@ -230,11 +230,16 @@ def predict_film(
     predictor: Predictor, image: Path, mask: Path, values: Mapping[str, str] | None = None, site: str = ""
 ) -> Answer:
     """One film and its mask."""
-    from ..reading import load_film
+    from ..reading import load_film, read_labels
     from ..records import Case
 
+    settings = predictor.bundle.manifest.image
     case = Case(image.name.split(".")[0], "", image, mask, None, "", "")
-    xray, (region,) = load_film([case], predictor.bundle.manifest.image)
+    xray, (region,) = load_film([case], settings)
+    drawn = np.setdiff1d(read_labels(mask, settings), [0])
+    if len(drawn) > 1:
+        found, action = ", ".join(map(str, drawn[:20])), "Give a mask of one vertebra, or a table with region_value."
+        raise InvalidInput([Fault(mask.name, f"values {found}", "one region", action)])
     return predictor.answer(xray, region, values or {}, site)
 
 
