@@ -9,33 +9,38 @@ import pytest
 
 from tests.conftest import StudyFolder
 from tests.features.narrow import narrow_weights
+from trabecula.bundle import WEIGHTS, read_bundle
 from trabecula.errors import InvalidInput
+from trabecula.features.weights import pack_tuned
+from trabecula.features.weights.tuned import Head
 from trabecula.reporting import read_table
 from trabecula.workflow.batch import predict_many
 from trabecula.workflow.bundling import make_bundle
 from trabecula.workflow.gradcam import draw_maps
 from trabecula.workflow.predict import Predictor
-from trabecula.workflow.rebuild import training_scores
+from trabecula.workflow.rebuild import extractors_of, training_scores
 from trabecula.workflow.run import run_study
 from trabecula.workflow.validate import KEY, validate
 
 CLASSES = ["None", "NA", "null"]
+DEEP = "deep-größe(1)"
 
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
-    """A run of two hospitals, brought together by ComBat, with a narrow network in the place of a ResNet-50."""
+    """A run of two hospitals, brought together by ComBat, and a narrow network in a file whose name is no plain one."""
     study = StudyFolder(tmp_path_factory.mktemp("words") / "study", patients=36)
     for number, row in enumerate(study.rows):
         row |= {"hospital": "AB"[number // 9 % 2], "label": CLASSES[int(row["label"])]}
     study.settings |= {"classes": CLASSES, "models": ["lr"], "signatures": ["radiomics", "deep"]}
-    study.settings |= {"deep": {"weights": ["untrained"], "size": 32}, "split": {"site": "hospital"}}
+    study.settings |= {"deep": {"weights": ["größe(1).safetensors"], "size": 32}, "split": {"site": "hospital"}}
     study.settings["harmonise"] = {"new_site": "reference", "reference": "A"}
     study.save()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("trabecula.features.weights.find.draw_untrained", narrow_weights)
-        run_study(study.folder)
-        yield study
+    weights = narrow_weights()
+    head = Head((), np.zeros((0, 8), np.float32), np.zeros(0, np.float32))
+    (study.folder / "größe(1).safetensors").write_bytes(pack_tuned(weights, head, {}))
+    run_study(study.folder)
+    return study
 
 
 @pytest.fixture(scope="module")
@@ -100,14 +105,21 @@ def test_a_baseline_is_bundled_only_where_it_is_asked_for(finished, tmp_path):
 )
 def test_deep_features_of_another_device_are_refused(finished, tmp_path, said, found, action):
     study = shutil.copytree(finished.folder, tmp_path / "study")
-    (record,) = study.glob("runs/*/features/deep-untrained.json")
+    (record,) = study.glob("runs/*/features/deep-größe(1).json")
     record.write_text(json.dumps(json.loads(record.read_text()) | said))
     config = record.parents[1] / "config.resolved.yaml"
     config.write_text(
         config.read_text().replace("precision: float32", f"precision: {said.get('precision', 'float32')}")
     )
     with pytest.raises(InvalidInput) as caught:
-        make_bundle(study, signature="deep-untrained")
+        make_bundle(study, signature=DEEP)
     words = f"deep features computed {found} expected features of the processor. Run the study with {action}."
     assert str(caught.value) == f"run {record.parents[1].name}: {words}"
     assert make_bundle(study, signature="radiomics").manifest.deep is None
+
+
+def test_weights_of_any_name_are_packed(finished, tmp_path):
+    bundle = make_bundle(finished.folder, tmp_path / "b.trabecula", signature=DEEP, with_weights=True)
+    assert bundle.manifest.deep.file == WEIGHTS
+    assert bundle.parts[WEIGHTS] == (finished.folder / "größe(1).safetensors").read_bytes()
+    assert len(extractors_of(read_bundle(bundle.path))) == 1

@@ -333,7 +333,7 @@ def _deep_input(source: _Source, network: ResNetFeatures, with_weights: bool) ->
         "digest": network.digest,
         "sha256": network.sha256,
         "statement": network.statement,
-        "file": path.name if with_weights else None,
+        "file": WEIGHTS if with_weights else None,
     }
 
 
