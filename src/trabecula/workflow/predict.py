@@ -145,7 +145,8 @@ class Predictor:
         return conformal_threshold(p_true, table["patient"].to_numpy(np.int64), self.level)
 
     def _drivers(self, row: pd.DataFrame, best: int) -> tuple[tuple[Driver, ...], str]:
-        found = drivers(self.pipeline, row)
+        spread = self.bundle.manifest.spread
+        found = None if spread is None else drivers(self.pipeline, row, np.array(spread.mean))
         if found is None or best not in found.parts.index:
             model = self.bundle.manifest.model
             return (), f"not computed: the answer of {model} is no sum of parts, one a feature"
