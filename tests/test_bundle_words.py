@@ -17,7 +17,7 @@ from trabecula.reporting import read_table
 from trabecula.workflow.batch import predict_many
 from trabecula.workflow.bundling import make_bundle
 from trabecula.workflow.gradcam import draw_maps
-from trabecula.workflow.predict import Predictor
+from trabecula.workflow.predict import Predictor, predict_film
 from trabecula.workflow.rebuild import extractors_of, training_scores
 from trabecula.workflow.run import run_study
 from trabecula.workflow.validate import KEY, validate
@@ -123,3 +123,11 @@ def test_weights_of_any_name_are_packed(finished, tmp_path):
     assert bundle.manifest.deep.file == WEIGHTS
     assert bundle.parts[WEIGHTS] == (finished.folder / "größe(1).safetensors").read_bytes()
     assert len(extractors_of(read_bundle(bundle.path))) == 1
+
+
+def test_a_hospital_that_was_not_in_training_is_told(finished, made):
+    film, mask = (finished.folder / finished.rows[2][name] for name in ("image", "region"))
+    predictor = Predictor.of(made)
+    said = "the hospital 'C' was not in training: its values are not harmonised"
+    assert predict_film(predictor, film, mask, site="C").warnings[0] == said
+    assert said.replace("C", "A") not in predict_film(predictor, film, mask, site="A").warnings

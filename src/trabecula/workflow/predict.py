@@ -221,6 +221,8 @@ def _given(bundle: Bundle, values: Mapping[str, str], site: str) -> tuple[dict[s
         if site not in manifest.sites and manifest.new_site == "refuse":
             action = "Name it (--site), or use a model without harmonisation or with new_site: reference."
             faults.append(Fault("site", repr(site), "one of " + ", ".join(manifest.sites), action))
+        elif site not in manifest.sites:
+            said.append(f"the hospital {site!r} was not in training: its values are not harmonised")
         known[SITE] = float(manifest.sites.get(site, len(manifest.sites)))
     if faults:
         raise InvalidInput(faults)
