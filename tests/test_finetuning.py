@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from trabecula.bundle import WEIGHTS, read_bundle
 from trabecula.errors import InvalidInput
 from trabecula.evaluation import evaluate
 from trabecula.features import finetune
@@ -30,12 +31,15 @@ from trabecula.modelling.outcome import SelectionTrace
 from trabecula.records import SEEN, Split
 from trabecula.settings import FinetuneSettings, Settings
 from trabecula.workflow import facts
+from trabecula.workflow.batch import predict_many
+from trabecula.workflow.bundling import make_bundle
 from trabecula.workflow.check import check_study, silent
 from trabecula.workflow.explain import explain_run
 from trabecula.workflow.finetuning import tune_networks, tuned_features
 from trabecula.workflow.fitting import fit_sound
 from trabecula.workflow.gradcam import draw_maps
 from trabecula.workflow.permute import permute_study
+from trabecula.workflow.predict import Predictor
 from trabecula.workflow.prepare import prepare
 from trabecula.workflow.run import run_study
 
@@ -252,3 +256,16 @@ def test_noise_that_networks_know_by_heart_stays_at_one_half(tmp_path):
     assert (abs(means["nested"] - 0.5) < 2.5 * error).all(), means
     naive = means.loc["training", "naive"]
     assert naive - 0.5 > 2.5 * error["training"], "features that saw their own label would be found out"
+
+
+def test_a_tuned_network_goes_into_the_bundle_of_its_signature(finished, tmp_path):
+    """The weights are nowhere else: a bundle without them could not answer."""
+    study, run, _ = finished
+    made = make_bundle(study.folder, tmp_path / "b.trabecula", signature="deep-untrained-tuned")
+    assert made.parts[WEIGHTS] == (run / "features" / "untrained-tuned.safetensors").read_bytes()
+    answers = predict_many(Predictor.of(read_bundle(made.path)), study.folder).set_index("case_id")
+    rows = pd.read_csv(run / "predictions.csv", dtype={"truth": str})
+    rows = rows[(rows["signature"] == "deep-untrained-tuned") & (rows["scored"] == "held out")].set_index("case_id")
+    probabilities = ["p_0", "p_1", "p_2"]
+    assert len(rows) > 5
+    assert np.allclose(answers.loc[rows.index, probabilities], rows[probabilities], rtol=0, atol=1e-9)

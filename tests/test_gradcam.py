@@ -55,3 +55,12 @@ def test_what_cannot_be_drawn_is_said(study, tmp_path):
     study.save()
     with pytest.raises(InvalidInput, match="an input policy that have changed since"):
         draw_maps(study.folder, ["c01"], tmp_path)
+
+
+def test_a_map_s_file_stays_in_its_folder(study, tmp_path):
+    study.rows[0]["case_id"] = "../c/0 0"
+    study.save()
+    run_study(study.folder)
+    drawn = draw_maps(study.folder, ["../c/0 0"], tmp_path / "maps")
+    assert [one.path for one in drawn] == [tmp_path / "maps" / f"..+2Fc+2F0+200-{label}.png" for label in "012"]
+    assert all(one.path.exists() for one in drawn)

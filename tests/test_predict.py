@@ -68,25 +68,26 @@ def test_a_fresh_process_gives_the_same_numbers_as_json(finished, made, tmp_path
     assert "not a medical device" in said["use"]
 
 
-def test_the_drivers_of_a_linear_model_add_up_to_its_log_odds(finished, made, tmp_path):  # noqa: F811
-    """The softmax of intercept plus all parts is the answer."""
-    from trabecula.modelling import drivers
+def test_what_drove_an_answer_is_what_the_study_says_drove_it(finished, tmp_path):  # noqa: F811
+    (run,) = (finished.folder / "runs").glob("*")
+    predictor = Predictor.of(make_bundle(finished.folder, tmp_path / "b.trabecula"))
+    film, mask, row = mask_of(finished, "c02", tmp_path)
+    answer = predict_film(predictor, film, mask, {name: row[name] for name in predictor.bundle.manifest.words})
+    shap = pd.read_csv(run / "explain" / "shap.csv", dtype={"class": str})
+    shap = shap[(shap["case_id"] == "c02") & (shap["class"] == answer.predicted)].set_index("feature")
+    assert len(answer.drivers) == min(10, len(shap)) > 0
+    for one in answer.drivers:
+        assert (one.value, one.added) == pytest.approx(tuple(shap.loc[one.feature, ["value", "shap"]]), abs=1e-9)
+    sizes = [abs(one.added) for one in answer.drivers]
+    assert sizes == sorted(sizes, reverse=True)
 
-    predictor = Predictor.of(made)
+
+def test_a_forest_has_parts(finished, tmp_path):  # noqa: F811
+    bundle = make_bundle(finished.folder, tmp_path / "rf.trabecula", signature="radiomics", model="rf")
     film, mask, _ = mask_of(finished, "c02", tmp_path)
-    answer = predict_film(predictor, film, mask)
-    from trabecula.reading import load_film
-    from trabecula.records import Case
-
-    xray, (region,) = load_film([Case("c02", "", film, mask, None, "", "")], made.manifest.image)
-    row, _ = predictor.row(xray, region, {}, "")
-    parts = drivers(predictor.pipeline, row).parts
-    logits = parts.sum(axis=1).to_numpy() + predictor.pipeline.named_steps["learner"].estimator_.intercept_
-    assert np.allclose(np.exp(logits) / np.exp(logits).sum(), list(answer.probabilities.values()), atol=1e-12)
-    assert [abs(one.added) for one in answer.drivers] == sorted(
-        (abs(one.added) for one in answer.drivers), reverse=True
-    )
-    assert len(answer.drivers) == min(10, parts.shape[1])
+    answer = predict_film(Predictor.of(bundle), film, mask)
+    assert answer.drivers
+    assert answer.drivers_scale == "TreeSHAP; absent features as the training cases went; score: probability"
 
 
 def test_six_points_stand_in_for_a_mask_and_the_answer_says_so(finished, made):  # noqa: F811
@@ -126,11 +127,11 @@ def test_weights_are_taken_from_the_bundle_or_from_the_file_that_is_named(made, 
 
 
 def test_a_model_without_parts_says_so(finished, tmp_path):  # noqa: F811
-    bundle = make_bundle(finished.folder, tmp_path / "rf.trabecula", signature="radiomics", model="rf")
+    bundle = make_bundle(finished.folder, tmp_path / "majority.trabecula", signature="majority", model="lr")
     film, mask, _ = mask_of(finished, "c02", tmp_path)
     answer = predict_film(Predictor.of(bundle), film, mask)
     assert answer.drivers == ()
-    assert answer.drivers_scale == "not computed: the answer of rf is no sum of parts, one a feature"
+    assert answer.drivers_scale == "not computed: the answer of lr is no sum of parts, one a feature"
 
 
 def test_a_training_film_raises_no_warning_of_its_kind_and_another_film_does(finished, made, tmp_path):  # noqa: F811
@@ -247,7 +248,7 @@ def test_a_run_whose_films_have_changed_gives_no_bundle(finished, tmp_path):  # 
 
 def test_what_cannot_be_bundled_is_told_in_words(finished, tmp_path):  # noqa: F811
     for said, words in (
-        ({"run": "2020-01-01_01"}, "no finished run 2020-01-01_01"),
+        ({"run": "2020-01-01_01"}, "no finished run '2020-01-01_01'"),
         ({"signature": "deep"}, "signature: 'deep'; expected one of"),
         ({"signature": "radiomics", "model": "svm"}, "model: 'svm'; expected one of lr, rf, xgb"),
         ({"signature": "radiomics", "with_weights": True}, "a signature without a network"),
@@ -260,3 +261,17 @@ def test_a_bundle_is_the_same_bytes_whenever_it_is_made(finished, made, tmp_path
     again = make_bundle(finished.folder, tmp_path / "again.trabecula", signature="radiomics", model="lr")
     assert again.path.read_bytes() == made.path.read_bytes()
     assert read_bundle(made.path).id == made.id
+
+
+def test_a_mask_of_several_vertebrae_is_no_region(finished, made, tmp_path):  # noqa: F811
+    film, mask, _ = mask_of(finished, "c02", tmp_path)
+    one = np.asarray(Image.open(mask)) > 0
+    half = np.arange(one.shape[0])[:, None] < 19
+    Image.fromarray(np.where(one, 255, 0).astype(np.uint8)).save(tmp_path / "one.png")
+    Image.fromarray(np.where(one, np.where(half, 1, 3), 0).astype(np.uint8)).save(tmp_path / "two.png")
+    predictor = Predictor.of(made)
+    assert predict_film(predictor, film, tmp_path / "one.png").probabilities
+    with pytest.raises(InvalidInput) as caught:
+        predict_film(predictor, film, tmp_path / "two.png")
+    action = "Give a mask of one vertebra, or a table with region_value."
+    assert str(caught.value) == f"two.png: values 1, 3; expected one region. {action}"

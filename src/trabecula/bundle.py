@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from .errors import Fault, InvalidInput
@@ -120,6 +121,14 @@ class Bundle:
     id: str
     manifest: Manifest
     parts: Mapping[str, bytes] = field(repr=False)
+
+    @property
+    def site_column(self) -> str:
+        """The heading of the hospital in the study's table of cases."""
+        try:
+            return str(yaml.safe_load(self.parts[SETTINGS])["split"]["site"])
+        except (yaml.YAMLError, UnicodeDecodeError, KeyError, TypeError):
+            raise _refuse(self.path, f"{SETTINGS} that cannot be read") from None
 
     def pipeline(self) -> Any:
         """The fitted pipeline; raises InvalidInput where a type in it is not one of ours."""

@@ -5,22 +5,33 @@ import pandas as pd
 import pytest
 from tests.modelling.test_keep import settings, split_of, table
 
-from trabecula.modelling import FINAL, FitTask, distances, drivers, fit_task, kept_columns, spread_of, unpack
+from trabecula.modelling import (
+    FINAL,
+    FitTask,
+    distances,
+    drivers,
+    fit_task,
+    kept_columns,
+    seen_by_learner,
+    spread_of,
+    unpack,
+)
 
 
-@pytest.mark.parametrize("model", ["lr", "xgb", "lgbm"])
-def test_the_parts_of_two_cases_differ_as_their_log_odds_do(model):
-    """Whatever constant a model adds, it is the same for every case."""
+@pytest.mark.parametrize("model", ["lr", "xgb", "lgbm", "rf", "et"])
+def test_base_and_parts_add_up_to_the_answer(model):
+    """Of log odds up to a constant that the classes share, of forests to the probability."""
     values = table()
     (_, fit) = fit_task(FitTask("s", FINAL), values, split_of(values), settings(models=(model,)))
     pipeline = unpack(fit.packed)
     rows = values.iloc[:2][sorted(values)]
-    p = np.log(pipeline.predict_proba(rows))
-    logits = p - p[:, :1]
-    sums = np.array([drivers(pipeline, rows.iloc[[k]]).parts.sum(axis=1).to_numpy() for k in range(2)])
-    sums -= sums[:, :1]
-    assert np.allclose(sums[0] - sums[1], logits[0] - logits[1], rtol=0, atol=1e-5)  # trees answer in single precision
-    assert set(kept_columns(pipeline)) == set(drivers(pipeline, rows).parts.columns)
+    mean = seen_by_learner(pipeline, values[list(rows)]).to_numpy().mean(axis=0)
+    for k, p in enumerate(pipeline.predict_proba(rows)):
+        found = drivers(pipeline, rows.iloc[[k]], mean)
+        score = found.parts.sum(axis=1).to_numpy() + found.base
+        said = score if model in {"rf", "et"} else np.exp(score) / np.exp(score).sum()
+        assert np.allclose(said, p, rtol=0, atol=1e-5)  # trees answer in single precision
+    assert set(kept_columns(pipeline)) == set(found.parts.columns)
 
 
 def test_beside_given_columns_those_behind_the_score_are_named_too():

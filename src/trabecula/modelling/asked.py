@@ -1,6 +1,5 @@
 """A fitted pipeline asked about one case: what its learner saw, and what of that spoke for a class."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,14 +9,18 @@ from jaxtyping import Float64
 from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import Pipeline
 
-Contributions = Float64[np.ndarray, "classes features"]
+from .contributions import contributions
 
 
 @dataclass(frozen=True, eq=False)
 class Drivers:
-    """Parts of the score of each class known to the learner, a column a feature; ``how`` names the scale."""
+    """Parts of the score of each class known to the learner, a column a feature; with ``base`` they add up to it.
+
+    ``how`` names the scale and the method.
+    """
 
     parts: pd.DataFrame
+    base: Float64[np.ndarray, " classes"]
     how: str
 
 
@@ -37,17 +40,20 @@ def kept_columns(fitted: Any) -> list[str]:
     return [name for name in taken if name in _names_out(_pipeline(fitted).named_steps["select"])]
 
 
-def drivers(fitted: Any, rows: pd.DataFrame) -> Drivers | None:
-    """What each feature of the first row adds to each class; None for models whose answer has no such parts."""
+def drivers(fitted: Any, rows: pd.DataFrame, mean: Float64[np.ndarray, " features"]) -> Drivers | None:
+    """What each feature of the first row adds to each class; None for models whose answer has no such parts.
+
+    ``mean`` is that of the training rows as the learner saw them.
+    """
     learner = _pipeline(fitted).named_steps["learner"]
-    estimator = learner.estimator_
-    found = _PARTS.get(type(estimator).__name__)
+    seen = seen_by_learner(fitted, rows.iloc[:1])
+    found = contributions(learner, seen.to_numpy(np.float64), mean[None])
     if found is None:
         return None
-    parts, how = found
-    seen = seen_by_learner(fitted, rows.iloc[:1])
-    made = parts(estimator, seen.to_numpy(np.float64))
-    return Drivers(pd.DataFrame(made, learner.classes_[learner.known_], seen.columns), how)
+    classes = learner.classes_[learner.known_]
+    parts = np.broadcast_to(found.values[0].T, (len(classes), seen.shape[1]))  # one score may speak for all classes
+    how = f"{found.method}; score: {found.scale}"
+    return Drivers(pd.DataFrame(parts, classes, seen.columns), np.broadcast_to(found.base, len(classes)), how)
 
 
 def _pipeline(fitted: Any) -> Pipeline:
@@ -62,40 +68,3 @@ def _names_out(select: Any) -> set[str]:
     if isinstance(select, ColumnTransformer):  # a score stands in for the columns that it was learnt from
         names |= _names_out(select.named_transformers_["score"].estimator_.named_steps["select"])
     return names
-
-
-def _of_lines(estimator: Any, x: np.ndarray) -> Contributions:
-    coefficients = estimator.coef_
-    if len(coefficients) == 1:
-        coefficients = np.vstack([-coefficients, coefficients])
-    return coefficients * x[0]
-
-
-def _of_order(estimator: Any, x: np.ndarray) -> Contributions:
-    return np.tile(estimator.coef_ * x[0], (len(estimator.classes_), 1))
-
-
-def _of_xgboost(estimator: Any, x: np.ndarray) -> Contributions:
-    from xgboost import DMatrix
-
-    return _by_class(estimator.get_booster().predict(DMatrix(x), pred_contribs=True), x.shape[1])
-
-
-def _of_lightgbm(estimator: Any, x: np.ndarray) -> Contributions:
-    return _by_class(estimator.booster_.predict(x, pred_contrib=True), x.shape[1])
-
-
-def _by_class(found: np.ndarray, features: int) -> Contributions:
-    """One row a class, the constant left out; of two classes the libraries give the second alone."""
-    parts = np.asarray(found, dtype=np.float64).reshape(-1, features + 1)[:, :-1]
-    return np.vstack([-parts, parts]) if len(parts) == 1 else parts
-
-
-_LOG_ODDS = "coefficient times standardised value, on the scale of log odds"
-_TREES = "exact Shapley values of the trees, on the scale of log odds"
-_PARTS: dict[str, tuple[Callable[[Any, np.ndarray], Contributions], str]] = {
-    "LogisticRegression": (_of_lines, _LOG_ODDS),
-    "OrdinalLogistic": (_of_order, "coefficient times standardised value; above 0 towards the later classes"),
-    "XGBClassifier": (_of_xgboost, _TREES),
-    "LGBMClassifier": (_of_lightgbm, _TREES),
-}

@@ -3,6 +3,7 @@
 from .cases import read_batch, read_second_reader, read_study, read_table
 from .clinical import clinical_columns
 from .feature_table import read_feature_study, unassigned
+from .images import read_labels
 from .inspection import case_table, film_table, film_warnings, region_table
 from .layouts import IngestResult, ingest
 from .quality import Pair, in_words, near_duplicates
@@ -27,6 +28,7 @@ __all__ = [
     "read_batch",
     "read_feature_study",
     "read_film",
+    "read_labels",
     "read_second_reader",
     "read_study",
     "read_table",

@@ -13,7 +13,6 @@ from ..settings import ImageSettings
 from .check import Tell, silent
 from .predict import Answer, Predictor
 
-SITE_COLUMN = "site"
 _TABLES = (".csv", ".xlsx")
 
 
@@ -33,18 +32,21 @@ def predict_many(predictor: Predictor, source: Path, tell: Tell = silent) -> pd.
     return pd.DataFrame(rows, columns=["case_id", "predicted", *columns, "set", "warnings", "fault"])
 
 
-def answers(predictor: Predictor, cases: tuple[Case, ...], image: ImageSettings) -> Iterator[tuple[Case, Answer]]:
-    """The answers to the cases of one film; raises InvalidInput where it cannot be used."""
+def answers(
+    predictor: Predictor, cases: tuple[Case, ...], image: ImageSettings, site_column: str
+) -> Iterator[tuple[Case, Answer]]:
+    """The answers to the cases of one film, whose hospital ``site_column`` names; InvalidInput where it is unusable."""
     xray, regions = load_film(cases, image)
     for case, region in zip(cases, regions, strict=True):
         values = {name: case.columns.get(name, "") for name in predictor.bundle.manifest.words}
-        yield case, predictor.answer(xray, region, values, case.columns.get(SITE_COLUMN, ""))
+        yield case, predictor.answer(xray, region, values, case.columns.get(site_column, ""))
 
 
 def _rows_of_film(predictor: Predictor, cases: tuple[Case, ...]) -> list[dict[str, object]]:
     rows: list[dict[str, object]] = []
+    bundle = predictor.bundle
     try:
-        for _, answer in answers(predictor, cases, predictor.bundle.manifest.image):
+        for _, answer in answers(predictor, cases, bundle.manifest.image, bundle.site_column):
             said = {PROBABILITY_PREFIX + name: p for name, p in answer.probabilities.items()}
             lists = {"set": " ".join(answer.prediction_set), "warnings": "; ".join(answer.warnings), "fault": ""}
             rows.append({"case_id": answer.case_id, "predicted": answer.predicted, **said, **lists})

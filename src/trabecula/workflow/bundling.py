@@ -34,13 +34,16 @@ from ..features import DEFINITIONS, Morphometry, Radiomics, ResNetFeatures, film
 from ..features.weights.parse import UNTRAINED
 from ..modelling import SITE, columns_of, distances, kept_columns, seen_by_learner, spread_of, unpack
 from ..reading import clinical_columns, films, load_film, read_study
-from ..records import PROBABILITY_PREFIX, Case, Extractor, Region, Study, Xray
+from ..records import BASELINES, PROBABILITY_PREFIX, Case, Extractor, Region, Study, Xray
 from ..records import TRAINING as TRAINING_COHORT
+from ..reporting import read_table
 from ..settings import Settings
 from ..storage import write_atomically
 from .card import model_card
 from .check import Tell, make_extractors, silent
+from .finished import find_run
 from .fitting import KEPT
+from .gradcam import tuned_file
 from .predict import Predictor
 from .rebuild import plain_parameters
 
@@ -67,6 +70,16 @@ class _Source:
     words: Mapping[str, tuple[str, ...]]
 
     @property
+    def network(self) -> ResNetFeatures | None:
+        """The network among the extractors."""
+        return next((one for one in self.extractors if isinstance(one, ResNetFeatures)), None)
+
+    @property
+    def tuned(self) -> bool:
+        """Whether the run tuned that network: a training case's features are those of networks that left it out."""
+        return self.network is not None and tuned_file(self.run, self.network.name.removeprefix("deep-")).exists()
+
+    @property
     def training(self) -> pd.DataFrame:
         """The pipeline's columns of the training cases."""
         return self.values[self.split.loc[self.values.index, "cohort"] == TRAINING_COHORT]
@@ -87,6 +100,7 @@ def make_bundle(
     Raises InvalidInput where the films, weights or parameters no longer give the features and answers of the run.
     """
     source = _source(folder, run, signature, model)
+    with_weights = with_weights or source.tuned  # they are nowhere but in the run
     parts = {
         MODEL: source.packed,
         TRAINING: _training_scores(source).to_csv(index=False, lineterminator="\n").encode(),
@@ -95,9 +109,8 @@ def make_bundle(
     }
     parts[FILM], parts[MASK], spacing = _example_film()
     said = _manifest(source, with_weights, tell)
-    if with_weights:
-        (network,) = (one for one in source.extractors if isinstance(one, ResNetFeatures))
-        parts[WEIGHTS] = (folder / network.entry).read_bytes()
+    if with_weights and source.network is not None:
+        parts[WEIGHTS] = (folder / source.network.entry).read_bytes()
     values = {name: levels[0] if levels else "0" for name, levels in source.words.items()}
     example = {"values": values, "site": next(iter(said["sites"]), ""), "spacing_mm": spacing, "probabilities": {}}
     parts[CARD] = b""
@@ -135,17 +148,21 @@ def versions_here() -> dict[str, str]:
 
 
 def _source(folder: Path, run: str | None, signature: str | None, model: str | None) -> _Source:
-    place = _finished_run(folder, run)
+    place = find_run(folder, run)
     settings = Settings.model_validate(yaml.safe_load((place / "config.resolved.yaml").read_text(encoding="utf-8")))
     if settings.data.features is not None:
         found = "a study that begins with a table of features"
         raise InvalidInput([Fault(f"run {place.name}", found, "a study of films: a new film has no such table")])
     study, faults = read_study(folder, settings)
-    extractors, more = make_extractors(settings.radiomics, settings.deep, folder)
-    if faults or more or study is None:
-        raise InvalidInput((*faults, *more))
-    predictions = pd.read_csv(place / "predictions.csv", dtype={"truth": str, "case_id": str, "patient_id": str})
     signature, model = _chosen(place, signature, model)
+    elsewhere = _computed_elsewhere(place, signature)
+    exact = settings.deep.model_copy(update={"precision": "float32"})
+    if (own := tuned_file(place, signature.partition("-")[2])).exists():
+        exact = exact.model_copy(update={"weights": (str(own.resolve()),), "conventions": {}})
+    extractors, more = make_extractors(settings.radiomics, exact, folder)
+    if faults or elsewhere or more or study is None:
+        raise InvalidInput((*faults, *elsewhere, *more))
+    predictions = read_table(place / "predictions.csv")
     kept = place / "fits" / signature / "final" / f"{model}{KEPT}"
     if not kept.exists():
         action = "Run the study again with this version: older ones kept no fitted model."
@@ -154,7 +171,7 @@ def _source(folder: Path, run: str | None, signature: str | None, model: str | N
     pipeline = unpack(packed)
     columns = columns_of(pipeline)
     needed = _needed(columns, signature, (*extractors, Morphometry()))
-    split = pd.read_csv(place / "splits.csv", dtype=str, keep_default_na=False).set_index("case_id")
+    split = read_table(place / "splits.csv").set_index("case_id")
     told, words = _told(study, settings, columns)
     tables = [pd.read_parquet(place / "features" / f"{one.name}.parquet").loc[split.index] for one in needed]
     numbers = {name: number for number, name in enumerate(sorted(set(split["site"])))}
@@ -171,18 +188,9 @@ def _source(folder: Path, run: str | None, signature: str | None, model: str | N
     )
 
 
-def _finished_run(folder: Path, run: str | None) -> Path:
-    finished = {path.parent.name: path.parent for path in sorted((folder / "runs").glob("*/manifest.json"))}
-    if not finished or (run is not None and run not in finished):
-        found = "no finished run" if run is None else f"no finished run {run}"
-        expected = f"one of {', '.join(finished)}" if finished else "a run that came to its report"
-        raise InvalidInput([Fault(str(folder), found, expected, f"Run it first: trabecula run {folder}.")])
-    return finished[run] if run is not None else list(finished.values())[-1]
-
-
 def _chosen(run: Path, signature: str | None, model: str | None) -> tuple[str, str]:
-    """The best macro AUC in training folds among what is asked for."""
-    auc = pd.read_csv(run / "metrics" / "auc.csv", dtype={"class": str})
+    """The best macro AUC in training folds among what is asked for; baselines only where one is asked for."""
+    auc = read_table(run / "metrics" / "auc.csv")
     auc = auc[(auc["protocol"] == "sound") & (auc["cohort"] == TRAINING_COHORT) & (auc["class"] == "macro")]
     for column, wanted in (("signature", signature), ("model", model)):
         names = list(dict.fromkeys(auc[column]))
@@ -190,10 +198,26 @@ def _chosen(run: Path, signature: str | None, model: str | None) -> tuple[str, s
             expected = "one of " + (", ".join(names) or "none: the run has no protocol sound")
             raise InvalidInput([Fault(f"run {run.name}, {column}", repr(wanted), expected)])
         auc = auc if wanted is None else auc[auc[column] == wanted]
+    baseline = auc["signature"].isin(BASELINES)
+    auc = auc if signature is not None or baseline.all() else auc[~baseline]
     if auc.empty:
         raise InvalidInput([Fault(f"run {run.name}", "no protocol sound", "a run of it", "Run: --protocol sound.")])
     best = auc.iloc[int(auc["auc"].fillna(-1.0).argmax())]
     return str(best["signature"]), str(best["model"])
+
+
+def _computed_elsewhere(run: Path, signature: str) -> list[Fault]:
+    """What a bundle cannot repeat: it computes the network on the processor, whose last bits are its own."""
+    record = run / "features" / f"deep-{signature.partition('-')[2]}.json"
+    said = json.loads(record.read_text(encoding="utf-8")) if record.exists() else {}
+    device, precision = said.get("device", "cpu"), said.get("precision", "float32")
+    if (device, precision) == ("cpu", "float32"):
+        return []
+    less = "" if precision == "float32" else f" in {precision}"
+    without = " and without deep.precision" if less else ""
+    action = f"Run the study with --device cpu{without} and bundle that run."
+    found = f"deep features computed on {device}{less}"
+    return [Fault(f"run {run.name}", found, "features of the processor", action)]
 
 
 def _needed(columns: Sequence[str], signature: str, extractors: Sequence[Extractor]) -> tuple[Extractor, ...]:
@@ -246,7 +270,7 @@ def _training_scores(source: _Source) -> pd.DataFrame:
 
 def _manifest(source: _Source, with_weights: bool, tell: Tell) -> dict[str, Any]:
     settings, pipeline, training = source.settings, source.pipeline, source.training
-    cutoffs = pd.read_csv(source.run / "metrics" / "cutoffs.csv", dtype={"class": str})
+    cutoffs = read_table(source.run / "metrics" / "cutoffs.csv")
     cutoffs = cutoffs[(cutoffs["signature"] == source.signature) & (cutoffs["model"] == source.model)]
     cutoff = cutoffs[cutoffs["protocol"] == "sound"].set_index("class")["cutoff"]
     harmonise = settings.harmonise if SITE in source.values else None
@@ -309,7 +333,7 @@ def _deep_input(source: _Source, network: ResNetFeatures, with_weights: bool) ->
         "digest": network.digest,
         "sha256": network.sha256,
         "statement": network.statement,
-        "file": path.name if with_weights else None,
+        "file": WEIGHTS if with_weights else None,
     }
 
 
@@ -359,7 +383,12 @@ def _compare(source: _Source, predictor: Predictor) -> None:
         xray, (region,) = load_film([case], source.settings.image)
         site = source.split.loc[case.case_id, "site"] if SITE in source.values else ""
         row, _ = predictor.row(xray, region, {name: case.columns.get(name, "") for name in source.words}, str(site))
-        if not np.array_equal(row.to_numpy(), source.values.loc[[case.case_id]].to_numpy(), equal_nan=True):
+        others = source.tuned and source.split.loc[case.case_id, "cohort"] == TRAINING_COHORT
+        own = set(source.network.names) if others and source.network is not None else set()
+        alike = [str(name) for name in row if name not in own]
+        if not np.array_equal(
+            row[alike].to_numpy(), source.values.loc[[case.case_id], alike].to_numpy(), equal_nan=True
+        ):
             expected = "the values of the run"
             action = "Films, weights or parameters have changed: run the study again."
             faults.append(Fault(f"case {case.case_id}", "features that differ from those of the run", expected, action))

@@ -9,6 +9,7 @@ import pandas as pd
 from ..bundle import Manifest
 from ..evaluation.conformal import prediction_sets
 from ..records import PROBABILITY_PREFIX, TRAINING
+from ..reporting import read_table
 from .predict import Predictor
 
 _WHOLE = {"accuracy": "accuracy", "quadratic_weighted_kappa": "quadratic-weighted kappa", "brier": "Brier score"}
@@ -143,7 +144,7 @@ def _inside(manifest: Manifest) -> Iterator[str]:
 
 
 def _of_model(run: Path, name: str, manifest: Manifest) -> pd.DataFrame:
-    table = pd.read_csv(run / "metrics" / f"{name}.csv", dtype={"class": str})
+    table = read_table(run / "metrics" / f"{name}.csv")
     chosen = (table["signature"] == manifest.signature) & (table["model"] == manifest.model)
     return table[chosen & (table["protocol"] == "sound")]
 

@@ -14,9 +14,11 @@ from ..features import ResNetFeatures, grad_cam, on_film, score_map, weights_on_
 from ..features.weights import read_head
 from ..reading import load_film, read_study
 from ..records import TRAINING, Case, Study
-from ..reporting import overlay_png
+from ..reporting import overlay_png, read_table
+from ..reporting.pictures import file_stem
 from ..settings import FILE_NAME, Settings, read_settings
 from ..storage import write_atomically
+from .finished import find_run
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,7 @@ def draw_maps(
     with ``head``, the network's own last layer takes its place.
     """
     settings, study = _study(folder)
-    run = _newest_run(folder)
+    run = find_run(folder)
     extractor, by_class = _scores(settings, folder, run, signature, head)
     chosen = _chosen(study, cases)
     drawn = []
@@ -48,7 +50,7 @@ def draw_maps(
         maps, frame = extractor.maps(xray, region)
         for label, weights in by_class.items():
             heat = on_film(grad_cam(maps, weights), frame, xray.pixels.shape)
-            path = output / f"{case.case_id}-{label}.png"
+            path = output / f"{file_stem(case.case_id)}-{file_stem(label)}.png"
             write_atomically(path, overlay_png(xray.pixels, heat, extractor.window(xray)))
             drawn.append(DrawnMap(path, case.case_id, label, float(score_map(maps, weights).sum())))
     return drawn
@@ -62,14 +64,6 @@ def _study(folder: Path) -> tuple[Settings, Study]:
     if study is None or faults or more:
         raise InvalidInput((*faults, *more))
     return settings, study
-
-
-def _newest_run(folder: Path) -> Path:
-    finished = sorted(path.parent for path in (folder / "runs").glob("*/manifest.json"))
-    if not finished:
-        found, expected = "no finished run", "a run, whose final fit has the coefficients"
-        raise InvalidInput([Fault(str(folder), found, expected, f"Run it first: trabecula run {folder}.")])
-    return finished[-1]
 
 
 def class_weights(
@@ -103,14 +97,14 @@ def _scores(
     if f"deep-{weights}" not in tuned:
         why = "no network was tuned (deep.finetune)" if head else "the LASSO kept no deep feature"
         raise _nothing(run, signature, [*linear, *tuned], why)
-    own = read_head(_tuned_file(run, weights))
+    own = read_head(tuned_file(run, weights))
     by_class = zip(own.classes, own.weight.astype(np.float64), strict=True)
     return _extractor(settings, folder, run, weights), dict(by_class)
 
 
 def _coefficients(run: Path) -> pd.DataFrame:
     """The final fit's coefficients of deep features."""
-    table = pd.read_csv(run / "selection" / "coefficients.csv", dtype={"class": str, "fold": str})
+    table = read_table(run / "selection" / "coefficients.csv")
     return table[table["feature"].str.startswith("resnet50_") & (table["fold"] == "final")]
 
 
@@ -120,7 +114,8 @@ def _nothing(run: Path, signature: str | None, names: Sequence[str], why: str) -
     return InvalidInput([Fault(f"run {run.name}", found, expected)])
 
 
-def _tuned_file(run: Path, weights: str) -> Path:
+def tuned_file(run: Path, weights: str) -> Path:
+    """Where a run keeps the network that it tuned on all training cases."""
     return run / "features" / f"{weights}.safetensors"
 
 
@@ -129,8 +124,8 @@ def _extractor(settings: Settings, folder: Path, run: Path, weights: str) -> Res
     name = f"deep-{weights}"
     exact = settings.deep.model_copy(update={"precision": "float32"})  # maps are drawn on the processor
     recorded = json.loads((run / "features" / f"{name}.json").read_text(encoding="utf-8"))
-    if _tuned_file(run, weights).exists():
-        file = str(_tuned_file(run, weights).resolve())
+    if tuned_file(run, weights).exists():
+        file = str(tuned_file(run, weights).resolve())
         exact = exact.model_copy(update={"weights": (file,), "conventions": {}})
     for extractor in ResNetFeatures.from_settings(exact, folder):
         made = json.loads(json.dumps(extractor.record))
@@ -151,6 +146,6 @@ def _chosen(study: Study, wanted: Sequence[str]) -> list[Case]:
 
 def _training_rows(run: Path, extractor: ResNetFeatures) -> pd.DataFrame:
     values = pd.read_parquet(run / "features" / f"{extractor.name}.parquet")
-    cohort = pd.read_csv(run / "splits.csv", dtype=str).set_index("case_id")["cohort"]
+    cohort = read_table(run / "splits.csv").set_index("case_id")["cohort"]
     training = values.loc[np.asarray(cohort.loc[values.index] == TRAINING)]
     return training[list(extractor.names)]

@@ -31,7 +31,7 @@ from ..processes import share
 from ..reading import films, load_film, read_study
 from ..records import Case, Pixels, Region, Xray
 from ..reporting import pictures as draw
-from ..reporting import recorded
+from ..reporting import read_table, recorded
 from ..reporting.case_page import CasePage, case_page
 from ..settings import ImageSettings, Settings, read_settings
 from ..storage import write_atomically
@@ -109,7 +109,7 @@ def draw_pictures(folder: Path, run: Path, *, images: Images = "full", jobs: int
 
 
 def _style(settings: Settings, folder: Path, run: Path, rows: pd.DataFrame, signature: str, *, full: bool) -> _Style:
-    table = pd.read_csv(run / "quality/cases.csv", dtype=str).set_index("case_id")
+    table = pd.read_csv(run / "quality/cases.csv", dtype=str, keep_default_na=False).set_index("case_id")
     digests = {str(name): (row["film_sha256"], row["region_sha256"]) for name, row in table.iterrows()}
     shown = {
         str(name): tuple(dict.fromkeys((predicted, truth)))
@@ -130,7 +130,7 @@ def _style(settings: Settings, folder: Path, run: Path, rows: pd.DataFrame, sign
 
 def _filters(run: Path, signature: str) -> tuple[str, ...]:
     """The images behind the radiomic features of largest weight, each once, but the film itself."""
-    table = pd.read_csv(run / "selection/coefficients.csv", dtype={"class": str, "fold": str})
+    table = read_table(run / "selection/coefficients.csv")
     here = table[(table["signature"] == signature) & (table["fold"] == "final")]
     weight = here.assign(weight=here["coefficient"].abs()).groupby("feature", sort=True)["weight"].max()
     names = weight[weight > 0].sort_values(ascending=False, kind="stable").index

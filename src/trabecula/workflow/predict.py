@@ -145,7 +145,8 @@ class Predictor:
         return conformal_threshold(p_true, table["patient"].to_numpy(np.int64), self.level)
 
     def _drivers(self, row: pd.DataFrame, best: int) -> tuple[tuple[Driver, ...], str]:
-        found = drivers(self.pipeline, row)
+        spread = self.bundle.manifest.spread
+        found = None if spread is None else drivers(self.pipeline, row, np.array(spread.mean))
         if found is None or best not in found.parts.index:
             model = self.bundle.manifest.model
             return (), f"not computed: the answer of {model} is no sum of parts, one a feature"
@@ -220,6 +221,8 @@ def _given(bundle: Bundle, values: Mapping[str, str], site: str) -> tuple[dict[s
         if site not in manifest.sites and manifest.new_site == "refuse":
             action = "Name it (--site), or use a model without harmonisation or with new_site: reference."
             faults.append(Fault("site", repr(site), "one of " + ", ".join(manifest.sites), action))
+        elif site not in manifest.sites:
+            said.append(f"the hospital {site!r} was not in training: its values are not harmonised")
         known[SITE] = float(manifest.sites.get(site, len(manifest.sites)))
     if faults:
         raise InvalidInput(faults)
@@ -230,11 +233,16 @@ def predict_film(
     predictor: Predictor, image: Path, mask: Path, values: Mapping[str, str] | None = None, site: str = ""
 ) -> Answer:
     """One film and its mask."""
-    from ..reading import load_film
+    from ..reading import load_film, read_labels
     from ..records import Case
 
+    settings = predictor.bundle.manifest.image
     case = Case(image.name.split(".")[0], "", image, mask, None, "", "")
-    xray, (region,) = load_film([case], predictor.bundle.manifest.image)
+    xray, (region,) = load_film([case], settings)
+    drawn = np.setdiff1d(read_labels(mask, settings), [0])
+    if len(drawn) > 1:
+        found, action = ", ".join(map(str, drawn[:20])), "Give a mask of one vertebra, or a table with region_value."
+        raise InvalidInput([Fault(mask.name, f"values {found}", "one region", action)])
     return predictor.answer(xray, region, values or {}, site)
 
 

@@ -42,7 +42,7 @@ def plain_parameters(radiomics: Radiomics) -> dict[str, Any]:
 def training_scores(bundle: Bundle) -> pd.DataFrame:
     """Every training case in a fold that did not learn from it: patient (a number), fold, truth, p_<class>."""
     try:
-        return pd.read_csv(io.BytesIO(bundle.parts[TRAINING]), dtype={"truth": str})
+        return pd.read_csv(io.BytesIO(bundle.parts[TRAINING]), dtype={"truth": str}, keep_default_na=False)
     except (ValueError, KeyError):
         raise InvalidInput([Fault(bundle.path.name, f"{TRAINING} that cannot be read", "a table")]) from None
 

@@ -15,7 +15,7 @@ from ..modelling import FINAL, SelectionTrace, gather_selection, prediction_rows
 from ..reading import films, read_study
 from ..records import PROBABILITY_PREFIX, SOUND, TRAINING, Case, Predictions, Study
 from ..reporting import RunFacts, record_facts, record_results, recorded, write_page
-from ..settings import FILE_NAME, DataSettings, ImageSettings, Settings, read_settings
+from ..settings import FILE_NAME, DataSettings, Settings, SplitSettings, read_settings
 from ..storage import write_atomically
 from .batch import answers
 from .bundling import versions_here
@@ -37,8 +37,8 @@ def validate(predictor: Predictor, folder: Path, output: Path | None = None, *, 
     to a file beside the folder, which is not sent.
     """
     bundle = predictor.bundle
-    image, study = _study(folder, bundle)
-    scored = _scored(predictor, image, study, tell)
+    settings, study = _study(folder, bundle)
+    scored = _scored(predictor, settings, study, tell)
     output = output or folder / VALIDATION / bundle.id[:12] / "send"
     table, key = _numbered(scored, bundle)
     write_atomically(output.parent / KEY, key.to_csv(index=False, lineterminator="\n"))
@@ -58,16 +58,16 @@ def validate(predictor: Predictor, folder: Path, output: Path | None = None, *, 
     return page
 
 
-def _study(folder: Path, bundle: Bundle) -> tuple[ImageSettings, Study]:
+def _study(folder: Path, bundle: Bundle) -> tuple[Settings, Study]:
     """The labelled cases and how their files are to be read; the classes are the bundle's."""
-    settings: Settings | None = Settings(classes=bundle.manifest.classes, data=DataSettings(cases="cases.csv"))
-    image = bundle.manifest.image
+    said = {"image": bundle.manifest.image, "split": SplitSettings(site=bundle.site_column)}
+    settings: Settings | None = Settings(classes=bundle.manifest.classes, data=DataSettings(cases="cases.csv"), **said)
     faults: tuple[Fault, ...] = ()
     if (folder / FILE_NAME).exists():
         settings, faults = read_settings(folder / FILE_NAME)
         if settings is None:
             raise InvalidInput(faults)
-        image, settings = settings.image, settings.model_copy(update={"classes": bundle.manifest.classes})
+        settings = settings.model_copy(update={"classes": bundle.manifest.classes})
     assert settings is not None
     if settings.data.cases is None:
         raise InvalidInput([Fault(FILE_NAME, "a study that begins with a table of features", "a study of films")])
@@ -75,16 +75,16 @@ def _study(folder: Path, bundle: Bundle) -> tuple[ImageSettings, Study]:
     faults = (*faults, *(fault for fault in more if fault.where not in _OF_LEARNING))
     if faults or study is None:
         raise InvalidInput(faults)
-    return image, study
+    return settings, study
 
 
-def _scored(predictor: Predictor, image: ImageSettings, study: Study, tell: Tell) -> list[tuple[Case, Answer]]:
+def _scored(predictor: Predictor, settings: Settings, study: Study, tell: Tell) -> list[tuple[Case, Answer]]:
     found: list[tuple[Case, Answer]] = []
     faults: list[Fault] = []
     grouped = films(study)
     for done, (_, of_film) in enumerate(grouped, start=1):
         try:
-            found += answers(predictor, of_film, image)
+            found += answers(predictor, of_film, settings.image, settings.split.site)
         except InvalidInput as error:
             faults += error.faults
         tell("films", done, len(grouped))
