@@ -75,7 +75,7 @@ def print_result(report: Path) -> None:
 def hear_again(unheard: "sys.UnraisableHookArgs") -> None:
     """Repeat a Ctrl-C that came where Python must pass over it, in a finaliser; tell of others as ever."""
     if isinstance(unheard.exc_value, KeyboardInterrupt):
-        threading.Timer(0.05, _interrupt).start()
+        threading.Timer(0.5, _interrupt).start()
     else:
         sys.__unraisablehook__(unheard)
 
