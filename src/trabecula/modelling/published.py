@@ -156,7 +156,7 @@ def by_pearson(x: np.ndarray, _y: np.ndarray) -> np.ndarray:
 
 def by_linear_lasso(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Which columns a linear regression on the class numbers keeps."""
-    found = LassoCV(alphas=np.logspace(-3, 0, 50), cv=min(10, len(y)), max_iter=10_000).fit(x, y)
+    found = LassoCV(alphas=np.logspace(-3, 0, 50), cv=min(10, len(y)), max_iter=10_000, precompute=True).fit(x, y)
     return np.asarray(np.abs(found.coef_) > 1e-6)
 
 
