@@ -7,7 +7,7 @@ from typing import Literal, Protocol, TypeAlias
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Bool, Float, Float32
+from jaxtyping import Bool, Float, Float32, Int64
 
 Pixels: TypeAlias = Float32[np.ndarray, "rows cols"]
 Inside: TypeAlias = Bool[np.ndarray, "rows cols"]
@@ -271,3 +271,8 @@ class Explanation:
     nearest: pd.DataFrame
     nomogram: pd.DataFrame
     methods: Mapping[str, str]
+
+
+def class_numbers(names: pd.Series, classes: Sequence[str]) -> Int64[np.ndarray, " rows"]:
+    """The place of each row's class among ``classes``; every row must have one of them."""
+    return names.map({name: number for number, name in enumerate(classes)}).to_numpy(np.int64)

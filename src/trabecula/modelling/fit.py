@@ -16,7 +16,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits
 
-from ..records import Split
+from ..records import Split, class_numbers
 from ..settings import Settings
 from .harmonise import SITE, ComBat, site_numbers
 from .keep import pack
@@ -105,7 +105,7 @@ def prepare_fold(
     seed = _seed(settings.seed, task, "selection")
     select = _columns_step(settings, before, [str(name) for name in ordered if name not in given], given, deep, seed)
     told = by_row if names or not given else {}  # columns that are all kept need no groups
-    x, y = ordered.loc[train.index], _codes(train["truth"], split.classes)
+    x, y = ordered.loc[train.index], class_numbers(train["truth"], split.classes)
     return Fold(x, y, ordered.loc[test.index], select, by_row, told, [*given, *names])
 
 
@@ -274,10 +274,6 @@ def _path(lasso: LassoFilter) -> Iterator[dict[str, Any]]:
             "features": int(size),
             "chosen": number == lasso.chosen_,
         }
-
-
-def _codes(truth: pd.Series, classes: tuple[str, ...]) -> np.ndarray:
-    return truth.map({name: number for number, name in enumerate(classes)}).to_numpy(np.int64)
 
 
 def _seed(seed: int, task: FitTask, purpose: str) -> int:

@@ -16,7 +16,7 @@ from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_limits
 
 from ..processes import share
-from ..records import INTERNAL, TRAINING, Split
+from ..records import INTERNAL, TRAINING, Split, class_numbers
 from .learners import FrequenciesIfEmpty, macro_auc
 from .published import MODELS, TRIALS, by_anova, by_linear_lasso, by_pearson, pooled_rows, scaled_by_cohort, trial_tests
 from .split import grouped_folds, train_and_test
@@ -85,13 +85,9 @@ def _parts(rung: Rung, features: pd.DataFrame, split: Split, seed: int) -> list[
     """Training and test rows of five splits, those together that can share one selection."""
     table = split.table.loc[features.index]
     rows = np.flatnonzero(pooled_rows(table))
-    found = list(_splits(rung, table.iloc[rows], _codes(table, split)[rows], seed))
+    found = list(_splits(rung, table.iloc[rows], class_numbers(table["truth"], split.classes)[rows], seed))
     splits = [(rows[train], rows[test]) for train, test in found]
     return [splits] if rung.seen else [[one] for one in splits]
-
-
-def _codes(table: pd.DataFrame, split: Split) -> np.ndarray:
-    return table["truth"].map({name: k for k, name in enumerate(split.classes)}).to_numpy(np.int64)
 
 
 def _splits(rung: Rung, table: pd.DataFrame, codes: np.ndarray, seed: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -108,7 +104,7 @@ def _scores(
 ) -> list[tuple[float, float]]:
     """Of each split: macro AUC of the test rows, and the mean of those of the cohorts that took no part."""
     table = split.table.loc[features.index]
-    codes = _codes(table, split)
+    codes = class_numbers(table["truth"], split.classes)
     found = []
     chosen: np.ndarray | None = None
     with threadpool_limits(1), warnings.catch_warnings():

@@ -23,7 +23,7 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.svm import SVC
 from threadpoolctl import threadpool_limits
 
-from ..records import INTERNAL, PUBLISHED, TRAINING, Predictions, Split
+from ..records import INTERNAL, PUBLISHED, TRAINING, Predictions, Split, class_numbers
 from .learners import FrequenciesIfEmpty, lightgbm, macro_auc, xgboost
 from .outcome import FINAL, SelectionTrace, prediction_rows
 
@@ -96,7 +96,7 @@ def published_task(
     """The trace of the selection first, then one result a model; models in ``done`` are left out."""
     table = split.table.loc[features.index]
     pooled = pooled_rows(table).to_numpy()
-    codes = table["truth"].map({name: number for number, name in enumerate(split.classes)}).to_numpy(np.int64)
+    codes = class_numbers(table["truth"], split.classes)
     with threadpool_limits(1), warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         warnings.filterwarnings("ignore", "Features .* are constant", UserWarning)  # within every class

@@ -18,7 +18,7 @@ from ..features.weights import Weights, load_weights, pack_tuned, read_metadata
 from ..modelling import ALL_ROWS, FINAL, LeftOut, asked_of, by_task, grouped_folds, networks, tuned_on
 from ..processes import share
 from ..reading import film_digests, films, load_film
-from ..records import SEEN, TRAINING, Case, Extractor, FeatureTable, Split, Study
+from ..records import SEEN, TRAINING, Case, Extractor, FeatureTable, Split, Study, class_numbers
 from ..settings import FinetuneSettings, ImageSettings, Settings
 from ..storage import write_atomically
 from .check import Tell
@@ -158,7 +158,7 @@ def _plans(
     plans = []
     for left_out in networks(split):
         rows = split.table.loc[tuned_on(split, left_out)]
-        codes = rows["truth"].map({name: k for k, name in enumerate(split.classes)}).to_numpy(np.int64)
+        codes = class_numbers(rows["truth"], split.classes)
         validation = _validation(codes, rows["patient_id"].to_numpy(str), rules, settings.seed)
         made_of = {
             "definition": _DEFINITION,

@@ -10,7 +10,7 @@ import pandas as pd
 from ..evaluation import correlated_groups, importance, macro_auc, shuffled_rows, shuffled_scores
 from ..modelling import Refit
 from ..processes import share
-from ..records import TRAINING, Split
+from ..records import TRAINING, Split, class_numbers
 from .signatures import Signature
 
 REPEATS = 20
@@ -77,8 +77,7 @@ def _shuffle(model: Refit, cases: pd.Index, split: Split, groups: Groups, seed: 
 def _lost(cohort: str, parts: Sequence[_Sample], groups: Groups, split: Split) -> Iterator[dict[str, object]]:
     """A row a group; cases of several fits are samples of their own, as in the AUC of the training cohort."""
     cases = np.concatenate([part.cases.to_numpy(object) for part in parts])
-    codes = {name: k for k, name in enumerate(split.classes)}
-    truth = split.table.loc[cases, "truth"].map(codes).to_numpy(np.int64)
+    truth = class_numbers(split.table.loc[cases, "truth"], split.classes)
     folds = np.repeat(np.arange(len(parts)), [len(part.cases) for part in parts])
     scores = np.concatenate([part.scores for part in parts])
     auc = float(macro_auc(scores[:, None], truth, folds)[0])

@@ -15,7 +15,7 @@ from ..errors import Fault, InvalidInput
 from ..evaluation.conformal import conformal_threshold, prediction_sets
 from ..features import film_facts
 from ..modelling import SITE, distances, drivers, seen_by_learner
-from ..records import PROBABILITY_PREFIX, Extractor, Region, Xray
+from ..records import PROBABILITY_PREFIX, Extractor, Region, Xray, class_numbers
 from .rebuild import extractors_of, training_scores
 
 LEVEL = 0.9
@@ -140,8 +140,8 @@ class Predictor:
         """Of the conformal set, from the training cases in folds without them."""
         table = training_scores(self.bundle)
         columns = [PROBABILITY_PREFIX + name for name in self.bundle.manifest.classes]
-        place = {name: k for k, name in enumerate(self.bundle.manifest.classes)}
-        p_true = table[columns].to_numpy(np.float64)[np.arange(len(table)), table["truth"].map(place)]
+        truth = class_numbers(table["truth"], self.bundle.manifest.classes)
+        p_true = table[columns].to_numpy(np.float64)[np.arange(len(table)), truth]
         return conformal_threshold(p_true, table["patient"].to_numpy(np.int64), self.level)
 
     def _drivers(self, row: pd.DataFrame, best: int) -> tuple[tuple[Driver, ...], str]:

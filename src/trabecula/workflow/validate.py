@@ -13,7 +13,7 @@ from ..evaluation import evaluate
 from ..evaluation.conformal import prediction_sets
 from ..modelling import FINAL, SelectionTrace, gather_selection, prediction_rows
 from ..reading import films, read_study
-from ..records import PROBABILITY_PREFIX, SOUND, TRAINING, Case, Predictions, Study
+from ..records import PROBABILITY_PREFIX, SOUND, TRAINING, Case, Predictions, Study, class_numbers
 from ..reporting import RunFacts, record_facts, record_results, recorded, write_page
 from ..settings import FILE_NAME, DataSettings, Settings, SplitSettings, read_settings
 from ..storage import write_atomically
@@ -137,8 +137,7 @@ def _facts(predictor: Predictor, table: pd.DataFrame) -> RunFacts:
     manifest = predictor.bundle.manifest
     scores = table[[PROBABILITY_PREFIX + name for name in manifest.classes]].to_numpy(np.float64)
     sets = prediction_sets(scores, predictor.threshold)
-    truth = table["truth"].map({name: k for k, name in enumerate(manifest.classes)})
-    covered = sets[np.arange(len(table)), truth].mean()
+    covered = sets[np.arange(len(table)), class_numbers(table["truth"], manifest.classes)].mean()
     return RunFacts(
         study=f"{manifest.study}: validation of a frozen model",
         run=f"bundle {predictor.bundle.id[:12]}",
