@@ -6,9 +6,8 @@ from itertools import chain, zip_longest
 import numpy as np
 import pandas as pd
 
-from ..records import PROBABILITY_PREFIX, TRAINING
+from ..records import CONFIDENT, PROBABILITY_PREFIX, TRAINING
 
-CONFIDENT = 0.75  # at least this probability for the predicted class
 WRONG, UNSURE, RIGHT = "confident and wrong", "least confident", "confident and right"
 ALSO = {False: "wrong", True: "right"}
 _MOST_WRONG, _MOST_UNSURE = 12, 6

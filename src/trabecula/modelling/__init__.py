@@ -3,7 +3,7 @@
 from .asked import Drivers, columns_of, drivers, kept_columns, seen_by_learner
 from .contributions import Contributions, both_classes
 from .fit import fit_task
-from .harmonise import SITE
+from .harmonise import SITE, site_numbers
 from .keep import pack, unpack
 from .ladder import ladder
 from .nested import ALL_ROWS, LeftOut, asked_of, by_task, networks, tuned_on
@@ -65,6 +65,7 @@ __all__ = [
     "published_task",
     "refit",
     "seen_by_learner",
+    "site_numbers",
     "spread_of",
     "tuned_on",
     "unpack",

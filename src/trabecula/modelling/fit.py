@@ -133,14 +133,14 @@ def _columns_step(
 
 def _sites(table: pd.DataFrame, split: Split, preserved: pd.DataFrame | None) -> list[pd.DataFrame]:
     """The columns that ComBat takes off: the site's number, then what it preserves."""
-    number = table["site"].map(site_numbers(split)).astype(np.float64).to_frame(SITE)
+    number = table["site"].map(site_numbers(split.table["site"])).astype(np.float64).to_frame(SITE)
     return [number] if preserved is None else [number, preserved.loc[table.index]]
 
 
 def _combat(settings: Settings, split: Split, preserved: pd.DataFrame | None) -> ComBat:
     rule = settings.harmonise
     assert rule is not None
-    reference = None if rule.reference is None else float(site_numbers(split)[rule.reference])
+    reference = None if rule.reference is None else float(site_numbers(split.table["site"])[rule.reference])
     return ComBat(rule.new_site, reference, rule.mean_only, covariates=0 if preserved is None else preserved.shape[1])
 
 

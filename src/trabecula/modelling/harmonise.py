@@ -3,6 +3,7 @@
 Johnson, Li and Rabinovic 2007, doi 10.1093/biostatistics/kxj037; as in Bioconductor's sva.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -13,15 +14,14 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ..errors import Fault, InvalidInput
-from ..records import Split
 from .filters import medians
 
 SITE = "site number"  # the heading of the column that tells ComBat whose rows are whose
 
 
-def site_numbers(split: Split) -> dict[str, int]:
+def site_numbers(sites: Iterable[str]) -> dict[str, int]:
     """A number for every site of the study, in the order of the names."""
-    return {name: number for number, name in enumerate(sorted(set(split.table["site"])))}
+    return {name: number for number, name in enumerate(sorted(set(sites)))}
 
 
 @dataclass(frozen=True, eq=False)

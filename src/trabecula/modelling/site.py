@@ -36,7 +36,7 @@ def predict_sites(tables: Mapping[str, pd.DataFrame], split: Split, seed: int) -
             continue
         for name, values in tables.items():
             for harmonised in (False, True):
-                auc, error = _folds(values.loc[kept.index], kept, site_numbers(split), harmonised, seed)
+                auc, error = _folds(values.loc[kept.index], kept, site_numbers(split.table["site"]), harmonised, seed)
                 row = [name, rows, harmonised, kept["site"].nunique(), len(kept), auc, error]
                 found.append(dict(zip(_COLUMNS, row, strict=True)))
     return pd.DataFrame(found, columns=_COLUMNS)

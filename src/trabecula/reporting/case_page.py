@@ -2,14 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-import jinja2
-from markupsafe import Markup
-
+from .offline import style, template
 from .pictures import Panel, anchor
-
-_TEMPLATES = Path(__file__).with_name("templates")
 
 
 @dataclass(frozen=True)
@@ -26,17 +21,9 @@ class CasePage:
 
 def case_page(case: CasePage, panels: Sequence[Panel]) -> str:
     """The page's text; it needs no other file but the report that it links back to."""
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("trabecula.reporting", "templates"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    style = (_TEMPLATES / "cases.css").read_text(encoding="utf-8")
-    return environment.get_template("case.html").render(
+    return template("case.html").render(
         case=case,
         panels=panels,
         anchor=anchor(case.case_id),
-        style=Markup(style),  # noqa: S704 our own style sheet
+        style=style("cases.css"),
     )

@@ -1,16 +1,12 @@
 """Two runs side by side on one offline page, in the style of the report."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
-import jinja2
 import pandas as pd
-from markupsafe import Markup
 
+from .offline import style, template
 from .shown import Shown, shown
 from .tables import ABSENT, interval, p_value
-
-_STYLE = Path(__file__).with_name("templates") / "style.css"
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,15 +21,8 @@ class Compared:
 
 def comparison_page(compared: Compared, study: str, version: str) -> str:
     """The page; it needs nothing beside it."""
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("trabecula.reporting", "templates"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("compare.html").render(
-        style=Markup(_STYLE.read_text(encoding="utf-8")),  # noqa: S704 our own style sheet
+    return template("compare.html").render(
+        style=style("style.css"),
         study=study,
         version=version,
         names=compared.names,

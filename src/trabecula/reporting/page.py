@@ -10,6 +10,7 @@ from markupsafe import Markup
 from ..storage import write_atomically
 from . import figures
 from .drawings import drawings
+from .offline import style, templates
 from .pictures import anchor
 from .recorded import Recorded
 from .sections import GROUPS, Section
@@ -28,18 +29,10 @@ def write_page(folder: Path, run: Recorded) -> Path:
 
 
 def _render(run: Recorded, drawn: Mapping[str, Markup]) -> str:
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("trabecula.reporting", "templates"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = templates()
     made = {group: [(one, view) for one in sections if (view := one.view(run)) is not None]
             for group, sections in GROUPS.items()}  # fmt: skip
     signature, model = run.evaluation.chosen
-    templates = Path(__file__).with_name("templates")
-    style = "".join((templates / name).read_text(encoding="utf-8") for name in ("style.css", "cases.css"))
     environment.globals |= {
         "anchor": anchor,
         "browsed": not run.other("metrics/cases").empty,
@@ -52,7 +45,7 @@ def _render(run: Recorded, drawn: Mapping[str, Markup]) -> str:
         "signatures": signatures_of(run.evaluation),
     }
     return environment.get_template("report.html").render(
-        style=Markup(style),  # noqa: S704 our own style sheet
+        style=style("style.css", "cases.css"),
         size=_size(run),
         groups={group: [_section(environment, *one) for one in sections] for group, sections in made.items()},
     )

@@ -32,7 +32,7 @@ from ..bundle import (
 from ..errors import Fault, InvalidInput
 from ..features import DEFINITIONS, Morphometry, Radiomics, ResNetFeatures, film_facts
 from ..features.weights.parse import UNTRAINED
-from ..modelling import SITE, columns_of, distances, kept_columns, seen_by_learner, spread_of, unpack
+from ..modelling import SITE, columns_of, distances, kept_columns, seen_by_learner, site_numbers, spread_of, unpack
 from ..reading import clinical_columns, films, load_film, read_study
 from ..records import BASELINES, PROBABILITY_PREFIX, Case, Extractor, Region, Study, Xray
 from ..records import TRAINING as TRAINING_COHORT
@@ -43,7 +43,7 @@ from .card import model_card
 from .check import Tell, make_extractors, silent
 from .finished import find_run
 from .fitting import KEPT
-from .gradcam import tuned_file
+from .gradcam import network_settings, tuned_file
 from .predict import Predictor
 from .rebuild import plain_parameters
 
@@ -156,10 +156,8 @@ def _source(folder: Path, run: str | None, signature: str | None, model: str | N
     study, faults = read_study(folder, settings)
     signature, model = _chosen(place, signature, model)
     elsewhere = _computed_elsewhere(place, signature)
-    exact = settings.deep.model_copy(update={"precision": "float32"})
-    if (own := tuned_file(place, signature.partition("-")[2])).exists():
-        exact = exact.model_copy(update={"weights": (str(own.resolve()),), "conventions": {}})
-    extractors, more = make_extractors(settings.radiomics, exact, folder)
+    deep = network_settings(settings.deep, place, signature.partition("-")[2])
+    extractors, more = make_extractors(settings.radiomics, deep, folder)
     if faults or elsewhere or more or study is None:
         raise InvalidInput((*faults, *elsewhere, *more))
     predictions = read_table(place / "predictions.csv")
@@ -174,8 +172,7 @@ def _source(folder: Path, run: str | None, signature: str | None, model: str | N
     split = read_table(place / "splits.csv").set_index("case_id")
     told, words = _told(study, settings, columns)
     tables = [pd.read_parquet(place / "features" / f"{one.name}.parquet").loc[split.index] for one in needed]
-    numbers = {name: number for number, name in enumerate(sorted(set(split["site"])))}
-    sites = split["site"].map(numbers).astype(np.float64).to_frame(SITE)
+    sites = split["site"].map(site_numbers(split["site"])).astype(np.float64).to_frame(SITE)
     every = pd.concat([sites, told.loc[split.index], *tables], axis=1)
     absent = [name for name in columns if name not in every]
     if absent:
@@ -274,7 +271,7 @@ def _manifest(source: _Source, with_weights: bool, tell: Tell) -> dict[str, Any]
     cutoffs = cutoffs[(cutoffs["signature"] == source.signature) & (cutoffs["model"] == source.model)]
     cutoff = cutoffs[cutoffs["protocol"] == "sound"].set_index("class")["cutoff"]
     harmonise = settings.harmonise if SITE in source.values else None
-    numbers = {name: number for number, name in enumerate(sorted(set(source.split["site"])))}
+    numbers = site_numbers(source.split["site"])
     known = sorted(set(source.split.loc[training.index, "site"]))
     kept = [name for name in kept_columns(pipeline) if name != SITE]
     lowest, highest = (training[kept].agg(one).to_numpy(np.float64).tolist() for one in ("min", "max"))

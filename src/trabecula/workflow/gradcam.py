@@ -16,7 +16,7 @@ from ..reading import load_film, read_study
 from ..records import TRAINING, Case, Study
 from ..reporting import overlay_png, read_table
 from ..reporting.pictures import file_stem
-from ..settings import FILE_NAME, Settings, read_settings
+from ..settings import FILE_NAME, DeepSettings, Settings, read_settings
 from ..storage import write_atomically
 from .finished import find_run
 
@@ -114,6 +114,13 @@ def _nothing(run: Path, signature: str | None, names: Sequence[str], why: str) -
     return InvalidInput([Fault(f"run {run.name}", found, expected)])
 
 
+def network_settings(deep: DeepSettings, run: Path, weights: str) -> DeepSettings:
+    """How to build the network of these weights on the processor; a tuned one from the file that the run keeps."""
+    exact = deep.model_copy(update={"precision": "float32"})
+    own = tuned_file(run, weights)
+    return exact.model_copy(update={"weights": (str(own.resolve()),), "conventions": {}}) if own.exists() else exact
+
+
 def tuned_file(run: Path, weights: str) -> Path:
     """Where a run keeps the network that it tuned on all training cases."""
     return run / "features" / f"{weights}.safetensors"
@@ -122,12 +129,8 @@ def tuned_file(run: Path, weights: str) -> Path:
 def _extractor(settings: Settings, folder: Path, run: Path, weights: str) -> ResNetFeatures:
     """The extractor of these weights, if it is still the one of the run."""
     name = f"deep-{weights}"
-    exact = settings.deep.model_copy(update={"precision": "float32"})  # maps are drawn on the processor
     recorded = json.loads((run / "features" / f"{name}.json").read_text(encoding="utf-8"))
-    if tuned_file(run, weights).exists():
-        file = str(tuned_file(run, weights).resolve())
-        exact = exact.model_copy(update={"weights": (file,), "conventions": {}})
-    for extractor in ResNetFeatures.from_settings(exact, folder):
+    for extractor in ResNetFeatures.from_settings(network_settings(settings.deep, run, weights), folder):
         made = json.loads(json.dumps(extractor.record))
         same = all(recorded.get(part) == made[part] for part in ("weights", "policy", "definition"))
         if extractor.name == name and same:

@@ -6,13 +6,12 @@ from urllib.parse import quote
 
 import pandas as pd
 
-from ...records import PROBABILITY_PREFIX
+from ...records import CONFIDENT, PROBABILITY_PREFIX
 from ..pictures import anchor, data_address
 from ..recorded import Recorded
 from .section import Section, View, of_chosen
 
 CaseRow: TypeAlias = Mapping[Any, Any]  # a row of a table, by column
-CONFIDENT = 0.75  # as evaluation.instructive has it, whose marks are shown
 _ODD = {
     "area_outlier": "area far from the others",
     "touches_border": "touches the border",
