@@ -2,7 +2,7 @@
 
 import functools
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -35,10 +35,10 @@ class FilmCheck:
     facts: FilmFacts | None = None
 
 
-def films(study: Study) -> list[tuple[Path, tuple[Case, ...]]]:
-    """The cases of each film, in the order of the table."""
+def films(study: Study, wanted: Container[str] | None = None) -> list[tuple[Path, tuple[Case, ...]]]:
+    """The cases of each film, in the order of the table; those with a wanted id alone, where it is said which are."""
     grouped: dict[Path, list[Case]] = {}
-    for case in study.cases:
+    for case in study.cases if wanted is None else (case for case in study.cases if case.case_id in wanted):
         grouped.setdefault(case.image, []).append(case)
     return [(image, tuple(cases)) for image, cases in grouped.items()]
 

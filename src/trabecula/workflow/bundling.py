@@ -336,8 +336,7 @@ def _deep_input(source: _Source, network: ResNetFeatures, with_weights: bool) ->
 
 def _film_ranges(source: _Source, tell: Tell) -> dict[str, tuple[float, float]]:
     """Of each fact of the training films, the least and the most; facts that some of them lack are left out."""
-    of_training = set(source.training.index)
-    chosen = [wanted for _, cases in films(source.study) if (wanted := [c for c in cases if c.case_id in of_training])]
+    chosen = [cases for _, cases in films(source.study, set(source.training.index))]
     seen: list[dict[str, float]] = []
     for done, cases in enumerate(chosen, start=1):
         xray, regions = load_film(cases, source.settings.image)

@@ -190,9 +190,7 @@ def _pictures(
     study: Study, settings: Settings, base: ResNetFeatures, rows: pd.Index, jobs: int, tell: Tell
 ) -> np.ndarray:
     """What the network is shown of each of these cases, in their order."""
-    wanted = set(rows)
-    chosen = [[case for case in cases if case.case_id in wanted] for _, cases in films(study)]
-    chosen = [cases for cases in chosen if cases]
+    chosen = [cases for _, cases in films(study, set(rows))]
     place = {name: number for number, name in enumerate(rows)}
     found = np.zeros((len(rows), base.policy.size, base.policy.size), np.float32)
     calls = (joblib.delayed(_of_film)(cases, settings.image, base) for cases in chosen)

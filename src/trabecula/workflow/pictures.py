@@ -93,8 +93,7 @@ def draw_pictures(folder: Path, run: Path, *, images: Images = "full", jobs: int
     if not wanted:
         return
     style = _style(settings, folder, run, rows, signature, full=images == "full")
-    work = [(film, [case for case in film if case.case_id in wanted]) for _, film in films(study)]
-    calls = [cases for _, cases in work if cases]
+    calls = [cases for _, cases in films(study, wanted)]
     made: dict[str, tuple[draw.Panel, ...]] = {}
     by_case = rows.set_index("case_id")
     drawings = share((joblib.delayed(_draw_film)(cases, style, images == "full") for cases in calls), jobs)
