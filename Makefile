@@ -26,7 +26,7 @@ $(VENV)/.run: pyproject.toml constraints.txt
 	touch $@
 
 $(VENV)/.dev: $(VENV)/.run
-	$(BIN)/python -m pip install -q -c constraints.txt -e ".[dev,train]"
+	$(BIN)/python -m pip install -q -c constraints.txt -e ".[dev,train,pacs]"
 	touch $@
 
 bench: $(VENV)/.dev
