@@ -4,7 +4,7 @@
  * A place on the film is {x, y} in pixels, whole numbers at pixel centres, never changed by how the film is shown.
  *
  * @typedef {{x: number, y: number}} Place
- * @typedef {{name: string, level: number, width: number}} Preset
+ * @typedef {{key: string, name: string, level: number, width: number}} Preset the key that chooses it, 1 to 5
  * @typedef {{rows: number, columns: number, slope: number, intercept: number, spacing_mm: [number, number] | null,
  *   spacing_source: string, unit: string, windows: Preset[], pixels: Uint16Array}} Film
  * @typedef {{down?: (at: Place, event: Event) => void, move?: (at: Place, event: Event) => void,
@@ -24,26 +24,13 @@ const CLOSEST = 40; // pixels of the screen for one of the film
  */
 export async function fetchFilm(address) {
   const answer = await fetch(address);
-  if (!answer.ok) throw new Error(await refusal(answer));
+  if (!answer.ok) throw new Error((await answer.json().catch(() => ({}))).message ?? answer.statusText);
   const about = JSON.parse(answer.headers.get("X-Film") ?? "null");
   const bytes = await answer.arrayBuffer();
   if (!about || bytes.byteLength !== 2 * about.rows * about.columns) throw new Error("The film came incomplete.");
   return { ...about, pixels: greys(bytes) };
 }
 
-/**
- * What a refused request says, in words.
- * @param {Response} answer
- * @returns {Promise<string>}
- */
-export async function refusal(answer) {
-  try {
-    const { detail } = await answer.json();
-    return typeof detail === "string" ? detail : JSON.stringify(detail);
-  } catch {
-    return `${answer.status} ${answer.statusText}`;
-  }
-}
 
 /** Shows one film; fires "view" (zoom, pan, flip), "window" and "cursor" when these have changed. */
 export class FilmView extends EventTarget {
@@ -51,6 +38,7 @@ export class FilmView extends EventTarget {
   /** Takes the left button and Enter. @type {Tool} */ tool = {};
   /** Drawn over the film, in CSS pixels. @type {((pen: CanvasRenderingContext2D, view: FilmView) => void)[]} */ layers = [];
   /** The crosshair, null while the mouse is used. @type {Place | null} */ cursor = null;
+  /** What key 4 windows, x0, y0, x1, y1 on the film. @type {number[] | null} */ box = null;
   level = 0;
   width = 1;
   inverted = false;
@@ -99,6 +87,7 @@ export class FilmView extends EventTarget {
     this.flipped = { across: false, down: false };
     this.inverted = false;
     this.cursor = null;
+    this.box = null;
     this.#resized();
     this.reset();
   }
@@ -108,7 +97,7 @@ export class FilmView extends EventTarget {
     this.inverted = false;
     this.flipped = { across: false, down: false };
     this.fit();
-    this.preset(0);
+    this.preset();
   }
 
   /** The whole film in the canvas. */
@@ -132,14 +121,15 @@ export class FilmView extends EventTarget {
     this.#changed("window");
   }
 
-  /** @param {number} number of the film's own windows, from 0 */
-  preset(number) {
-    const found = this.film?.windows[number];
+  /** One of the film's windows by its key, without one its first; 4 is the greys of the box. @param {string} [key] */
+  preset(key) {
+    const found = this.film?.windows.find((one) => key === undefined || one.key === key);
     if (found) this.setWindow(found.level, found.width);
+    else if (key === "4" && this.box) this.#windowOf(this.box);
   }
 
   /** From the least to the largest grey within a box of the film. @param {number[]} box x0, y0, x1, y1 */
-  windowOf([x0, y0, x1, y1]) {
+  #windowOf([x0, y0, x1, y1]) {
     if (!this.film) return;
     const { pixels, rows, columns, slope, intercept } = this.film;
     let low = GREYS, high = 0;
@@ -345,7 +335,7 @@ export class FilmView extends EventTarget {
     let kind = kinds[event.button] ?? "tool";
     if (event.button === 0 && this.#held) kind = "window";
     else if (event.button === 0 && event.shiftKey) kind = "pan";
-    if (event.button === 2 && event.timeStamp - this.#lastRight < 350) this.preset(0);
+    if (event.button === 2 && event.timeStamp - this.#lastRight < 350) this.preset();
     if (event.button === 2) this.#lastRight = event.timeStamp;
     if (event.button === 1) event.preventDefault();
     this.#drag = { kind, x: event.clientX, y: event.clientY };
@@ -465,7 +455,7 @@ const KEYS = {
   h: (view) => view.flip("across"),
   v: (view) => view.flip("down"),
 };
-for (let number = 0; number < 5; number++) KEYS[String(number + 1)] = (view) => view.preset(number);
+for (const key of "12345") KEYS[key] = (view) => view.preset(key);
 
 /** Whether the element in focus has a use of its own for a key. @param {KeyboardEvent} event */
 export function takesKeys(event) {
