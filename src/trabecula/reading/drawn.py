@@ -3,10 +3,12 @@
     rois/<reader>/<case>.steps.jsonl    one step a line, on disk before it is answered; nothing is ever taken out
     rois/<reader>/<case>.json           six points, outline, tools, time, window, hash of the film, state, note
     masks/<reader>/<case>.png           the region, 255 inside, on the film's own grid
+    masks/<reader>.csv                  all regions of a reader, as the study takes those of a second reader
 
 Coordinates are (x, y) in pixels, whole numbers at pixel centres.
 """
 
+import csv
 import io
 import json
 import os
@@ -180,6 +182,17 @@ def state_of_case(folder: Path, reader: str, case_id: str) -> State:
     return saved["state"] if saved["steps"] == steps else "in progress"
 
 
+def write_reader_table(folder: Path, reader: str, case_ids: Sequence[str]) -> None:
+    """masks/<reader>.csv: the regions of a reader, as the setting selection.stability.second_reader takes them."""
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["case_id", "region"])
+    for case_id in case_ids:
+        if (path := mask_path(folder, reader, case_id)).is_file():
+            writer.writerow([case_id, path.relative_to(folder).as_posix()])
+    write_atomically(folder / "masks" / f"{reader}.csv", text.getvalue())
+
+
 def readers_of(folder: Path) -> tuple[str, ...]:
     """Everyone who has drawn, the consensus apart."""
     found = sorted(path.name for path in (folder / "rois").glob("*") if path.is_dir())
@@ -192,12 +205,18 @@ def mask_path(folder: Path, reader: str, case_id: str) -> Path:
 
 
 def file_name(case_id: str) -> str:
-    """The case's name as a file's: letters and figures of any script stay, what a path could misread is escaped."""
-    kept = "".join(sign if sign.isalnum() or sign in "-_" else _escaped(sign) for sign in case_id)
+    """The case's name as a file's: it stays as it is, but what a file system could misread is escaped."""
+    kept = "".join(
+        sign if _harmless(sign) and (at or sign != ".") else _escaped(sign) for at, sign in enumerate(case_id)
+    )
     if not kept or len(kept.encode()) > _LONGEST:
         found = f"{case_id[:40]!r}, {len(kept.encode())} bytes long as a file's name"
         raise InvalidInput([Fault("case_id", found, f"1 to {_LONGEST} bytes", "Give the case a shorter name.")])
     return kept
+
+
+def _harmless(sign: str) -> bool:
+    return sign.isprintable() and sign not in '/\\:*?"<>|%'
 
 
 def _escaped(sign: str) -> str:

@@ -37,12 +37,12 @@ class Worklist:
         """The case of that name."""
         return next((case for case in self.cases if case.case_id == case_id), None)
 
-    def set_region(self, case_id: str, region: str) -> None:
-        """Write a region of its own into the case's row; a value that pointed into another mask goes."""
+    def set_region(self, case_id: str, region: str) -> bool:
+        """Write a region of its own into the case's row; a value that would point into another mask goes."""
         cells = {self.headings.get("region", "region"): region}
         if "region_value" in self.headings:
             cells[self.headings["region_value"]] = ""
-        set_cells(self.table, (self.headings["case_id"], case_id), cells)
+        return set_cells(self.table, (self.headings["case_id"], case_id), cells)
 
 
 def read_worklist(folder: Path) -> Worklist:
@@ -54,15 +54,15 @@ def read_worklist(folder: Path) -> Worklist:
         found = "a study that starts from features"
         raise InvalidInput([Fault(f"{FILE_NAME}, data.cases", found, "a table of cases with films to draw on")])
     table = folder / settings.data.cases
-    found, rows = read_table(table)
-    headings = {settings.data.columns.get(heading, heading): heading for heading in found}
+    written, rows = read_table(table)
+    headings = {settings.data.columns.get(heading, heading): heading for heading in written}
     if missing := missing_columns(table.name, list(headings), _NEEDED):
         raise InvalidInput(missing)
     cases = {}
     for row in rows:
-        name, image, *rest = (row.get(headings.get(column, ""), "") for column in _CELLS)
+        name, image, region, level, view, anterior = (row.get(headings.get(column, ""), "") for column in _CELLS)
         if name and image:
-            cases[name] = ToDraw(name, folder / image, *rest)
+            cases[name] = ToDraw(name, folder / image, region, level, view, anterior)
     return Worklist(folder, table, settings.image, headings, tuple(cases.values()))
 
 

@@ -29,6 +29,7 @@ from ..reading.drawn import (
     saved_of,
     state_of_case,
     steps_of,
+    write_reader_table,
 )
 from ..reading.regions import check_points
 from ..reading.windows import Window, windows_of
@@ -215,6 +216,7 @@ def save(asked: Request, case_id: str, sent: SentSave) -> dict[str, Any]:
             "saved": _now(),
         }
         mask = save_drawn(work.folder, reader, case_id, drawing, _shape(xray), about)
+        write_reader_table(work.folder, reader, [one.case_id for one in work.cases])
         entered = sent.state == "completed" and mask is not None and _enter_region(work, reader, case)
     return {"state": sent.state, "entered": entered, "measures": about["measures"]}
 
@@ -299,8 +301,8 @@ def _enter_region(work: Worklist, reader: str, case: ToDraw) -> bool:
     owners = {name for name in readers_of(work.folder) for one in work.cases if one.region.startswith(f"masks/{name}/")}
     if owners - {reader}:
         return False
-    work.set_region(case.case_id, mask_path(work.folder, reader, case.case_id).relative_to(work.folder).as_posix())
-    return True
+    region = mask_path(work.folder, reader, case.case_id).relative_to(work.folder).as_posix()
+    return work.set_region(case.case_id, region)
 
 
 def _shape(xray: Xray) -> tuple[int, int]:
