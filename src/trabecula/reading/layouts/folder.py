@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import Fault, InvalidInput
-from ..settings import ImageSettings
-from ..storage import write_atomically
-from .cases import read_table
-from .images import SUFFIXES, read_labels
+from ...errors import Fault, InvalidInput
+from ...settings import ImageSettings
+from ...storage import write_atomically
+from ..cases import read_table
+from ..images import SUFFIXES, read_labels
 
 HEADINGS = ("case_id", "patient_id", "image", "region", "region_value", "label")
 _MASK_WORDS = ("_mask", "-mask", "_seg", "-seg", "_label", "_roi")
@@ -40,11 +40,11 @@ def ingest(folder: Path, sources: Sequence[Path], labels: Path | None) -> Ingest
     if missing:
         raise InvalidInput(missing)
     found = sorted(p for source in sources for p in source.rglob("*") if p.name.lower().endswith(SUFFIXES))
-    masks = {_stem(path): path for path in found if _is_mask(path)}
+    masks = {_stem(path): path for path in found if is_mask(path)}
     known = _labels(labels)
     rows: list[dict[str, str]] = []
     notes = []
-    for image in (path for path in found if not _is_mask(path)):
+    for image in (path for path in found if not is_mask(path)):
         mask = masks.get(_stem(image))
         if mask is None:
             notes.append(f"{image.name}: no mask of this name")
@@ -79,7 +79,8 @@ def ingest(folder: Path, sources: Sequence[Path], labels: Path | None) -> Ingest
     return IngestResult(table, tuple(rows), tuple(notes))
 
 
-def _is_mask(path: Path) -> bool:
+def is_mask(path: Path) -> bool:
+    """By the folder or the name."""
     in_folder = any(part.lower() in {"masks", "mask", "labels", "segmentations"} for part in path.parent.parts[-2:])
     return in_folder or any(word in path.name.lower() for word in _MASK_WORDS)
 
