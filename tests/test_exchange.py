@@ -10,8 +10,10 @@ from typer.testing import CliRunner
 
 from trabecula.cli import app
 from trabecula.errors import InvalidInput
-from trabecula.reading import read_table
+from trabecula.reading import read_film, read_table, region_of_points
+from trabecula.reading.drawn import Drawing, save_drawn
 from trabecula.reading.layouts import FORMATS, recognise
+from trabecula.settings import ImageSettings
 from trabecula.workflow.exchange import export_regions, import_regions
 
 RUN = CliRunner()
@@ -209,6 +211,45 @@ def test_films_that_are_no_dicom_are_refused_for_a_segmentation_in_words(study, 
     pytest.importorskip("highdicom")
     with pytest.raises(InvalidInput, match=r"p00\.png is no DICOM file"):
         export_regions(study.folder, "dicom-seg", tmp_path / "out")
+
+
+POINTS = [[8.0, 8.0], [20.0, 7.0], [32.0, 8.0], [32.0, 30.0], [20.0, 31.0], [8.0, 30.0]]
+
+
+def drawn_in_the_app(study, case_id, reader="R1"):
+    drawing = Drawing(tuple(map(tuple, POINTS)), tuple(map(tuple, POINTS)), closed=True)
+    about = {"state": "completed", "note": "", "steps": 1}
+    return save_drawn(study.folder, reader, case_id, drawing, (40, 50), about)
+
+
+@pytest.mark.parametrize("name", ["coco", "labelme"])
+def test_six_points_go_along_and_are_enough_for_a_region(study, tmp_path, name):
+    drawn_in_the_app(study, "b")
+    export_regions(study.folder, name, tmp_path / "out", reader="R1")
+    path = tmp_path / "out" / ("annotations.json" if name == "coco" else "p01.json")
+    content = json.loads(path.read_text())
+    if name == "coco":
+        (one,) = content["annotations"]
+        assert np.reshape(one["keypoints"], (6, 3))[:, :2].tolist() == (np.array(POINTS) + 0.5).tolist()
+        del one["segmentation"]
+    else:
+        points = [one["points"][0] for one in content["shapes"] if one["shape_type"] == "point"]
+        assert points == (np.array(POINTS) + 0.5).tolist()
+        content["shapes"] = [one for one in content["shapes"] if one["shape_type"] == "point"]
+    path.write_text(json.dumps(content))
+    import_regions(study.folder, tmp_path / "out", name, reader="clicks")
+    xray = read_film(study.folder / "images/p01.png", ImageSettings())
+    text = " ".join(f"{x},{y}" for x, y in POINTS)
+    assert (mask_at(study.folder / "masks/clicks/b.png") == region_of_points(xray, text, "b").inside).all()
+
+
+def test_what_was_drawn_in_the_app_is_never_overwritten(study, tmp_path):
+    export_regions(study.folder, "png", tmp_path / "out")
+    mask = drawn_in_the_app(study, "b")
+    before = mask.read_bytes()
+    with pytest.raises(InvalidInput, match="drawn in the app by R1"):
+        import_regions(study.folder, tmp_path / "out", "png", reader="R1", replace_=True)
+    assert mask.read_bytes() == before
 
 
 def test_the_command_line_exports_and_imports(study, tmp_path):

@@ -295,15 +295,24 @@ def read_settings(path: Path) -> tuple[Settings | None, tuple[Fault, ...]]:
     to find the faults of the table and the films; None when ``classes`` or ``data.cases`` cannot be had.
     """
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
+        text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         return None, (
             Fault(str(path), "no such file", "a study folder with a study.yaml", "Make one: trabecula init DIR."),
         )
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        return None, (Fault(path.name, f"cannot be read ({_first_line(error)})", "a YAML file in UTF-8"),)
+    except (OSError, UnicodeDecodeError) as error:
+        return None, (_unreadable(path.name, error),)
+    return settings_of(text, path.name)
+
+
+def settings_of(text: str, file: str = FILE_NAME) -> tuple[Settings | None, tuple[Fault, ...]]:
+    """The settings that the text of a study.yaml gives, as `read_settings` does; faults name ``file``."""
+    try:
+        content = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        return None, (_unreadable(file, error),)
     if not isinstance(content, dict):
-        return None, (Fault(path.name, f"holds {type(content).__name__}", "keys such as classes: and data:"),)
+        return None, (Fault(file, f"holds {type(content).__name__}", "keys such as classes: and data:"),)
     faults: list[Fault] = []
     while True:
         try:
@@ -311,13 +320,13 @@ def read_settings(path: Path) -> tuple[Settings | None, tuple[Fault, ...]]:
         except ValidationError as error:
             found = error.errors()
         known = {fault.where for fault in faults}
-        faults += [fault for item in found if (fault := _fault(path.name, item)).where not in known]
+        faults += [fault for item in found if (fault := _fault(file, item)).where not in known]
         if not all(_drop(content, item["loc"]) for item in found):
             return None, tuple(faults)
 
 
-def _first_line(error: BaseException) -> str:
-    return " ".join(str(error).split())[:160]
+def _unreadable(file: str, error: BaseException) -> Fault:
+    return Fault(file, f"cannot be read ({' '.join(str(error).split())[:160]})", "a YAML file in UTF-8")
 
 
 def _fault(file: str, item: Any) -> Fault:

@@ -2,15 +2,17 @@
 
 from .cases import read_batch, read_second_reader, read_study, read_table
 from .clinical import clinical_columns
+from .edit_table import set_cells
 from .feature_table import read_feature_study, unassigned
-from .images import read_labels
+from .images import SUFFIXES, read_labels
 from .inspection import case_table, film_table, film_warnings, region_table
-from .layouts import IngestResult, ingest
+from .layouts import IngestResult, films_in, ingest
 from .quality import Pair, in_words, near_duplicates
 from .regions import region_of_points
 from .study import FilmCheck, check_films, film_digests, films, load_film, read_film
 
 __all__ = [
+    "SUFFIXES",
     "FilmCheck",
     "IngestResult",
     "Pair",
@@ -21,6 +23,7 @@ __all__ = [
     "film_table",
     "film_warnings",
     "films",
+    "films_in",
     "in_words",
     "ingest",
     "load_film",
@@ -34,5 +37,6 @@ __all__ = [
     "read_table",
     "region_of_points",
     "region_table",
+    "set_cells",
     "unassigned",
 ]

@@ -1,7 +1,5 @@
 """Regions as readers drew them: masks/READER/CASE.png, and the table of cases without regions that waits for them."""
 
-import csv
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,9 +12,11 @@ from ..settings import Settings
 from ..storage import write_atomically
 from .cases import KNOWN, faults_of_ids, missing_columns, read_second_reader, read_table
 from .cohorts import assign_cohorts
+from .drawn import file_name, mask_path, reader_named, saved_of, write_reader_table
+from .edit_table import set_cells
+from .outline import ORDER, Points
 from .sixteen import png
 
-MASKS = "masks"
 OWN = "study"  # in place of a reader: the column `region`
 
 
@@ -51,35 +51,49 @@ def as_read(folder: Path, cases: Sequence[Case], reader: str) -> tuple[Case, ...
         if faults:
             raise InvalidInput(faults)
         return again
-    check_reader(reader)
-    drawn = [replace(case, region=mask_of(folder, reader, case.case_id), region_value=None) for case in cases]
+    drawn = [replace(case, region=mask_path(folder, reader, case.case_id), region_value=None) for case in cases]
     return tuple(case for case in drawn if case.region.is_file())
 
 
-def mask_of(folder: Path, reader: str, case_id: str) -> Path:
-    """Where a reader's mask of a case lies."""
-    return folder / MASKS / reader / f"{case_id}.png"
+def six_points(folder: Path, reader: str, case_id: str) -> Points | None:
+    """The points that a reader clicked, where there are six."""
+    if reader == OWN or (folder / reader).is_file():
+        return None
+    points = np.array((saved_of(folder, reader, case_id) or {}).get("points", []), dtype=np.float64)
+    return points if points.shape == (len(ORDER), 2) else None
 
 
 def check_reader(reader: str) -> None:
-    """A reader's name is that of a folder."""
-    if not _is_file_name(reader) or reader == OWN:
-        expected = f"a short name without / and \\, other than {OWN!r}"
-        raise InvalidInput([Fault("reader", repr(reader), expected, "Name readers as R1, R2.")])
+    """A name that can be a folder's, and none that stands for the study's own regions."""
+    reader_named(reader)
+    if reader == OWN:
+        found, expected = f"{OWN!r}, which stands for the study's own regions", "a name such as R1"
+        raise InvalidInput([Fault("reader", found, expected)])
 
 
-def write_masks(folder: Path, reader: str, regions: Mapping[str, Inside], *, replace_: bool) -> list[Path]:
-    """Write a reader's masks, 255 inside, and masks/READER.csv; what another mask lies at is refused by name."""
-    check_reader(reader)
-    made = {mask_of(folder, reader, name): png(inside.astype(np.uint8) * 255) for name, inside in regions.items()}
+def write_masks(
+    folder: Path, reader: str, regions: Mapping[str, Inside], every: Sequence[str], *, replace_: bool
+) -> list[Path]:
+    """Write a reader's masks, 255 inside, and masks/READER.csv of ``every`` case that the reader has.
+
+    Refused by name: what another mask lies at, unless ``replace_``, and always what was drawn in the app, where mask
+    and strokes belong together.
+    """
+    made = {mask_path(folder, reader, name): png(inside.astype(np.uint8) * 255) for name, inside in regions.items()}
     new = {path: content for path, content in made.items() if not path.is_file() or path.read_bytes() != content}
-    there = [path for path in new if path.exists()]
-    if there and not replace_:
-        action = "Import under another reader's name, or allow it with --replace."
-        raise InvalidInput([Fault(f"{MASKS}/{reader}/{p.name}", "another mask", "no file yet", action) for p in there])
+    other = "Import under another reader's name"
+    drawn = [name for name in regions if mask_path(folder, reader, name) in new and saved_of(folder, reader, name)]
+    faults = [Fault(f"case {name}", f"drawn in the app by {reader}", "no drawing", f"{other}.") for name in drawn]
+    if not replace_:
+        there = [path.relative_to(folder).as_posix() for path in new if path.exists()]
+        faults += [
+            Fault(path, "another mask", "no file yet", f"{other}, or allow it with --replace.") for path in there
+        ]
+    if faults:
+        raise InvalidInput(faults)
     for path, content in new.items():
         write_atomically(path, content)
-    _write_table(folder, reader)
+    write_reader_table(folder, reader, every)
     return list(new)
 
 
@@ -90,23 +104,17 @@ def set_regions(folder: Path, settings: Settings, reader: str, names: Sequence[s
     """
     assert settings.data.cases is not None
     path = folder / settings.data.cases
-    if path.suffix.lower() == ".xlsx":
-        return []
     headings, rows = read_table(path)
     ours = {settings.data.columns.get(heading, heading): heading for heading in headings}
-    region, value = ours.get("region", "region"), ours.get("region_value", "")
-    wanted = {name: mask_of(Path(), reader, name).as_posix() for name in names}
+    region, value, key = ours.get("region", "region"), ours.get("region_value", ""), ours["case_id"]
+    empty = {row[key] for row in rows if not row.get(region)}
     changed = []
-    for row in rows:
-        new = wanted.get(row[ours["case_id"]])
-        if new is None or row.get(region) == new or (row.get(region) and not all_):
-            continue
-        row[region] = new
-        if value:
-            row[value] = ""
-        changed.append(row[ours["case_id"]])
-    if changed:
-        _write_rows(path, [*headings, *([] if region in headings else [region])], rows)
+    for name in names:
+        cells = {region: mask_path(folder, reader, name).relative_to(folder).as_posix()} | (
+            {value: ""} if value else {}
+        )
+        if (all_ or name in empty) and set_cells(path, (key, name), cells):
+            changed.append(name)
     return changed
 
 
@@ -116,7 +124,7 @@ def _case(folder: Path, row: Mapping[str, str]) -> Case:
         row["case_id"],
         row.get("patient_id") or row["case_id"],
         folder / row["image"],
-        folder / row["region"] if row.get("region") else folder / MASKS / "none",
+        folder / row["region"] if row.get("region") else folder / ".no-region",
         int(float(value)) if value.replace(".0", "").isdigit() else None,
         row.get("label", ""),
         row.get("cohort") or TRAINING,
@@ -125,37 +133,11 @@ def _case(folder: Path, row: Mapping[str, str]) -> Case:
 
 
 def _row_faults(where: str, folder: Path, row: Mapping[str, str]) -> list[Fault]:
-    faults = []
-    if not _is_file_name(row["case_id"]):
-        found = repr(row["case_id"]) if row["case_id"] else "empty"
-        faults.append(Fault(f"{where}, case_id", found, "an id that can be a file's name, without / and \\"))
+    faults: list[Fault] = []
+    try:
+        file_name(row["case_id"])
+    except InvalidInput as error:
+        faults += [replace(fault, where=f"{where}, {fault.where}") for fault in error.faults]
     if not row["image"] or not (folder / row["image"]).is_file():
         faults.append(Fault(f"{where}, image", f"no file {row['image']!r}", "a film, relative to the study folder"))
     return faults
-
-
-def _is_file_name(text: str) -> bool:
-    return bool(text) and text[0] != "." and not set(text) & set('/\\:*?"<>|\0\n\r') and len(text) <= 100
-
-
-def _write_table(folder: Path, reader: str) -> None:
-    """All masks of a reader, as the setting selection.stability.second_reader takes them."""
-    masks = sorted((folder / MASKS / reader).glob("*.png"))
-    rows = [{"case_id": path.stem, "region": path.relative_to(folder).as_posix()} for path in masks]
-    _write_rows(folder / MASKS / f"{reader}.csv", ["case_id", "region"], rows)
-
-
-def _write_rows(path: Path, headings: Sequence[str], rows: Sequence[Mapping[str, str]]) -> None:
-    """With the delimiter that the file had; where it was not UTF-8, a mark now says that it is."""
-    before = path.read_bytes() if path.is_file() else b""
-    first = before.partition(b"\n")[0]
-    delimiter = max(",;\t", key=lambda one: first.count(one.encode()))
-    try:
-        mark = "\ufeff" if before.decode("utf-8").startswith("\ufeff") else ""
-    except UnicodeDecodeError:  # GB18030, as read_table takes it
-        mark = "\ufeff"
-    text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, headings, delimiter=delimiter, lineterminator="\n", restval="")
-    writer.writeheader()
-    writer.writerows(rows)
-    write_atomically(path, mark + text.getvalue())

@@ -2,17 +2,17 @@
 
 import shutil
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from ..errors import Fault, InvalidInput
-from ..reading import load_film, read_film
+from ..reading import load_film, read_film, region_of_points
 from ..reading.layouts import FORMATS, About, Cut, Film, Given, Mark, film_names, match, recognise
 from ..reading.layouts.levels import numbered
-from ..reading.readers import MASKS, OWN, as_read, cases_to_mark, check_reader, set_regions, write_masks
-from ..records import TRAINING, Case, Inside
+from ..reading.readers import OWN, as_read, cases_to_mark, check_reader, set_regions, six_points, write_masks
+from ..records import TRAINING, Case, Inside, Xray
 from ..settings import FILE_NAME, Settings, read_settings
 from .check import Tell, silent
 
@@ -60,7 +60,7 @@ def export_regions(folder: Path, layout: str, output: Path, *, reader: str = OWN
     shutil.rmtree(beside, ignore_errors=True)
     faults: list[Fault] = []
     try:
-        FORMATS[layout].write(_films(films, numbers, settings, faults, tell), beside, about)
+        FORMATS[layout].write(_films(folder, reader, films, numbers, settings, faults, tell), beside, about)
     except InvalidInput as error:
         faults += error.faults
     if faults:
@@ -105,7 +105,7 @@ def import_regions(
     regions = _regions(given, settings, faults, tell)
     others = [one.case for one in given if one.case.region.is_file()]
     if use and not replace_:
-        mine = folder / MASKS / reader
+        mine = folder / "masks" / reader
         action = "Allow it with --replace."
         faults += [
             Fault(f"case {case.case_id}, region", f"already {case.region.name}", "an empty cell", action)
@@ -114,7 +114,7 @@ def import_regions(
         ]
     if faults:
         raise InvalidInput(faults)
-    written = write_masks(folder, reader, regions, replace_=replace_)
+    written = write_masks(folder, reader, regions, [case.case_id for case in cases], replace_=replace_)
     changed = set_regions(folder, settings, reader, list(regions), all_=use)
     kept = tuple(case.case_id for case in others if case.case_id not in changed)
     return Imported(layout, tuple(regions), len(written), tuple(changed), kept)
@@ -129,6 +129,8 @@ def study_settings(folder: Path) -> Settings:
 
 
 def _films(
+    folder: Path,
+    reader: str,
     films: dict[Path, list[Case]],
     numbers: dict[str, tuple[int, str]],
     settings: Settings,
@@ -144,7 +146,12 @@ def _films(
             faults += error.faults
             continue
         marks = tuple(
-            Mark(case.case_id, Cut.of(region.inside), *numbers[case.case_id])
+            Mark(
+                case.case_id,
+                Cut.of(region.inside),
+                *numbers[case.case_id],
+                six_points(folder, reader, case.case_id),
+            )
             for case, region in zip(cases, regions, strict=True)
         )
         training = all(case.cohort == TRAINING for case in cases)
@@ -154,28 +161,46 @@ def _films(
 
 def _regions(given: Sequence[Given], settings: Settings, faults: list[Fault], tell: Tell) -> dict[str, Inside]:
     """Every case's region on its film's grid."""
-    shapes: dict[Path, tuple[int, ...] | None] = {}
+    films: dict[Path, Xray | None] = {}
     regions: dict[str, Inside] = {}
     for done, one in enumerate(given, start=1):
         image = one.case.image
-        if image not in shapes:
-            shapes[image] = None
+        if image not in films:
+            films.clear()  # a film is big, and its regions mostly come one after another
             try:
-                shapes[image] = read_film(image, settings.image).pixels.shape
+                films[image] = read_film(image, settings.image)
+            except InvalidInput as error:
+                films[image] = None
+                faults += error.faults
+        xray = films[image]
+        if xray is not None:
+            try:
+                regions[one.case.case_id] = _region(one, xray)
             except InvalidInput as error:
                 faults += error.faults
-        shape = shapes[image]
-        wrong = [part for part in one.parts if part.cut is not None and part.cut.shape != shape]
-        if shape is not None and wrong:
-            faults += [_misfit(part.where, part.cut.shape, shape) for part in wrong if part.cut is not None]
-        elif shape is not None:
-            cuts = [part.cut.whole for part in one.parts if part.cut is not None]
-            inside = np.logical_or.reduce(cuts) if cuts else np.zeros(shape, dtype=bool)
-            regions[one.case.case_id] = inside
-            if not inside.any():
-                faults.append(Fault(one.parts[0].where, "an empty region", "at least one pixel of the film"))
         tell("regions", done, len(given))
     return regions
+
+
+def _region(given: Given, xray: Xray) -> Inside:
+    """All parts together; within the outline through six points where points are all there is."""
+    shape = xray.pixels.shape
+    cuts = [part.cut for part in given.parts if part.cut is not None]
+    wrong = [_misfit(p.where, p.cut.shape, shape) for p in given.parts if p.cut is not None and p.cut.shape != shape]
+    if wrong:
+        raise InvalidInput(wrong)
+    if not cuts:
+        points = next(part.points for part in given.parts if part.points is not None)
+        text = " ".join(f"{x},{y}" for x, y in points.tolist())
+        try:
+            return region_of_points(xray, text, given.case.case_id).inside
+        except InvalidInput as error:
+            where = given.parts[0].where
+            raise InvalidInput([replace(fault, where=f"{where}, {fault.where}") for fault in error.faults]) from None
+    inside = np.logical_or.reduce([cut.whole for cut in cuts])
+    if not inside.any():
+        raise InvalidInput([Fault(given.parts[0].where, "an empty region", "at least one pixel of the film")])
+    return inside
 
 
 def _misfit(where: str, found: tuple[int, ...], shape: tuple[int, ...]) -> Fault:

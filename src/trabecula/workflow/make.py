@@ -8,8 +8,8 @@ from pathlib import Path
 from .. import __version__
 from ..errors import Fault, InvalidInput
 from ..phantom import write_study
-from ..reading import IngestResult, ingest
-from ..settings import FILE_NAME
+from ..reading import SUFFIXES, IngestResult, films_in, ingest
+from ..settings import FILE_NAME, settings_of
 from ..storage import write_atomically
 from .check import Tell, silent
 from .prepare import COHORTS
@@ -35,7 +35,7 @@ def make_demo(folder: Path, *, cases: int, seed: int, jobs: int = 1, tell: Tell 
 
 def init_study(folder: Path) -> list[Path]:
     """Write a commented study.yaml and an empty table of cases; refuse to overwrite."""
-    files = {FILE_NAME: _STUDY_TEMPLATE.format(name=json.dumps(folder.resolve().name)), "cases.csv": _CASES_TEMPLATE}
+    files = {FILE_NAME: _study_text(folder), "cases.csv": _CASES_TEMPLATE}
     there = [name for name in files if (folder / name).exists()]
     if there:
         raise InvalidInput(
@@ -50,8 +50,28 @@ def ingest_films(folder: Path, sources: Sequence[Path], labels: Path | None) -> 
     """Build the table of cases from folders of films and masks."""
     result = ingest(folder, sources, labels)
     if not (folder / FILE_NAME).exists():
-        write_atomically(folder / FILE_NAME, _STUDY_TEMPLATE.format(name=json.dumps(folder.resolve().name)))
+        write_atomically(folder / FILE_NAME, _study_text(folder))
     return result
+
+
+def start_study(folder: Path, classes: Sequence[str], name: str = "") -> IngestResult:
+    """Make a study of the films that lie in a folder: regions are still to be drawn and classes to be given."""
+    text = _study_text(folder, classes, name)
+    _, faults = settings_of(text)
+    if (folder / FILE_NAME).exists():
+        faults = (*faults, Fault(str(folder / FILE_NAME), "exists already", "a folder without a study"))
+    if not films_in(folder):
+        faults = (*faults, Fault(str(folder), "no film", f"files with one of the endings {', '.join(SUFFIXES)}"))
+    if faults:
+        raise InvalidInput(faults)
+    result = ingest(folder, [folder], None, undrawn=True)
+    write_atomically(folder / FILE_NAME, text)
+    return result
+
+
+def _study_text(folder: Path, classes: Sequence[str] = ("0", "1", "2"), name: str = "") -> str:
+    said = {"name": name or folder.resolve().name, "classes": list(classes)}
+    return _STUDY_TEMPLATE.format(**{key: json.dumps(value, ensure_ascii=False) for key, value in said.items()})
 
 
 _STUDY_TEMPLATE = """\
@@ -59,7 +79,7 @@ _STUDY_TEMPLATE = """\
 # Research use only; not a medical device.
 schema: 1
 name: {name}
-classes: ["0", "1", "2"]        # in order: columns, colours, the positive class of each One-vs-Rest curve
+classes: {classes}        # in order: columns, colours, the positive class of each One-vs-Rest curve
 data:
   cases: cases.csv
   # columns: {{mask: region}}     # your heading: ours

@@ -1,6 +1,6 @@
 """Regions in the layouts of other programs, out and in."""
 
-from .folder import IngestResult, ingest
+from .folder import IngestResult, films_in, ingest
 from .marks import About, Cut, Film, Found, Haul, Mark
 from .matching import Given, film_names, match
 from .table import FORMATS, Format, recognise
@@ -17,6 +17,7 @@ __all__ = [
     "IngestResult",
     "Mark",
     "film_names",
+    "films_in",
     "ingest",
     "match",
     "recognise",

@@ -44,7 +44,7 @@ def write_coco(films: Iterable[Film], folder: Path, about: About) -> None:
 
 
 def read_coco(source: Path) -> Haul:
-    """Every annotation with a segmentation."""
+    """Every annotation with a segmentation, or with six visible keypoints."""
     path = _file(source)
     content = read_json(path)
     lists = {key: content.get(key) for key in ("images", "annotations", "categories")}
@@ -69,10 +69,12 @@ def read_coco(source: Path) -> Haul:
                 raise ValueError(f"image_id {one.get('image_id')!r}, which no image has")
             shape = shape_of(where, image.get("height"), image.get("width"))
             film = stem_of(Path(str(image.get("file_name", "")).replace("\\", "/")))
-            cut = Cut.of(_segmentation(one.get("segmentation"), shape))
+            points = _points(one.get("keypoints"))
+            given = one.get("segmentation")
+            cut = Cut.of(_segmentation(given, shape)) if given or points is None else None
             named = (str(one.get("case_id", "")),)
             level = level_of(levels.get(_key(one.get("category_id")), ""))
-            found.append(Found(where, film, cut, named, level, points=_points(one.get("keypoints"))))
+            found.append(Found(where, film, cut, named, level, points=points))
         except InvalidInput as error:
             faults += error.faults
         except (ValueError, TypeError, OverflowError) as error:

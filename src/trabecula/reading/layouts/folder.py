@@ -2,6 +2,7 @@
 
 import csv
 import io
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,11 +28,12 @@ class IngestResult:
     notes: tuple[str, ...]
 
 
-def ingest(folder: Path, sources: Sequence[Path], labels: Path | None) -> IngestResult:
+def ingest(folder: Path, sources: Sequence[Path], labels: Path | None, *, undrawn: bool = False) -> IngestResult:
     """Match films to masks by name and write cases.csv; a mask of several values becomes several cases.
 
     ``labels`` is a table with ``label`` and ``case_id`` (or the film's name without suffix), and ``patient_id``
-    where it is known. Nothing is overwritten.
+    where it is known. ``undrawn``: a film without a mask is a case too, whose region is still to be drawn. Nothing is
+    overwritten.
     """
     table = folder / "cases.csv"
     missing = [Fault(str(source), "no such folder", "a folder of films") for source in sources if not source.is_dir()]
@@ -39,30 +41,30 @@ def ingest(folder: Path, sources: Sequence[Path], labels: Path | None) -> Ingest
         missing.append(Fault(str(table), "exists already", "no table yet", "Move it away to build a new one."))
     if missing:
         raise InvalidInput(missing)
-    found = sorted(p for source in sources for p in source.rglob("*") if p.name.lower().endswith(SUFFIXES))
+    found = [path for source in sources for path in _pictures(source)]
     masks = {_stem(path): path for path in found if is_mask(path)}
+    names = _names([path for path in found if not is_mask(path)], folder)
     known = _labels(labels)
     rows: list[dict[str, str]] = []
     notes = []
     for image in (path for path in found if not is_mask(path)):
         mask = masks.get(_stem(image))
-        if mask is None:
+        if mask is None and not undrawn:
             notes.append(f"{image.name}: no mask of this name")
             continue
-        values = np.unique(read_labels(mask, ImageSettings()))
-        values = values[values != 0]
-        if not values.size:
+        values = [""] if mask is None else _values(mask)
+        if mask is not None and not values:
             notes.append(f"{mask.name}: an empty mask")
         for value in values:
-            case_id = _stem(image) + (f"_{value}" if values.size > 1 else "")
+            case_id = names[image] + (f"_{value}" if len(values) > 1 else "")
             about = known.get(case_id, known.get(_stem(image), {}))
             rows.append(
                 {
                     "case_id": case_id,
-                    "patient_id": about.get("patient_id", _stem(image)),
+                    "patient_id": about.get("patient_id", names[image]),
                     "image": _relative(image, folder),
-                    "region": _relative(mask, folder),
-                    "region_value": str(value) if values.size > 1 else "",
+                    "region": "" if mask is None else _relative(mask, folder),
+                    "region_value": value if len(values) > 1 else "",
                     "label": about.get("label", ""),
                 }
             )
@@ -77,6 +79,32 @@ def ingest(folder: Path, sources: Sequence[Path], labels: Path | None) -> Ingest
     writer.writerows(rows)
     write_atomically(table, text.getvalue())
     return IngestResult(table, tuple(rows), tuple(notes))
+
+
+def films_in(folder: Path) -> list[Path]:
+    """The films in a folder and those below it, by their names: masks are left out."""
+    return [path for path in _pictures(folder) if not is_mask(path)]
+
+
+def _pictures(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.name.lower().endswith(SUFFIXES))
+
+
+def _values(mask: Path) -> list[str]:
+    return [str(value) for value in np.unique(read_labels(mask, ImageSettings())) if value != 0]
+
+
+def _names(images: Sequence[Path], folder: Path) -> dict[Path, str]:
+    """Each film's name without its suffix; with its folders, and then its suffix, where that is another's name too."""
+    ways: list[dict[Path, str]] = [{path: _stem(path) for path in images}, {}, {}]
+    for path in images:
+        folders = [part for part in Path(_relative(path, folder)).parent.parts if part.strip("/\\.:")]
+        ways[1][path], ways[2][path] = "_".join([*folders, _stem(path)]), "_".join([*folders, path.name])
+    counts = [Counter(way.values()) for way in ways]
+    return {
+        path: next((way[path] for way, n in zip(ways, counts, strict=True) if n[way[path]] == 1), ways[2][path])
+        for path in images
+    }
 
 
 def is_mask(path: Path) -> bool:

@@ -13,7 +13,7 @@ import numpy as np
 from ...errors import Fault, InvalidInput
 from ...records import Inside
 from ...storage import write_atomically
-from ..outline import ORDER
+from ..outline import ORDER, Points
 from ..picture import words
 from ..sixteen import png
 from .contours import filled, trace
@@ -96,21 +96,37 @@ def _read(path: Path, content: dict[str, Any]) -> Haul:
         raise InvalidInput([Fault(f"{path.name}, shapes", f"a {type(shapes).__name__}", "a list of shapes")])
     found: list[Found] = []
     faults: list[Fault] = []
+    clicks: dict[tuple[str, str], dict[str, Any]] = {}
     for number, one in enumerate(shapes):
         where = f"{path.name}, shapes[{number}]"
         try:
             kind = one.get("shape_type", "polygon") if isinstance(one, dict) else type(one).__name__
-            if kind == "point":
-                continue
-            if kind not in _KINDS:
+            if kind not in _KINDS and kind != "point":
                 raise ValueError(f"the shape {kind!r}; known are {', '.join(_KINDS)} and point")
             label, said = str(one.get("label", "")), str(one.get("description") or "")
             group = "" if one.get("group_id") is None else str(one["group_id"])
+            if kind == "point":
+                clicks.setdefault((said, group), {})[label] = one.get("points")
+                continue
             cut = Cut.of(_KINDS[kind](one, shape))
             found.append(Found(where, film, cut, (said, label), level_of(label), group=group))
         except (ValueError, TypeError, OverflowError) as error:
             faults.append(Fault(where, words(error), "a polygon, a rectangle or a mask on the film"))
+    drawn = {(one.named[0], one.group) for one in found}
+    for (said, group), named in clicks.items():
+        points = _points(named)
+        if points is not None and (said, group) not in drawn:
+            found.append(Found(path.name, film, None, (said,), group=group, points=points))
     return Haul(tuple(found), tuple(faults))
+
+
+def _points(named: dict[str, Any]) -> Points | None:
+    """Six points, by the names in ``outline.ORDER``; none where one is missing."""
+    try:
+        points = np.array([named[name][0] for name in ORDER], dtype=np.float64) - 0.5
+    except (KeyError, IndexError, TypeError, ValueError):
+        return None
+    return points if points.shape == (len(ORDER), 2) else None
 
 
 def _polygon(one: dict[str, Any], shape: tuple[int, int]) -> Inside:

@@ -13,6 +13,7 @@ from pathlib import Path
 from ...errors import Fault, InvalidInput
 from ...storage import write_atomically
 from ..cases import read_table
+from ..drawn import file_name
 from ..images import sidecar_of
 from ..sixteen import png, sixteen_bits
 from .itksnap import DESCRIPTION, described, description
@@ -32,7 +33,7 @@ def write_png(films: Iterable[Film], folder: Path, about: About) -> None:  # noq
         write_film(folder / image, film)
         _write_sidecar(folder / image, film)
         for mark in film.marks:
-            region = f"masks/{mark.case_id}.png"
+            region = f"masks/{file_name(mark.case_id)}.png"
             write_mask(folder / region, mark.cut.whole * 255)
             rows.append((mark.case_id, film.patient_id, image, region, ""))
     write_table(folder, rows)
