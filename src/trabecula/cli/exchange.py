@@ -2,14 +2,16 @@
 
 from collections.abc import Iterator
 from functools import partial
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
+from rich.table import Column, Table
 from rich.text import Text
 
 from .options import CORES, Jobs, StudyFolder
-from .terminal import err, out, print_notes, progress
+from .terminal import err, out, print_notes, print_result, progress
 
 if TYPE_CHECKING:
     from ..reading.deidentify import Deidentified
@@ -100,3 +102,34 @@ def _doubts(made: "Deidentified", output: Path) -> Iterator[str]:
         yield f"{unnamed} films name no patient; each counts as a patient of its own"
     if made.passed:
         yield f"{len(made.passed)} files are no pictures and were passed over, such as {made.passed[0].name}"
+
+
+@roi_app.command("agree")
+def roi_agree(
+    folder: StudyFolder,
+    readers: Annotated[
+        tuple[str, str],
+        typer.Option(metavar="A B", help="Two of: a folder below masks, a table of case_id and region, study."),
+    ],
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="Default: STUDY/agreement/A-B.")] = None,
+    features: Annotated[bool, typer.Option("--features", help="Also the ICC of every radiomic feature.")] = False,
+    jobs: Jobs = CORES,
+) -> None:
+    """Compare two readers' regions: Dice, surface distance, ICC of heights and of features."""
+    from ..workflow.agree import agree_regions
+
+    with progress() as tell:
+        made = agree_regions(folder, readers, output, features=features, jobs=jobs, tell=tell)
+    if made.alone:
+        shown = ", ".join(made.alone[:3]) + (" ..." if len(made.alone) > 3 else "")
+        print_notes([f"{len(made.alone)} cases were drawn by one of the two alone: {shown}"])
+    table = Table("measure", *(Column(name, justify="right") for name in ("cases", "value", "95 % interval")),
+                  box=None, pad_edge=False)  # fmt: skip
+    for line in made.lines:
+        between = f"{line.low:.3f} to {line.high:.3f}" if isfinite(line.low) and isfinite(line.high) else "–"
+        table.add_row(line.measure, str(line.cases), f"{line.value:.3f}" if isfinite(line.value) else "–", between)
+    out.print(table, width=80, soft_wrap=False)
+    out.print(f"Lowest Dice: case {made.worst}.", markup=False)
+    if made.stable is not None:
+        out.print(f"{made.stable[0]} of {made.stable[1]} features have an ICC(2,1) of {made.minimum:g} or more.")
+    print_result(made.folder)
