@@ -1,4 +1,4 @@
-"""Agreement of readings of the same cases: intraclass correlation, for every feature at once.
+"""Agreement of readings of the same cases: intraclass correlation, for every feature at once; two regions' overlap.
 
 Shrout and Fleiss 1979, doi 10.1037/0033-2909.86.2.420; intervals of McGraw and Wong 1996, doi
 10.1037/1082-989X.1.1.30.
@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Float64
+from jaxtyping import Bool, Float64
+from scipy import ndimage
 from scipy.special import fdtri
 
 FEWEST = 3  # cases
@@ -41,6 +42,39 @@ def icc(readings: Float64[np.ndarray, "cases readings features"], form: Form, *,
         if pattern.sum() >= FEWEST and readings.shape[1] > 1:
             out[:, columns] = _of_complete(readings[pattern][:, :, columns], form, level)
     return Icc(out[0], out[1], out[2], complete.sum(axis=0).astype(np.float64))
+
+
+def dice(first: Bool[np.ndarray, "rows cols"], second: Bool[np.ndarray, "rows cols"]) -> float:
+    """Twice the shared pixels over the pixels of both, 0 to 1; NaN where both are empty.
+
+    Dice 1945, doi 10.2307/1932409.
+    """
+    both = int(first.sum()) + int(second.sum())
+    return 2 * int((first & second).sum()) / both if both else np.nan
+
+
+def surface_distance(
+    first: Bool[np.ndarray, "rows cols"],
+    second: Bool[np.ndarray, "rows cols"],
+    spacing: tuple[float, float] = (1.0, 1.0),
+) -> float:
+    """Average symmetric surface distance, in the unit of ``spacing``; NaN where either region is empty.
+
+    Of every border pixel of each region (one with a neighbour outside, up, down, left or right) the distance to the
+    nearest of the other, the mean of all: Heimann et al. 2009, doi 10.1109/TMI.2009.2013851.
+    """
+    if not first.any() or not second.any():
+        return np.nan
+    either = first | second
+    rows, columns = (np.flatnonzero(either.any(axis=axis)) for axis in (1, 0))
+    box = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    borders = [_border(np.pad(region[box], 1)) for region in (first, second)]
+    away = [ndimage.distance_transform_edt(~border, sampling=spacing) for border in borders]
+    return float(np.concatenate([away[1][borders[0]], away[0][borders[1]]]).mean())
+
+
+def _border(inside: np.ndarray) -> np.ndarray:
+    return inside & ~ndimage.binary_erosion(inside)
 
 
 def _by_pattern(complete: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import Fault, InvalidInput
-from ..settings import ImageSettings
-from ..storage import write_atomically
-from .cases import read_table
-from .images import SUFFIXES, read_labels
+from ...errors import Fault, InvalidInput
+from ...settings import ImageSettings
+from ...storage import write_atomically
+from ..cases import read_table
+from ..images import SUFFIXES, read_labels
 
 HEADINGS = ("case_id", "patient_id", "image", "region", "region_value", "label")
 _MASK_WORDS = ("_mask", "-mask", "_seg", "-seg", "_label", "_roi")
@@ -42,12 +42,12 @@ def ingest(folder: Path, sources: Sequence[Path], labels: Path | None, *, undraw
     if missing:
         raise InvalidInput(missing)
     found = [path for source in sources for path in _pictures(source)]
-    masks = {_stem(path): path for path in found if _is_mask(path)}
-    names = _names([path for path in found if not _is_mask(path)], folder)
+    masks = {_stem(path): path for path in found if is_mask(path)}
+    names = _names([path for path in found if not is_mask(path)], folder)
     known = _labels(labels)
     rows: list[dict[str, str]] = []
     notes = []
-    for image in (path for path in found if not _is_mask(path)):
+    for image in (path for path in found if not is_mask(path)):
         mask = masks.get(_stem(image))
         if mask is None and not undrawn:
             notes.append(f"{image.name}: no mask of this name")
@@ -83,7 +83,7 @@ def ingest(folder: Path, sources: Sequence[Path], labels: Path | None, *, undraw
 
 def films_in(folder: Path) -> list[Path]:
     """The films in a folder and those below it, by their names: masks are left out."""
-    return [path for path in _pictures(folder) if not _is_mask(path)]
+    return [path for path in _pictures(folder) if not is_mask(path)]
 
 
 def _pictures(folder: Path) -> list[Path]:
@@ -107,7 +107,8 @@ def _names(images: Sequence[Path], folder: Path) -> dict[Path, str]:
     }
 
 
-def _is_mask(path: Path) -> bool:
+def is_mask(path: Path) -> bool:
+    """By the folder or the name."""
     in_folder = any(part.lower() in {"masks", "mask", "labels", "segmentations"} for part in path.parent.parts[-2:])
     return in_folder or any(word in path.name.lower() for word in _MASK_WORDS)
 
