@@ -177,16 +177,32 @@ def extract(
         Literal["pyradiomics", "ibsi"] | None, typer.Option(help="Whose definitions, where the two differ.")
     ] = None,
     weights: Annotated[list[str] | None, typer.Option(help="ResNet-50 weights: a file, or `untrained`.")] = None,
+    shard: Annotated[
+        str | None, typer.Option(metavar="I/N", help="One of N array jobs; the same command without it joins them.")
+    ] = None,
     jobs: Jobs = CORES,
     device: Device = "cpu",
 ) -> None:
     """Write the features of every case to one table."""
     from ..workflow.extract import extract_table
+    from ..workflow.shard import Shard
 
+    part = None if shard is None else Shard.parse(shard)
     with progress() as tell:
         made = extract_table(
-            cases, output, params=params, standard=standard, weights=weights or (), jobs=jobs, device=device, tell=tell
+            cases,
+            output,
+            params=params,
+            standard=standard,
+            weights=weights or (),
+            jobs=jobs,
+            device=device,
+            shard=part,
+            tell=tell,
         )
+    if part is not None:
+        out.print(f"{made.cases} cases stored; the command without --shard writes {output}", markup=False)
+        return
     notes = ((made.undefined, "undefined.csv", "undefined values"), (made.warnings, "diagnostics.csv", "warnings"))
     print_notes(f"{n:,} {what}: see {output.stem}-{file}" for n, file, what in notes if n)
     out.print(f"{made.cases} cases x {made.features} features -> {output}", markup=False)
