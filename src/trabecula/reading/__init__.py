@@ -8,16 +8,20 @@ from .inspection import case_table, film_table, film_warnings, region_table
 from .layouts import IngestResult, ingest
 from .quality import Pair, in_words, near_duplicates
 from .regions import region_of_points
-from .study import FilmCheck, check_films, film_digests, films, load_film, read_film
+from .stream import Part, Survey, stream_parts, survey_table
+from .study import FilmCheck, check_films, film_digests, film_states, films, load_film, read_film
 
 __all__ = [
     "FilmCheck",
     "IngestResult",
     "Pair",
+    "Part",
+    "Survey",
     "case_table",
     "check_films",
     "clinical_columns",
     "film_digests",
+    "film_states",
     "film_table",
     "film_warnings",
     "films",
@@ -34,5 +38,7 @@ __all__ = [
     "read_table",
     "region_of_points",
     "region_table",
+    "stream_parts",
+    "survey_table",
     "unassigned",
 ]

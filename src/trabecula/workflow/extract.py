@@ -2,7 +2,7 @@
 
 import functools
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from importlib import metadata
 from pathlib import Path
@@ -31,12 +31,14 @@ from .shard import Shard
 
 @dataclass(frozen=True)
 class Extracted:
-    """What an extraction came to."""
+    """What an extraction came to; ``faults``: the first of those for which ``left_out`` cases have no features."""
 
     cases: int
     features: int
     undefined: int
     warnings: int
+    left_out: int = 0
+    faults: tuple[Fault, ...] = ()
 
 
 def extract_table(
@@ -162,11 +164,7 @@ def study_features(
         load = functools.partial(load_perturbed, load=load, how=perturbation)
         digests = functools.partial(perturbed_digests, digests=digests, how=perturbation)
     cache = cache or folder / "cache"
-    for extractor in extractors:
-        if isinstance(extractor, Radiomics) and is_new(cache, extractor):
-            tell("compiling, once", 0, 1)  # before any other process starts, which would compile it all as well
-            extractor.warm_up()
-            tell("compiling, once", 1, 1)
+    warm_up([one for one in extractors if is_new(cache, one)], tell)
     tables = extract_features(
         [cases for _, cases in films(study)],
         extractors,
@@ -178,6 +176,15 @@ def study_features(
     )
     order = [case.case_id for case in study.cases]
     return {name: _in_order(table, order) for name, table in tables.items()}
+
+
+def warm_up(extractors: Iterable[Extractor], tell: Tell) -> None:
+    """Compile what is to be compiled, before any other process starts, which would compile it all as well."""
+    for extractor in extractors:
+        if isinstance(extractor, Radiomics):
+            tell("compiling, once", 0, 1)
+            extractor.warm_up()
+            tell("compiling, once", 1, 1)
 
 
 def _in_order(table: FeatureTable, order: list[str]) -> FeatureTable:
@@ -192,11 +199,16 @@ def _cases_to_extract(cases: Path) -> tuple[Settings, Study]:
         study, more = read_study(cases, settings)
         faults = (*faults, *more)
     else:
-        settings = Settings(classes=("a", "b"), data=DataSettings(cases=cases.name))  # classes play no part here
+        settings = batch_settings(cases)
         study, faults = read_batch(cases)
     if faults or study is None:
         raise InvalidInput(faults)
     return settings, study
+
+
+def batch_settings(table: Path) -> Settings:
+    """The settings of a table that is no study: the defaults."""
+    return Settings(classes=("a", "b"), data=DataSettings(cases=table.name))  # classes play no part here
 
 
 def _parquet(frame: pd.DataFrame) -> bytes:
