@@ -9,7 +9,7 @@ from rich.text import Text
 
 from ..errors import InvalidInput
 from .options import CORES, Device, Jobs, Pictures, Seed, StudyFolder
-from .terminal import err, out, print_notes, print_result, progress
+from .terminal import err, out, print_left_out, print_notes, print_result, progress
 
 if TYPE_CHECKING:
     pass
@@ -171,25 +171,48 @@ def compare(
 @app.command()
 def extract(
     cases: Annotated[Path, typer.Argument(metavar="CASES", help="A study folder, or a table with image and region.")],
-    output: Annotated[Path, typer.Option("-o", "--output", help="features.parquet or features.csv.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="features.parquet, features.csv, or a folder.")],
     params: Annotated[Path | None, typer.Option(help="A PyRadiomics parameter file.")] = None,
     standard: Annotated[
         Literal["pyradiomics", "ibsi"] | None, typer.Option(help="Whose definitions, where the two differ.")
     ] = None,
     weights: Annotated[list[str] | None, typer.Option(help="ResNet-50 weights: a file, or `untrained`.")] = None,
+    shard: Annotated[
+        str | None, typer.Option(metavar="I/N", help="One of N array jobs; the same command without it joins them.")
+    ] = None,
     jobs: Jobs = CORES,
     device: Device = "cpu",
 ) -> None:
-    """Write the features of every case to one table."""
+    """Write the features of every case to one table, or, for large studies, to a folder of Parquet parts."""
     from ..workflow.extract import extract_table
+    from ..workflow.parts import FAULTS, extract_parts
+    from ..workflow.shard import Shard
 
+    part = None if shard is None else Shard.parse(shard)
+    by_parts = not output.suffix or output.is_dir()
     with progress() as tell:
-        made = extract_table(
-            cases, output, params=params, standard=standard, weights=weights or (), jobs=jobs, device=device, tell=tell
+        made = (extract_parts if by_parts else extract_table)(
+            cases,
+            output,
+            params=params,
+            standard=standard,
+            weights=weights or (),
+            jobs=jobs,
+            device=device,
+            shard=part,
+            tell=tell,
         )
-    notes = ((made.undefined, "undefined.csv", "undefined values"), (made.warnings, "diagnostics.csv", "warnings"))
-    print_notes(f"{n:,} {what}: see {output.stem}-{file}" for n, file, what in notes if n)
-    out.print(f"{made.cases} cases x {made.features} features -> {output}", markup=False)
+    beside = f"{output}/" if by_parts else f"{output.stem}-"
+    suffix = "" if by_parts else ".csv"
+    notes = ((made.undefined, "undefined", "undefined values"), (made.warnings, "diagnostics", "warnings"))
+    if part is None:
+        print_notes(f"{n:,} {what}: see {beside}{name}{suffix}" for n, name, what in notes if n)
+        out.print(f"{made.cases} cases x {made.features} features -> {output}", markup=False)
+    else:
+        out.print(f"{made.cases} cases stored; the command without --shard makes {output} whole", markup=False)
+    if made.left_out:
+        print_left_out(made.faults, made.left_out, None if part else output / FAULTS)
+        raise typer.Exit(4)
 
 
 @app.command()

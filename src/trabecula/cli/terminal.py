@@ -49,6 +49,18 @@ def progress() -> Iterator["_Teller"]:
 
 def print_faults(faults: Iterable[Fault]) -> None:
     """Every fault once: where, what was found, what was expected, what to do."""
+    listed = _print_each(faults)
+    err.print(f"{len(listed)} fault{'s' * (len(listed) != 1)}. Nothing was changed.")
+
+
+def print_left_out(faults: Iterable[Fault], cases: int, table: Path | None) -> None:
+    """The first faults of cases that were left out, how many those are, and where all are listed."""
+    _print_each(faults)
+    where = "" if table is None else f": see {table}"
+    err.print(Text(f"{cases:,} case{'s' * (cases != 1)} left out{where}. All others are done."))
+
+
+def _print_each(faults: Iterable[Fault]) -> list[Fault]:
     listed = list(dict.fromkeys(faults))
     for fault in listed:
         err.print(Text(fault.where, style="bold red"))
@@ -59,7 +71,7 @@ def print_faults(faults: Iterable[Fault]) -> None:
             if text:
                 rows.add_row(word, Text(text))
         err.print(rows)
-    err.print(f"{len(listed)} fault{'s' * (len(listed) != 1)}. Nothing was changed.")
+    return listed
 
 
 def print_notes(notes: Iterable[str]) -> None:

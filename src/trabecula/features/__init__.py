@@ -8,6 +8,7 @@ from .extract import extract_features, is_new
 from .gradcam import grad_cam, on_film, score_map, weights_on_features
 from .morphometry import Morphometry
 from .parameters import Parameters
+from .parts import Done, drop_parts, extract_part, read_done
 from .radiomics import DEFINITIONS, Radiomics
 from .resnet import ResNetFeatures
 from .scale import divisions, feature_scale, scale_notes
@@ -20,6 +21,7 @@ __all__ = [
     "CropFrame",
     "Device",
     "Diagnostics",
+    "Done",
     "InputPolicy",
     "Morphometry",
     "Parameters",
@@ -30,8 +32,10 @@ __all__ = [
     "cut_film",
     "cut_region",
     "divisions",
+    "drop_parts",
     "epochs_done",
     "extract_features",
+    "extract_part",
     "feature_scale",
     "film_facts",
     "find_device",
@@ -40,6 +44,7 @@ __all__ = [
     "load_perturbed",
     "on_film",
     "perturbed_digests",
+    "read_done",
     "scale_notes",
     "score_map",
     "stability_table",

@@ -9,17 +9,21 @@ from .inspection import case_table, film_table, film_warnings, region_table
 from .layouts import IngestResult, films_in, ingest
 from .quality import Pair, in_words, near_duplicates
 from .regions import region_of_points
-from .study import FilmCheck, check_films, film_digests, films, load_film, read_film
+from .stream import Part, Survey, stream_parts, survey_table
+from .study import FilmCheck, check_films, film_digests, film_states, films, load_film, read_film
 
 __all__ = [
     "SUFFIXES",
     "FilmCheck",
     "IngestResult",
     "Pair",
+    "Part",
+    "Survey",
     "case_table",
     "check_films",
     "clinical_columns",
     "film_digests",
+    "film_states",
     "film_table",
     "film_warnings",
     "films",
@@ -38,5 +42,7 @@ __all__ = [
     "region_of_points",
     "region_table",
     "set_cells",
+    "stream_parts",
+    "survey_table",
     "unassigned",
 ]

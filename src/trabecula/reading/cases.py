@@ -2,9 +2,8 @@
 
 import csv
 import difflib
-import io
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -52,8 +51,7 @@ def read_batch(path: Path) -> tuple[Study | None, tuple[Fault, ...]]:
         headings, rows = read_table(path)
     except InvalidInput as error:
         return None, error.faults
-    of_pyradiomics = {"Image": "image", "Mask": "region", "Label": "region_value"}
-    names = of_pyradiomics if {"Image", "Mask"} <= set(headings) else {"mask": "region", "mask_value": "region_value"}
+    names = batch_columns(headings)
     renamed = [{names.get(heading, heading): value for heading, value in row.items()} for row in rows]
     missing = missing_columns(path.name, [names.get(heading, heading) for heading in headings], ("image", "region"))
     if missing:
@@ -66,6 +64,12 @@ def read_batch(path: Path) -> tuple[Study | None, tuple[Fault, ...]]:
     cases, usable, faults = _cases(path.name, path.parent, renamed, rows)
     faults += _repeated(path.name, cases)
     return Study(path.parent, path.stem, (), tuple(usable)), tuple(faults)
+
+
+def batch_columns(headings: Sequence[str]) -> Mapping[str, str]:
+    """What the headings of a table for extraction are called here, where that is something else."""
+    of_pyradiomics = {"Image": "image", "Mask": "region", "Label": "region_value"}
+    return of_pyradiomics if {"Image", "Mask"} <= set(headings) else {"mask": "region", "mask_value": "region_value"}
 
 
 def read_second_reader(path: Path, study: Study) -> tuple[tuple[Case, ...], tuple[Fault, ...]]:
@@ -101,14 +105,13 @@ def read_second_reader(path: Path, study: Study) -> tuple[tuple[Case, ...], tupl
 def read_table(path: Path) -> tuple[list[str], list[dict[str, str]]]:
     """Headings and rows of a CSV (UTF-8 or GB18030; comma, semicolon or tab) or .xlsx file, all cells as text."""
     try:
-        grid = _xlsx(path) if path.suffix.lower() == ".xlsx" else _csv(path)
+        grid = [row for row in grid_of(path) if any(cell.strip() for cell in row)]
     except FileNotFoundError:
         found, expected = "no such file", "the table of cases that study.yaml names"
         raise InvalidInput([Fault(path.name, found, expected, "Check data.cases.")]) from None
     except Exception as error:  # noqa: BLE001 a spreadsheet reader may fail in any way on a damaged file
         words = " ".join(str(error).split())[:120]
         raise InvalidInput([Fault(path.name, f"cannot be read ({words})", "a CSV or .xlsx table")]) from None
-    grid = [row for row in grid if any(cell.strip() for cell in row)]
     if len(grid) < 2:
         raise InvalidInput([Fault(path.name, "no rows", "a heading and one row a case")])
     headings = [cell.strip() for cell in grid[0]]
@@ -187,23 +190,49 @@ def faults_of_classes(cases: Sequence[Case], classes: tuple[str, ...]) -> list[F
     return faults
 
 
-def _csv(path: Path) -> list[list[str]]:
-    content = path.read_bytes()
+def case_of(folder: Path, row: Row, cells: Row) -> Case:
+    """One row of the table as a case; ``cells`` is the row under the table's own headings."""
+    value = row.get("region_value", "")
+    return Case(
+        row["case_id"],
+        row["patient_id"],
+        folder / row["image"],
+        folder / row["region"],
+        int(float(value)) if _WHOLE.fullmatch(value) else None,
+        row["label"],
+        row.get("cohort") or TRAINING,
+        {name: text for name, text in row.items() if name not in KNOWN},
+        cells,
+    )
+
+
+def grid_of(path: Path) -> Iterator[list[str]]:
+    """The rows of a CSV or .xlsx file as they stand, one after another."""
+    yield from _xlsx(path) if path.suffix.lower() == ".xlsx" else _csv(path)
+
+
+def _csv(path: Path) -> Iterator[list[str]]:
+    encoding = "utf-8-sig"
     try:
-        text = content.decode("utf-8-sig")
+        with path.open(encoding=encoding) as file:
+            while file.read(1 << 20):
+                pass
     except UnicodeDecodeError:
-        text = content.decode("gb18030")
-    first = text.partition("\n")[0]
-    delimiter = max(",;\t", key=first.count)
-    return list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True))
+        encoding = "gb18030"
+    with path.open(encoding=encoding, newline="") as file:
+        first = file.readline()
+        file.seek(0)
+        delimiter = max(",;\t", key=first.count)
+        yield from csv.reader(file, delimiter=delimiter, strict=True)
 
 
-def _xlsx(path: Path) -> list[list[str]]:
+def _xlsx(path: Path) -> Iterator[list[str]]:
     import openpyxl
 
     book = openpyxl.load_workbook(path, read_only=True, data_only=True)
     try:
-        return [[_text(cell) for cell in row] for row in book.worksheets[0].iter_rows(values_only=True)]
+        for row in book.worksheets[0].iter_rows(values_only=True):
+            yield [_text(cell) for cell in row]
     finally:
         book.close()
 
@@ -221,19 +250,8 @@ def _cases(
     cases, usable, faults = [], [], []
     for number, (row, cells) in enumerate(zip(rows, as_written, strict=True), start=2):
         where = f"{file}, row {number}" + (f", case {row['case_id']}" if row["case_id"] else "")
-        value = row.get("region_value", "")
-        case = Case(
-            row["case_id"],
-            row["patient_id"],
-            folder / row["image"],
-            folder / row["region"],
-            int(float(value)) if _WHOLE.fullmatch(value) else None,
-            row["label"],
-            row.get("cohort") or TRAINING,
-            {name: text for name, text in row.items() if name not in KNOWN},
-            cells,
-        )
-        wrong = [*_cell_faults(where, row), *_file_faults(where, folder, row)]
+        case = case_of(folder, row, cells)
+        wrong = [*cell_faults(where, row), *_file_faults(where, folder, row)]
         faults += wrong
         cases.append(case)
         if not wrong:
@@ -241,7 +259,8 @@ def _cases(
     return cases, usable, faults
 
 
-def _cell_faults(where: str, row: Row) -> list[Fault]:
+def cell_faults(where: str, row: Row) -> list[Fault]:
+    """What cannot be used in the cells of one row."""
     faults = [Fault(f"{where}, {name}", "empty", "a value") for name in ("case_id", "patient_id") if not row[name]]
     for name, cell in row.items():
         if name not in _WORDS and _DECIMAL_COMMA.fullmatch(cell):

@@ -100,6 +100,28 @@ def film_digests(cases: Sequence[Case], settings: ImageSettings) -> list[str]:
     return digests
 
 
+def film_states(cases: Sequence[Case], settings: ImageSettings) -> list[str]:
+    """For each case of one film what film_digests sees, with size, time and mode of the files in place of bytes."""
+    known: dict[Path, tuple[int, ...] | None] = {}
+    states = []
+    for case in cases:
+        paths = (case.image, sidecar_of(case.image), case.region)
+        for path in paths:
+            if path not in known:
+                known[path] = _state_of(path)
+        said = (case.case_id, case.region_value, case.columns.get(ANTERIOR, ""), case.image.name, case.region.name)
+        states.append(repr([_READING, settings.model_dump_json(), *said, *(known[path] for path in paths)]))
+    return states
+
+
+def _state_of(path: Path) -> tuple[int, ...] | None:
+    try:
+        now = path.stat()
+    except OSError:
+        return None
+    return now.st_size, now.st_mtime_ns, now.st_mode
+
+
 def _anterior(cases: Sequence[Case]) -> Side | None:
     """The side that the table gives the cases of one film, which goes before settings and file."""
     said = {case.case_id: case.columns.get(ANTERIOR, "").strip().lower() for case in cases}

@@ -2,8 +2,8 @@
 
 import functools
 import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from importlib import metadata
 from pathlib import Path
 
@@ -26,16 +26,19 @@ from ..records import Extractor, FeatureTable, Study
 from ..settings import FILE_NAME, DataSettings, DeepSettings, RadiomicsSettings, Settings, Standard, read_settings
 from ..storage import write_atomically
 from .check import Tell, make_extractors, silent
+from .shard import Shard
 
 
 @dataclass(frozen=True)
 class Extracted:
-    """What an extraction came to."""
+    """What an extraction came to; ``faults``: the first of those for which ``left_out`` cases have no features."""
 
     cases: int
     features: int
     undefined: int
     warnings: int
+    left_out: int = 0
+    faults: tuple[Fault, ...] = ()
 
 
 def extract_table(
@@ -47,15 +50,51 @@ def extract_table(
     weights: Sequence[str] = (),
     jobs: int = 1,
     device: AskedDevice = "cpu",
+    shard: Shard | None = None,
     tell: Tell = silent,
 ) -> Extracted:
     """Write the features of a study folder or of a table (image, region) to one file, and two beside it.
+
+    A ``shard`` computes and stores the rows of its own films and writes no table; the call without one joins what all
+    of them stored, and computes what is missing.
 
     A CSV begins with the columns of the table it came from and goes on in PyRadiomics' order; Parquet is indexed
     by case. ``<name>-diagnostics.csv`` says what each row was computed from, ``<name>-undefined.csv`` why a value
     is missing.
     """
     settings, study = _cases_to_extract(cases)
+    extractors, faults = asked_extractors(settings, study.folder, params, standard, weights, device)
+    if output.suffix not in _WRITERS:
+        faults = (*faults, Fault(str(output), f"suffix {output.suffix!r}", "one of " + ", ".join(_WRITERS)))
+    if faults:
+        raise InvalidInput(faults)
+    if shard is not None:
+        study = replace(study, cases=tuple(case for _, cases in shard.of(films(study)) for case in cases))
+        if not study.cases:
+            return Extracted(0, 0, 0, 0)
+    cache = output.parent / ".trabecula-cache"
+    found = study_features(study.folder, study, settings, (*extractors, Diagnostics()), jobs, tell, cache=cache)
+    behind = found.pop(Diagnostics.name)
+    if shard is None:
+        _write_tables(output, study, extractors, found, behind)
+    tables = found.values()
+    return Extracted(
+        len(study.cases),
+        sum(table.values.shape[1] for table in tables),
+        sum(len(table.undefined) for table in tables),
+        sum(len(table.warnings) for table in tables),
+    )
+
+
+def asked_extractors(
+    settings: Settings,
+    folder: Path,
+    params: Path | None,
+    standard: Standard | None,
+    weights: Sequence[str],
+    device: AskedDevice,
+) -> tuple[tuple[Extractor, ...], tuple[Fault, ...]]:
+    """The extractors of the settings, save where something else is asked for, and what is wrong with them."""
     radiomics, deep = settings.radiomics, settings.deep
     if params is not None:
         radiomics = RadiomicsSettings(params=str(params.resolve()), standard=radiomics.standard)
@@ -63,25 +102,26 @@ def extract_table(
         radiomics = radiomics.model_copy(update={"standard": standard})
     if weights:
         deep = DeepSettings(weights=tuple(weights))
-    extractors, faults = make_extractors(radiomics, deep, study.folder, find_device(device))
-    if output.suffix not in _WRITERS:
-        faults = (*faults, Fault(str(output), f"suffix {output.suffix!r}", "one of " + ", ".join(_WRITERS)))
-    if faults:
-        raise InvalidInput(faults)
-    cache = output.parent / ".trabecula-cache"
-    found = study_features(study.folder, study, settings, (*extractors, Diagnostics()), jobs, tell, cache=cache)
-    behind = found.pop(Diagnostics.name)
+    return make_extractors(radiomics, deep, folder, find_device(device))
+
+
+def _write_tables(
+    output: Path,
+    study: Study,
+    extractors: Sequence[Extractor],
+    found: Mapping[str, FeatureTable],
+    behind: FeatureTable,
+) -> None:
     joined = pd.concat([table.values for table in found.values()], axis=1)
     if output.suffix == ".csv":
         columns = _columns_of(study)
         write_frame(output, columns.join(joined.reset_index(drop=True)))
     else:
         write_frame(output, joined)
-    how = behind.values.assign(**_how(extractors), diagnostics_Warnings=_warnings(found))
+    how = behind.values.assign(**how_computed(extractors), diagnostics_Warnings=_warnings(found))
     write_frame(output.with_name(f"{output.stem}-diagnostics.csv"), how.reset_index())
     undefined = pd.concat([table.undefined for table in found.values()])
     write_frame(output.with_name(f"{output.stem}-undefined.csv"), undefined)
-    return Extracted(len(joined), joined.shape[1], len(undefined), sum(len(t.warnings) for t in found.values()))
 
 
 def _columns_of(study: Study) -> pd.DataFrame:
@@ -89,7 +129,7 @@ def _columns_of(study: Study) -> pd.DataFrame:
     return pd.DataFrame([dict(case.cells) for case in study.cases]).fillna("")
 
 
-def _how(extractors: Sequence[Extractor]) -> dict[str, str]:
+def how_computed(extractors: Sequence[Extractor]) -> dict[str, str]:
     """The same for every row: versions, settings and digests, as JSON."""
     versions = {name: metadata.version(name) for name in ("trabecula", "numpy", "numba", "PyWavelets", "scipy")}
     settings = [asdict(one.parameters) for one in extractors if isinstance(one, Radiomics)]
@@ -124,11 +164,7 @@ def study_features(
         load = functools.partial(load_perturbed, load=load, how=perturbation)
         digests = functools.partial(perturbed_digests, digests=digests, how=perturbation)
     cache = cache or folder / "cache"
-    for extractor in extractors:
-        if isinstance(extractor, Radiomics) and is_new(cache, extractor):
-            tell("compiling, once", 0, 1)  # before any other process starts, which would compile it all as well
-            extractor.warm_up()
-            tell("compiling, once", 1, 1)
+    warm_up([one for one in extractors if is_new(cache, one)], tell)
     tables = extract_features(
         [cases for _, cases in films(study)],
         extractors,
@@ -140,6 +176,15 @@ def study_features(
     )
     order = [case.case_id for case in study.cases]
     return {name: _in_order(table, order) for name, table in tables.items()}
+
+
+def warm_up(extractors: Iterable[Extractor], tell: Tell) -> None:
+    """Compile what is to be compiled, before any other process starts, which would compile it all as well."""
+    for extractor in extractors:
+        if isinstance(extractor, Radiomics):
+            tell("compiling, once", 0, 1)
+            extractor.warm_up()
+            tell("compiling, once", 1, 1)
 
 
 def _in_order(table: FeatureTable, order: list[str]) -> FeatureTable:
@@ -154,11 +199,16 @@ def _cases_to_extract(cases: Path) -> tuple[Settings, Study]:
         study, more = read_study(cases, settings)
         faults = (*faults, *more)
     else:
-        settings = Settings(classes=("a", "b"), data=DataSettings(cases=cases.name))  # classes play no part here
+        settings = batch_settings(cases)
         study, faults = read_batch(cases)
     if faults or study is None:
         raise InvalidInput(faults)
     return settings, study
+
+
+def batch_settings(table: Path) -> Settings:
+    """The settings of a table that is no study: the defaults."""
+    return Settings(classes=("a", "b"), data=DataSettings(cases=table.name))  # classes play no part here
 
 
 def _parquet(frame: pd.DataFrame) -> bytes:

@@ -1,0 +1,152 @@
+"""Features of a table of any length: streamed, stored by parts, resumed in seconds; one bad film stops no other."""
+
+import csv
+import functools
+import hashlib
+import io
+import itertools
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import joblib
+
+from ..errors import Fault, InvalidInput
+from ..features import AskedDevice, Done, ResNetFeatures, drop_parts, extract_part, read_done
+from ..processes import share
+from ..reading import Part, Survey, film_states, load_film, stream_parts, survey_table
+from ..records import Case, Extractor
+from ..settings import FILE_NAME, ImageSettings, Settings, Standard, read_settings
+from ..storage import write_atomically
+from .check import Tell, silent
+from .extract import Extracted, asked_extractors, batch_settings, how_computed, warm_up
+from .shard import Shard
+
+FAULTS = "faults.csv"
+_HOW = "how.json"
+_SHOWN = 20
+
+
+def extract_parts(
+    cases: Path,
+    output: Path,
+    *,
+    params: Path | None = None,
+    standard: Standard | None = None,
+    weights: Sequence[str] = (),
+    jobs: int = 1,
+    device: AskedDevice = "cpu",
+    shard: Shard | None = None,
+    tell: Tell = silent,
+) -> Extracted:
+    """Write the features of a study folder or of a table (image, region) to a folder of Parquet parts of 100 films.
+
+    A part is computed again when its settings, its rows or the size, time or mode of one of its files changed. Films
+    that cannot be used are left out and listed in faults.csv with the reason. Nothing grows with the length of the
+    table but eight bytes a row. A ``shard`` computes its own parts and lists nothing.
+    """
+    survey, settings, folder = _surveyed(cases)
+    extractors, faults = asked_extractors(settings, folder, params, standard, weights, device)
+    if output.exists() and not output.is_dir():
+        faults = (*faults, Fault(str(output), "a file", "a folder, or a name that ends in .csv or .parquet"))
+    if faults:
+        raise InvalidInput(faults)
+    own = range(0 if shard is None else shard.number - 1, survey.parts, 1 if shard is None else shard.count)
+    count = itertools.count(1)
+
+    def told() -> None:
+        tell("features", next(count), len(own))
+
+    work = _unfinished(stream_parts(survey, own.__contains__), output, settings.image, extractors, tell, told)
+    on_gpu = any(isinstance(one, ResNetFeatures) and one.on_gpu for one in extractors)
+    for _ in share(work, 1 if on_gpu else jobs, ordered=False, batch=1):  # processes would share one GPU's memory
+        told()
+    if shard is None:
+        drop_parts(output, survey.parts)
+        how = {name: json.loads(text or "null") for name, text in how_computed(extractors).items()}
+        write_atomically(output / _HOW, json.dumps(how, indent=1))
+        write_atomically(output / FAULTS, _listed(_faults(output, own)))
+    return _summed(output, own)
+
+
+def _surveyed(cases: Path) -> tuple[Survey, Settings, Path]:
+    if not cases.is_dir():
+        return survey_table(cases), batch_settings(cases), cases.parent
+    settings, faults = read_settings(cases / FILE_NAME)
+    if settings is None or faults:
+        raise InvalidInput(faults)
+    if settings.data.cases is None:
+        raise InvalidInput([Fault(f"{FILE_NAME}, data.cases", "absent", "a table of films and regions")])
+    return survey_table(cases / settings.data.cases, settings.data.columns), settings, cases
+
+
+def _unfinished(
+    parts: Iterable[Part],
+    output: Path,
+    settings: ImageSettings,
+    extractors: Sequence[Extractor],
+    tell: Tell,
+    told: Callable[[], None],
+) -> Iterator[Any]:
+    """A call for each part that is not stored as it would come out now."""
+    digests = repr([(one.name, one.digest) for one in extractors])
+    ready = False
+    for part in parts:
+        key = functools.partial(_key, settings=settings, said=repr((digests, part.faults)))
+        known = read_done(output, part.number)
+        if known is not None and known.key == key(part.films):
+            told()
+            continue
+        if not ready:
+            warm_up(extractors, tell)
+            ready = True
+        yield joblib.delayed(extract_part)(
+            part.number,
+            part.films,
+            part.faults,
+            folder=output,
+            rows=part.rows,
+            extractors=extractors,
+            load=functools.partial(load_film, settings=settings),
+            key=key,
+        )
+
+
+def _key(films: Iterable[Sequence[Case]], settings: ImageSettings, said: str) -> str:
+    digest = hashlib.sha256(said.encode())
+    for film in films:
+        for state in film_states(film, settings):
+            digest.update(state.encode())
+    return digest.hexdigest()
+
+
+def _done(output: Path, numbers: Iterable[int]) -> Iterator[Done]:
+    for number in numbers:
+        known = read_done(output, number)
+        assert known is not None, f"part {number} was stored a moment ago"
+        yield known
+
+
+def _faults(output: Path, numbers: Iterable[int]) -> Iterator[Fault]:
+    return (fault for done in _done(output, numbers) for fault in done.faults)
+
+
+def _listed(faults: Iterable[Fault]) -> str:
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(("where", "found", "expected", "do"))
+    writer.writerows((one.where, one.found, one.expected, one.action) for one in faults)
+    return text.getvalue()
+
+
+def _summed(output: Path, numbers: Iterable[int]) -> Extracted:
+    rows, cases, features, undefined, warnings = 0, 0, 0, 0, 0
+    for done in _done(output, numbers):
+        rows += done.rows
+        cases += done.cases
+        features = done.features
+        undefined += done.undefined
+        warnings += done.warnings
+    first = tuple(itertools.islice(_faults(output, numbers), _SHOWN))
+    return Extracted(cases, features, undefined, warnings, rows - cases, first)
