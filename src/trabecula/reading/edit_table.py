@@ -57,7 +57,7 @@ def _csv_with(path: Path, headings: Sequence[str], key: tuple[str, str], cells: 
         else:
             named = dict(zip(first, row, strict=False))
             is_it = named.get(key[0], "").strip() == key[1]
-            wished = [(named | cells if is_it else named).get(heading, "") for heading in (*first, *new)]
+            wished = [({**named, **cells} if is_it else named).get(heading, "") for heading in (*first, *new)]
             filled = filled and (is_it or bool(new))
         end = piece[len(piece.rstrip("\r\n")) :]
         made.append(_line(wished, delimiter) + end if filled and (new or wished != row) else piece)

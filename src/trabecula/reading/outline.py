@@ -30,6 +30,10 @@ _HOLD = 1.0  # cost of the largest offset at a point
 _BEND = 0.05  # cost of one offset's difference between neighbours, growing with its square
 _JUMP = 3  # offsets between neighbours at most
 _SMOOTH = 2.0  # places: Gaussian over the path found
+PARAMETERS = {  # what an outline depends on besides film and points, for the record
+    "depth": _DEPTH, "step": _STEP, "blur": _BLUR, "offset": _OFFSET, "band": _BAND, "near": _NEAR, "waist": _WAIST,
+    "away": _AWAY, "hold": _HOLD, "bend": _BEND, "jump": _JUMP, "smooth": _SMOOTH,
+}  # fmt: skip
 
 
 def through_points(points: Points, step: float = 1.0) -> Contour:

@@ -10,6 +10,7 @@ from .outline import ORDER, fill, snap
 
 _FEWEST = 25  # pixels of a region
 _APART = 2.0  # pixels
+_ACTION = f"Give them in this order: {', '.join(ORDER)}."
 
 
 def region_of_points(xray: Xray, text: str, name: str) -> Region:
@@ -22,7 +23,14 @@ def region_of_points(xray: Xray, text: str, name: str) -> Region:
     return Region(inside, name, "six points", hashlib.sha256(text.encode()).hexdigest())
 
 
-_ACTION = f"Give them in this order: {', '.join(ORDER)}."
+def check_points(points: np.ndarray, text: str, shape: tuple[int, ...]) -> np.ndarray:
+    """Six finite points, if they lie on the film and apart; ``text`` is how they were given."""
+    if (points < 0).any() or (points >= np.array(shape[::-1])).any():
+        expected = f"points on the film, x below {shape[1]} and y below {shape[0]}"
+        raise InvalidInput([Fault("points", repr(text), expected)])
+    if np.hypot(*(points - np.roll(points, 1, axis=0)).T).min() < _APART:
+        raise InvalidInput([Fault("points", repr(text), f"neighbours at least {_APART:g} pixels apart", _ACTION)])
+    return points
 
 
 def _points(text: str, shape: tuple[int, ...]) -> np.ndarray:
@@ -32,9 +40,4 @@ def _points(text: str, shape: tuple[int, ...]) -> np.ndarray:
         points = np.zeros(0)
     if points.shape != (len(ORDER), 2) or not np.isfinite(points).all():
         raise InvalidInput([Fault("points", repr(text), 'six points, "x,y x,y x,y x,y x,y x,y"', _ACTION)])
-    if (points < 0).any() or (points >= np.array(shape[::-1])).any():
-        expected = f"points on the film, x below {shape[1]} and y below {shape[0]}"
-        raise InvalidInput([Fault("points", repr(text), expected)])
-    if np.hypot(*(points - np.roll(points, 1, axis=0)).T).min() < _APART:
-        raise InvalidInput([Fault("points", repr(text), f"neighbours at least {_APART:g} pixels apart", _ACTION)])
-    return points
+    return check_points(points, text, shape)

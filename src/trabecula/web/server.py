@@ -18,7 +18,7 @@ from .state import State, state_of
 from .words import COOKIE, LANGUAGES, language_of, words
 
 _STATIC = Path(__file__).with_name("static")
-_ROOMS = ("cases", "study", "report", "annotate", "predict")  # modules with a `router`
+_ROOMS = ("cases", "study", "report", "annotate", "agreement", "predict")  # modules with a `router`
 mimetypes.add_type("text/javascript", ".js")  # a Windows registry may say otherwise, and no browser would run it
 
 router = APIRouter()
