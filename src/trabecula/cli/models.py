@@ -131,14 +131,16 @@ def predict(
     output: Annotated[Path | None, typer.Option("-o", "--output", help="Write it to this file.")] = None,
 ) -> None:
     """Ask a bundle about a film: probabilities, what drove them, and whether the film is like those of training."""
-    from ..bundle import read_bundle
-    from ..storage import write_atomically
-    from ..workflow.batch import is_many
-    from ..workflow.predict import Predictor, predict_film, predict_points, told
+    from ..processes import loading
 
-    if (mask is not None) + (points is not None) != (not is_many(image)):
-        raise typer.BadParameter("a film needs --mask or --points, one of the two; many films bring their masks")
-    predictor = Predictor.of(read_bundle(bundle), weights=weights, level=level)
+    with loading():
+        from ..bundle import read_bundle
+        from ..storage import write_atomically
+        from ..workflow.predict import Predictor, is_many, predict_film, predict_points, told
+
+        if (mask is not None) + (points is not None) != (not is_many(image)):
+            raise typer.BadParameter("a film needs --mask or --points, one of the two; many films bring their masks")
+        predictor = Predictor.of(read_bundle(bundle), weights=weights, level=level)
     if mask is None and points is None:
         from ..workflow.batch import predict_many
 
@@ -148,10 +150,11 @@ def predict(
         faulty = int((table["fault"] != "").sum())
     else:
         given = told(value or ())
-        if mask is not None:
-            answer = predict_film(predictor, image, mask, given, site)
-        else:
-            answer = predict_points(predictor, image, str(points), given, site)
+        with loading():  # compiled code at the first film
+            if mask is not None:
+                answer = predict_film(predictor, image, mask, given, site)
+            else:
+                answer = predict_points(predictor, image, str(points), given, site)
         text, faulty = answer.to_json() if json_ or output is not None else "\n".join(answer.lines), 0
     if output is not None:
         write_atomically(output, text)

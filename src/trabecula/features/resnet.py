@@ -6,6 +6,7 @@ import importlib.metadata
 import json
 import threading
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -56,8 +57,13 @@ class ResNetFeatures:
     features: int = FEATURES
 
     @classmethod
-    def from_settings(cls, settings: DeepSettings, folder: Path, device: Device = "cpu") -> list["ResNetFeatures"]:
-        """One extractor for each set of weights, each read and checked; raises with the faults of all."""
+    def from_settings(
+        cls, settings: DeepSettings, folder: Path, device: Device = "cpu", *, keep: bool = False
+    ) -> list["ResNetFeatures"]:
+        """One extractor for each set of weights, each read and checked; raises with the faults of all.
+
+        With ``keep`` this process is to use them at once: they are not read again when the network is loaded.
+        """
         policy = InputPolicy(settings.margin, settings.size, settings.crop, settings.masked, settings.resize)
         made: list[ResNetFeatures] = []
         faults = [*_conventions_of_none(settings), *_precision_amiss(settings, device)]
@@ -69,6 +75,8 @@ class ResNetFeatures:
             except InvalidInput as error:
                 faults += error.faults
                 continue
+            if keep:
+                _READ[weights.sha256] = weights
             record = {"weights": weights.record, "policy": {"name": policy.name, **asdict(policy)}}
             name, statement = f"deep-{weights.name}", weights.statement
             known, count = record | run_by, weights.architecture.features
@@ -115,6 +123,12 @@ class ResNetFeatures:
         values = self.batches()(pictures) if self.on_gpu else map(self._network("features"), pictures)
         return [FeatureRow(row, warnings=one.warnings) for row, one in zip(values, fed, strict=True)]
 
+    def load_beside(self) -> None:
+        """Begin to load the network while this thread goes on; the first row waits for it, and says what went wrong."""
+        pool = ThreadPoolExecutor(1)
+        pool.submit(self._network, "features")
+        pool.shutdown(wait=False)
+
     @property
     def on_gpu(self) -> bool:
         """Whether torch computes in batches, which gain from being full."""
@@ -142,6 +156,7 @@ class ResNetFeatures:
 
 
 _LOADING = threading.Lock()
+_READ: dict[str, Weights] = {}  # by their SHA-256: read a moment ago, and to be run next
 
 
 @functools.lru_cache(maxsize=8)
@@ -161,7 +176,7 @@ def _loaded_by_torch(
 
 
 def _same(entry: str, folder: Path, asked: str | None, sha256: str) -> Weights:
-    weights = load_weights(entry, folder, asked)
+    weights = _READ.pop(sha256, None) or load_weights(entry, folder, asked)
     if weights.sha256 != sha256:
         action = "Leave the weights file alone while a study runs, and run again."
         raise InvalidInput([Fault(entry, "changed since the study was checked", f"SHA-256 {sha256}", action)])

@@ -51,15 +51,17 @@ def unpack(content: bytes) -> Any:
 
 
 def _skops() -> ModuleType:
-    """skops, told of no estimators: by itself it imports all of scikit-learn, in seconds, and trusts it all."""
+    """skops, told of no estimators and no functions: by itself it imports all of scikit-learn and trusts it all."""
+    import scipy.special
     import sklearn.utils
 
-    every = sklearn.utils.all_estimators
+    every, functions = sklearn.utils.all_estimators, scipy.special
     sklearn.utils.all_estimators = list
+    scipy.special = ModuleType(functions.__name__)
     try:
         import skops.io
     finally:
-        sklearn.utils.all_estimators = every
+        sklearn.utils.all_estimators, scipy.special = every, functions
     return skops.io
 
 

@@ -13,8 +13,6 @@ from ..settings import ImageSettings
 from .check import Tell, silent
 from .predict import Answer, Predictor
 
-_TABLES = (".csv", ".xlsx")
-
 
 def predict_many(predictor: Predictor, source: Path, tell: Tell = silent) -> pd.DataFrame:
     """One row a case: predicted, p_<class>, set, warnings, and fault where it could not be read.
@@ -70,8 +68,3 @@ def _read(table: Path) -> Study:
     if faults or study is None:
         raise InvalidInput(faults)
     return study
-
-
-def is_many(source: Path) -> bool:
-    """Whether a path names more than one film."""
-    return source.is_dir() or source.suffix.lower() in _TABLES

@@ -19,6 +19,7 @@ from ..records import PROBABILITY_PREFIX, Extractor, Region, Xray, class_numbers
 from .rebuild import extractors_of, training_scores
 
 LEVEL = 0.9
+_TABLES = (".csv", ".xlsx")
 _MOST = 10  # drivers that are listed
 NAMED = 5  # features that a warning names
 
@@ -88,7 +89,8 @@ class Predictor:
         """Build what the bundle names; ``weights`` is a file where they are not packed nor kept here."""
         if not 0.5 <= level < 1:
             raise InvalidInput([Fault("level", f"{level:g}", "a share from 0.5 to below 1, such as 0.9")])
-        return cls(bundle, bundle.pipeline(), extractors_of(bundle, weights), level)
+        extractors = extractors_of(bundle, weights)  # first: a network is loaded beside all that follows
+        return cls(bundle, bundle.pipeline(), extractors, level)
 
     def answer(self, xray: Xray, region: Region, values: Mapping[str, str], site: str = "") -> Answer:
         """Everything about one region; ``values`` are cells of the free columns that the model takes."""
@@ -257,6 +259,11 @@ def predict_points(
     answer = predictor.answer(xray, region, values or {}, site)
     drawn = "the region was drawn from six points: where those of training were drawn otherwise, answers may differ"
     return replace(answer, warnings=(*answer.warnings, drawn))
+
+
+def is_many(source: Path) -> bool:
+    """Whether a path names more than one film."""
+    return source.is_dir() or source.suffix.lower() in _TABLES
 
 
 def told(cells: Sequence[str]) -> dict[str, str]:

@@ -70,9 +70,10 @@ def _deep(bundle: Bundle, said: DeepInput, weights: str | None) -> ResNetFeature
     asked = said.settings.conventions.get(before)
     conventions = {} if asked is None else {entry: asked}
     settings = said.settings.model_copy(update={"weights": (entry,), "conventions": conventions})
-    (found,) = ResNetFeatures.from_settings(settings, folder)
+    (found,) = ResNetFeatures.from_settings(settings, folder, keep=True)
     if found.digest != said.digest:
         raise _other(bundle, f"the network's weights, SHA-256 {found.sha256},", found.digest, said.digest)
+    found.load_beside()
     return found
 
 
