@@ -10,6 +10,7 @@ from PIL import Image
 from pydicom import dcmread
 from pydicom.data import get_testdata_file
 
+from trabecula.agreement import icc
 from trabecula.reading import read_film
 from trabecula.reading.drawn import Drawing
 from trabecula.reading.windows import windows_of
@@ -348,6 +349,15 @@ def test_two_readers_are_compared_where_both_are_done(both):
     assert [one["anterior"] for one in found["cases"][0]["heights"]] == pytest.approx([20.0] * 2, rel=0.6)
     assert found["icc"] == {}, "two cases are too few"
     assert client.get("/api/agreement/readers").json() == ["R1", "R2"]
+
+
+def test_heights_of_two_readers_have_an_icc_from_three_cases(both, open_app, study):
+    folder, cases, client = both
+    draw(open_app(study=folder, reader="R2"), cases[-1], study[1][cases[-1]][1] + [0, 2])
+    found = client.get("/api/agreement/table", params=PAIR).json()
+    heights = np.array([[one["middle"] for one in row["heights"]] for row in found["cases"]])
+    assert found["icc"]["middle"]["cases"] == 3
+    assert found["icc"]["middle"]["value"] == pytest.approx(icc(heights[:, :, None], "agreement").value[0])
 
 
 def test_a_drawing_is_shown_to_another_only_when_both_are_done(both):
