@@ -17,6 +17,8 @@ from ..images import SUFFIXES, read_labels
 
 HEADINGS = ("case_id", "patient_id", "image", "region", "region_value", "label")
 _MASK_WORDS = ("_mask", "-mask", "_seg", "-seg", "_label", "_roi")
+_MASK_FOLDERS = {"masks", "mask", "labels", "segmentations", "labelstr", "labelsts"}
+_CHANNEL = "_0000"  # how nnU-Net ends the name of a film, and not that of its mask
 
 
 @dataclass(frozen=True)
@@ -109,13 +111,13 @@ def _names(images: Sequence[Path], folder: Path) -> dict[Path, str]:
 
 def is_mask(path: Path) -> bool:
     """By the folder or the name."""
-    in_folder = any(part.lower() in {"masks", "mask", "labels", "segmentations"} for part in path.parent.parts[-2:])
+    in_folder = any(part.lower() in _MASK_FOLDERS for part in path.parent.parts[-2:])
     return in_folder or any(word in path.name.lower() for word in _MASK_WORDS)
 
 
 def _stem(path: Path) -> str:
     stem = path.name.split(".")[0]
-    for word in _MASK_WORDS:
+    for word in (*_MASK_WORDS, _CHANNEL):
         if stem.lower().endswith(word):
             return stem[: -len(word)]
     return stem
