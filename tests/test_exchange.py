@@ -1,6 +1,7 @@
 """Regions leave a study for each layout and come back the same to the pixel."""
 
 import json
+import sys
 
 import numpy as np
 import pydicom
@@ -9,8 +10,8 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from trabecula.cli import app
-from trabecula.errors import InvalidInput
-from trabecula.reading import read_film, read_table, region_of_points
+from trabecula.errors import InvalidInput, MissingExtra
+from trabecula.reading import ingest, read_film, read_table, region_of_points
 from trabecula.reading.drawn import Drawing, save_drawn
 from trabecula.reading.layouts import FORMATS, recognise
 from trabecula.settings import ImageSettings
@@ -100,6 +101,50 @@ def test_the_same_export_gives_the_same_bytes(study, tmp_path):
             export_regions(study.folder, name, tmp_path / name / again)
         files = [sorted(p for p in (tmp_path / name / again).rglob("*") if p.is_file()) for again in ("x", "y")]
         assert [p.read_bytes() for p in files[0]] == [p.read_bytes() for p in files[1]]
+
+
+@pytest.mark.parametrize("name", ["nifti", "nnunet", "monai", "bids"])
+def test_ingest_takes_up_a_folder_in_these_layouts(study, tmp_path, name):
+    export_regions(study.folder, name, tmp_path / "out")
+    made = ingest(tmp_path / "new", [tmp_path / "out"], None)
+    patients = [row["patient_id"] for row in made.rows]
+    assert patients == ["p00", "p00", "p00", "p01"]
+    assert [row["region_value"] for row in made.rows][:3] in (["1", "2", "3"], ["20", "21", "22"])
+    assert all((tmp_path / "new" / row["region"]).resolve().is_file() for row in made.rows)
+
+
+def test_without_highdicom_the_word_says_what_to_install(study, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "highdicom", None)
+    with pytest.raises(MissingExtra, match=r'pip install "trabecula\[pacs\]"'):
+        export_regions(study.folder, "dicom-seg", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_participants_are_written_with_what_the_table_says_of_them(study, tmp_path):
+    for row in study.rows:
+        row |= {"age": "71" if row["patient_id"] == "p00" else "", "sex": "F"}
+    study.save()
+    export_regions(study.folder, "bids", tmp_path / "out")
+    lines = (tmp_path / "out/participants.tsv").read_text().splitlines()
+    assert lines == ["participant_id\tage\tsex", "sub-p00\t71\tF", "sub-p01\tn/a\tF"]
+    assert (tmp_path / "out/derivatives/trabecula/sub-p01/xray/sub-p01_run-1_mask.nii.gz").is_file()
+
+
+def test_verse_folders_are_read_by_film_and_number(study, tmp_path):
+    regions = expected(study)
+    export_regions(study.folder, "nifti", tmp_path / "out")
+    for film in ("p00", "p01"):
+        study.write(f"images/sub-{film}.png", np.asarray(Image.open(study.folder / f"images/{film}.png")))
+        there = tmp_path / f"verse/derivatives/sub-{film}/sub-{film}_seg-vert_msk.nii.gz"
+        there.parent.mkdir(parents=True)
+        (tmp_path / f"out/masks/{film}.nii.gz").rename(there)
+    for row in study.rows:
+        row["image"] = row["image"].replace("images/", "images/sub-")
+    study.save()
+    back = import_regions(study.folder, tmp_path / "verse", "auto", reader="V")
+    assert back.layout == "bids"
+    for case_id, inside in regions.items():
+        assert (mask_at(study.folder / "masks/V" / f"{case_id}.png") == inside).all(), case_id
 
 
 def test_films_outside_training_do_not_enter_a_dataset_for_training(study, tmp_path):

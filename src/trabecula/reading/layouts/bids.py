@@ -63,14 +63,6 @@ def is_bids(source: Path) -> bool:
     )
 
 
-def read_participants(path: Path) -> list[dict[str, str]]:
-    """The rows of participants.tsv, `n/a` as nothing."""
-    from ..cases import read_table
-
-    _, rows = read_table(path)
-    return [{key: "" if value == "n/a" else value for key, value in row.items()} for row in rows]
-
-
 def _participants(rows: Sequence[Row], names: dict[str, str], about: About) -> str:
     first: dict[str, str] = {}
     for case_id, patient, *_ in rows:

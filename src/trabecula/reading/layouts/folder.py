@@ -17,6 +17,8 @@ from ..images import SUFFIXES, read_labels
 
 HEADINGS = ("case_id", "patient_id", "image", "region", "region_value", "label")
 _MASK_WORDS = ("_mask", "-mask", "_seg", "-seg", "_label", "_roi")
+_MASK_FOLDERS = {"masks", "mask", "labels", "segmentations", "labelstr", "labelsts"}
+_FILM_WORDS = ("_0000", "_xray")  # how nnU-Net and BIDS end the name of a film, and not that of its mask
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ def ingest(folder: Path, sources: Sequence[Path], labels: Path | None, *, undraw
             rows.append(
                 {
                     "case_id": case_id,
-                    "patient_id": about.get("patient_id", names[image]),
+                    "patient_id": about.get("patient_id", _subject(image) or names[image]),
                     "image": _relative(image, folder),
                     "region": "" if mask is None else _relative(mask, folder),
                     "region_value": value if len(values) > 1 else "",
@@ -109,13 +111,18 @@ def _names(images: Sequence[Path], folder: Path) -> dict[Path, str]:
 
 def is_mask(path: Path) -> bool:
     """By the folder or the name."""
-    in_folder = any(part.lower() in {"masks", "mask", "labels", "segmentations"} for part in path.parent.parts[-2:])
+    in_folder = any(part.lower() in _MASK_FOLDERS for part in path.parent.parts[-2:])
     return in_folder or any(word in path.name.lower() for word in _MASK_WORDS)
+
+
+def _subject(path: Path) -> str:
+    """The patient after whom BIDS calls a folder; "" elsewhere."""
+    return next((part[4:] for part in path.parts if part.startswith("sub-")), "")
 
 
 def _stem(path: Path) -> str:
     stem = path.name.split(".")[0]
-    for word in _MASK_WORDS:
+    for word in (*_MASK_WORDS, *_FILM_WORDS):
         if stem.lower().endswith(word):
             return stem[: -len(word)]
     return stem
