@@ -9,7 +9,7 @@ import typer
 from rich.text import Text
 
 from ..errors import Interrupted, InvalidInput, TrabeculaError
-from . import models, studies, tools
+from . import models, service, studies, tools
 from .terminal import err, hear_again, print_faults
 
 __all__ = ["app", "main"]
@@ -20,7 +20,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for commands in (studies, models, tools):
+for commands in (studies, models, service, tools):
     app.add_typer(commands.app)
 
 

@@ -58,6 +58,8 @@ def _raster(path: Path) -> Picture:
                 array = np.asarray(image.convert("RGB") if mode in {"P", "RGBA", "LA", "CMYK", "YCbCr"} else image)
     except InvalidInput:
         raise
+    except Image.DecompressionBombError:
+        raise refuse(path, "more pixels than any film has", f"between 1 and {LARGEST:,} pixels") from None
     except Exception as error:  # noqa: BLE001 a decoder may fail in any way on a damaged file
         raise refuse(path, f"cannot be decoded ({words(error)})", "a whole PNG, TIFF or JPEG file") from None
     if array.ndim == 3:
