@@ -115,11 +115,33 @@ class SentSave(_Sent):
 def page(asked: Request) -> Response:
     """The screen."""
     reader_named(state_of(asked).reader)
-    return render(asked, "annotate.html", order=outline.ORDER, levels=LEVELS, views=VIEWS)
+    return render(asked, "annotate.html", levels=_LEVELS, views=_VIEWS, help=_HELP)
 
 
-LEVELS = (*(f"T{n}" for n in range(1, 13)), *(f"L{n}" for n in range(1, 7)), "S1")
-VIEWS = ("lateral", "ap")
+_LEVELS = (*(f"T{n}" for n in range(1, 13)), *(f"L{n}" for n in range(1, 7)), "S1")
+_VIEWS = ("lateral", "ap")
+_HELP = (  # keys, and the words that follow annotate_help_
+    (("left button",), "left"),
+    (("right drag", "W + left drag"), "window"),
+    (("W + arrows",), "window_keys"),
+    (("wheel", "+", "-"), "zoom"),
+    (("middle drag", "Shift + left drag"), "pan"),
+    (("arrows", "Enter"), "arrows"),
+    (("1", "2", "3", "4", "5"), "presets"),
+    (("i",), "invert"),
+    (("Space", "="), "reset"),
+    (("h", "v"), "flip"),
+    (("p", "s", "g", "b", "e"), "tools"),
+    (("[", "]"), "brush_size"),
+    (("Ctrl+Z", "Ctrl+Y", "Ctrl+Shift+Z"), "undo"),
+    (("x", "Backspace"), "delete"),
+    (("Enter",), "accept"),
+    (("Esc",), "cancel"),
+    (("o",), "overlay"),
+    (("PageUp", "PageDown", "n"), "cases"),
+    (("f",), "flag"),
+    (("?",), "help"),
+)
 
 
 @router.get("/api/annotate/cases")
