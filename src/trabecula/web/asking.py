@@ -33,6 +33,9 @@ class Prediction(_Part):
     model: str
     history: list[str] = Field(description="What was done to the greys when the film was read.")
     use: str = USE
+    outline: list[tuple[float, float]] | None = Field(
+        None, description="Around the region where it was drawn from six points: x and y in pixels of the film."
+    )
     heat_map: str | None = Field(None, description="PNG in base64, of the film's size, where `heat` asked for one.")
 
 

@@ -15,7 +15,7 @@ from fastapi.routing import APIRoute
 
 from .. import __version__
 from ..errors import Fault, InvalidInput, TrabeculaError
-from ..reading import read_film
+from ..reading import outline_of_points, read_film
 from ..reading.windows import windows_of
 from ..workflow.heat import heat_map
 from ..workflow.predict import LEVEL, Answer, Predictor, by_mask, by_points, predict_film, predict_points, told
@@ -179,13 +179,17 @@ def _answer(predictor: Predictor, sent: Sent, asked: _Asked) -> Prediction:
         else:
             answer = predict_points(predictor, image, asked.points, values, asked.site)
             found = by_points(predictor.bundle, image, asked.points) if asked.heat else None
+        outline = None
+        if mask is None:
+            xray, _ = found or by_points(predictor.bundle, image, asked.points)
+            outline = outline_of_points(xray, asked.points).round(2).tolist()
         drawn = None if found is None else heat_map(predictor, *found, answer, values, asked.site)
-    return _said(answer, drawn)
+    return _said(answer, outline, drawn)
 
 
-def _said(answer: Answer, drawn: bytes | None) -> Prediction:
+def _said(answer: Answer, outline: list[list[float]] | None, drawn: bytes | None) -> Prediction:
     picture = None if drawn is None else base64.b64encode(drawn).decode()
-    return Prediction.model_validate({**asdict(answer), "heat_map": picture})
+    return Prediction.model_validate({**asdict(answer), "outline": outline, "heat_map": picture})
 
 
 def _shown(name: str, predictor: Predictor) -> Model:

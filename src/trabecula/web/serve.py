@@ -123,7 +123,7 @@ def _app(models: Models, state: State) -> FastAPI:
         title="Trabecula", version=__version__, description=_ABOUT, docs_url=None, redoc_url=None, lifespan=lifespan,
         openapi_url="/api/v1/openapi.json",
     )  # fmt: skip
-    app.state.started, app.state.models = state, models
+    app.state.started, app.state.models, app.state.screens = state, models, ["predict"]
     app.include_router(predict.router)
     app.include_router(server.router, include_in_schema=False)
     app.mount("/static", StaticFiles(directory=Path(__file__).with_name("static")))
