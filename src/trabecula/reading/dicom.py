@@ -37,7 +37,7 @@ def read_dicom(path: Path) -> Picture:
         except InvalidInput:
             raise
         except Exception as error:  # noqa: BLE001 a decoder may fail in any way on a damaged file
-            raise refuse(path, f"cannot be decoded ({words(error)})", "a whole DICOM image") from None
+            raise refuse(path, f"cannot be decoded ({words(error, path)})", "a whole DICOM image") from None
         return _picture(dataset, stored)
 
 
