@@ -10,7 +10,7 @@ from rich.text import Text
 
 from ..errors import Interrupted, InvalidInput, TrabeculaError
 from . import app as browser
-from . import exchange, models, studies, tools
+from . import exchange, models, service, studies, tools
 from .terminal import err, hear_again, print_faults
 
 __all__ = ["app", "main"]
@@ -21,7 +21,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for commands in (studies, exchange, models, tools, browser):
+for commands in (studies, exchange, models, service, tools, browser):
     app.add_typer(commands.app)
 
 

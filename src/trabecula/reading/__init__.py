@@ -8,7 +8,7 @@ from .images import SUFFIXES, read_labels
 from .inspection import case_table, film_table, film_warnings, region_table
 from .layouts import IngestResult, films_in, ingest
 from .quality import Pair, in_words, near_duplicates
-from .regions import region_of_points
+from .regions import outline_of_points, region_of_points
 from .stream import Part, Survey, stream_parts, survey_table
 from .study import FilmCheck, check_films, film_digests, film_states, films, load_film, read_film
 
@@ -32,6 +32,7 @@ __all__ = [
     "ingest",
     "load_film",
     "near_duplicates",
+    "outline_of_points",
     "read_batch",
     "read_feature_study",
     "read_film",

@@ -4,14 +4,18 @@ Windowing (VOI) is for display and never touches what is measured.
 """
 
 import warnings
+import zlib
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
 from ..errors import InvalidInput
 from ..records import Side
 from .picture import LARGEST, Picture, refuse, words
+
+_PIECE = 1 << 20
+_SWOLLEN = 9 * LARGEST  # bytes: 64 bits a pixel and room for the rest
 
 
 def read_dicom(path: Path) -> Picture:
@@ -22,6 +26,7 @@ def read_dicom(path: Path) -> Picture:
         warnings.simplefilter("ignore")  # clinical files break rules that do not matter here
         try:
             with path.open("rb") as file:
+                _refuse_swelling(path, file)
                 dataset = pydicom.dcmread(file)
                 _refuse_unusable(path, dataset)
                 stored = dataset.pixel_array
@@ -32,8 +37,26 @@ def read_dicom(path: Path) -> Picture:
         except InvalidInput:
             raise
         except Exception as error:  # noqa: BLE001 a decoder may fail in any way on a damaged file
-            raise refuse(path, f"cannot be decoded ({words(error)})", "a whole DICOM image") from None
+            raise refuse(path, f"cannot be decoded ({words(error, path)})", "a whole DICOM image") from None
         return _picture(dataset, stored)
+
+
+def _refuse_swelling(path: Path, file: BinaryIO) -> None:
+    """A deflated file is measured piece by piece first: a small one may hold more than memory does."""
+    from pydicom.filereader import _read_file_meta_info, read_preamble
+    from pydicom.uid import DeflatedExplicitVRLittleEndian
+
+    if read_preamble(file, force=True) is not None:
+        meta = _read_file_meta_info(file)  # leaves the file where the data begin
+        if meta.get("TransferSyntaxUID") == DeflatedExplicitVRLittleEndian:
+            inflater, size = zlib.decompressobj(-zlib.MAX_WBITS), 0
+            while piece := file.read(_PIECE):
+                while piece:
+                    size += len(inflater.decompress(piece, _PIECE))
+                    piece = inflater.unconsumed_tail
+                if size > _SWOLLEN:
+                    raise refuse(path, f"more than {_SWOLLEN >> 20} MiB when unpacked", "one film")
+    file.seek(0)
 
 
 def _refuse_unusable(path: Path, dataset: Any) -> None:

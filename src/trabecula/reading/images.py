@@ -58,8 +58,10 @@ def _raster(path: Path) -> Picture:
                 array = np.asarray(image.convert("RGB") if mode in {"P", "RGBA", "LA", "CMYK", "YCbCr"} else image)
     except InvalidInput:
         raise
+    except Image.DecompressionBombError:
+        raise refuse(path, "more pixels than any film has", f"between 1 and {LARGEST:,} pixels") from None
     except Exception as error:  # noqa: BLE001 a decoder may fail in any way on a damaged file
-        raise refuse(path, f"cannot be decoded ({words(error)})", "a whole PNG, TIFF or JPEG file") from None
+        raise refuse(path, f"cannot be decoded ({words(error, path)})", "a whole PNG, TIFF or JPEG file") from None
     if array.ndim == 3:
         if not (array == array[:, :, :1]).all():
             raise refuse(path, "colours", "greys, or three equal channels", "Export the film as a grey picture.")
@@ -85,7 +87,7 @@ def _nifti(path: Path) -> Picture:
     except InvalidInput:
         raise
     except Exception as error:  # noqa: BLE001 a decoder may fail in any way on a damaged file
-        raise refuse(path, f"cannot be decoded ({words(error)})", "a whole NIfTI file") from None
+        raise refuse(path, f"cannot be decoded ({words(error, path)})", "a whole NIfTI file") from None
     if np.iscomplexobj(array) or array.dtype.kind not in "biuf":
         raise refuse(path, f"pixels of type {array.dtype}", "grey numbers")
     spacing = (zooms[1], zooms[0]) if min(zooms) > 0 else None
@@ -132,7 +134,7 @@ def _with_sidecar(picture: Picture, path: Path) -> Picture:
         polarity, anterior = content.get("polarity", "normal"), content.get("anterior")
         usable = pair is None or min(pair) > 0
     except (OSError, ValueError, TypeError, IndexError, AttributeError) as error:
-        raise refuse(sidecar, f"cannot be read ({words(error)})", '{"spacing_mm": [row, column]}') from None
+        raise refuse(sidecar, f"cannot be read ({words(error, path)})", '{"spacing_mm": [row, column]}') from None
     if not usable or polarity not in {"normal", "inverted"} or anterior not in (None, "left", "right"):
         expected = "spacing_mm above 0, polarity normal or inverted, anterior left or right"
         raise refuse(sidecar, f"spacing_mm {spacing!r}, polarity {polarity!r}, anterior {anterior!r}", expected)

@@ -43,6 +43,6 @@ def refuse(path: Path, found: str, expected: str, action: str = "") -> InvalidIn
     return InvalidInput([Fault(path.name, found, expected, action)])
 
 
-def words(error: BaseException) -> str:
-    """A decoder's complaint on one line."""
-    return " ".join(str(error).split())[:100] or type(error).__name__
+def words(error: BaseException, path: Path) -> str:
+    """A decoder's complaint on one line; of where the file lies, its name alone."""
+    return " ".join(str(error).replace(str(path), path.name).split())[:100] or type(error).__name__

@@ -15,12 +15,16 @@ _ACTION = f"Give them in this order: {', '.join(ORDER)}."
 
 def region_of_points(xray: Xray, text: str, name: str) -> Region:
     """Within the outline through six points, "x,y x,y ..." in pixels in the order of ``outline.ORDER``, snapped."""
-    points = _points(text, xray.pixels.shape)
-    inside = fill(snap(xray.pixels, points), xray.pixels.shape)
+    inside = fill(outline_of_points(xray, text), xray.pixels.shape)
     if int(inside.sum()) < _FEWEST:
         found = f"points that enclose {int(inside.sum())} pixels"
         raise InvalidInput([Fault("points", found, f"a vertebral body, at least {_FEWEST}", _ACTION)])
     return Region(inside, name, "six points", hashlib.sha256(text.encode()).hexdigest())
+
+
+def outline_of_points(xray: Xray, text: str) -> np.ndarray:
+    """The outline itself, places x and y."""
+    return snap(xray.pixels, _points(text, xray.pixels.shape))
 
 
 def check_points(points: np.ndarray, text: str, shape: tuple[int, ...]) -> np.ndarray:

@@ -59,7 +59,7 @@ class Guard:
         t, host = words(language_of(asked)), asked.headers.get("host", "")
         if _name(host) not in self._hosts:
             return PlainTextResponse(t["refused_host"], 421)
-        if not _ours(asked.scope["method"], asked.headers, host):
+        if not from_own_page(asked.scope["method"], asked.headers, host):
             return PlainTextResponse(t["refused_origin"], 403)
         cookie = f"trabecula-{_port(host)}"  # browsers share cookies among the ports of a host
         if asked.url.path == "/" and (token := asked.query_params.get("token")):
@@ -124,7 +124,7 @@ class _TooLargeError(Exception):
     pass
 
 
-def _ours(method: str, headers: Headers, host: str) -> bool:
+def from_own_page(method: str, headers: Headers, host: str) -> bool:
     """Whether a page of ours asks: its Origin is this host; without one, nothing may be changed."""
     origin = headers.get("origin")
     if origin is None:

@@ -235,30 +235,41 @@ def predict_film(
     predictor: Predictor, image: Path, mask: Path, values: Mapping[str, str] | None = None, site: str = ""
 ) -> Answer:
     """One film and its mask."""
+    xray, region = by_mask(predictor.bundle, image, mask)
+    return predictor.answer(xray, region, values or {}, site)
+
+
+def by_mask(bundle: Bundle, image: Path, mask: Path) -> tuple[Xray, Region]:
+    """A film and the one region of its mask, read as the study read its own."""
     from ..reading import load_film, read_labels
     from ..records import Case
 
-    settings = predictor.bundle.manifest.image
+    settings = bundle.manifest.image
     case = Case(image.name.split(".")[0], "", image, mask, None, "", "")
     xray, (region,) = load_film([case], settings)
     drawn = np.setdiff1d(read_labels(mask, settings), [0])
     if len(drawn) > 1:
         found, action = ", ".join(map(str, drawn[:20])), "Give a mask of one vertebra, or a table with region_value."
         raise InvalidInput([Fault(mask.name, f"values {found}", "one region", action)])
-    return predictor.answer(xray, region, values or {}, site)
+    return xray, region
 
 
 def predict_points(
     predictor: Predictor, image: Path, points: str, values: Mapping[str, str] | None = None, site: str = ""
 ) -> Answer:
     """One film and six points on it, "x,y x,y ...", through which the outline is drawn and snapped to the edge."""
-    from ..reading import read_film, region_of_points
-
-    xray = read_film(image, predictor.bundle.manifest.image)
-    region = region_of_points(xray, points, image.name.split(".")[0])
+    xray, region = by_points(predictor.bundle, image, points)
     answer = predictor.answer(xray, region, values or {}, site)
     drawn = "the region was drawn from six points: where those of training were drawn otherwise, answers may differ"
     return replace(answer, warnings=(*answer.warnings, drawn))
+
+
+def by_points(bundle: Bundle, image: Path, points: str) -> tuple[Xray, Region]:
+    """A film and the region within the outline through six points on it."""
+    from ..reading import read_film, region_of_points
+
+    xray = read_film(image, bundle.manifest.image)
+    return xray, region_of_points(xray, points, image.name.split(".")[0])
 
 
 def is_many(source: Path) -> bool:

@@ -20,10 +20,11 @@ const CLOSEST = 40; // pixels of the screen for one of the film
 /**
  * Fetch a film: greys as little-endian uint16, the rest as JSON in the header X-Film.
  * @param {string} address
+ * @param {RequestInit} [asked] a film that is sent along, to be read
  * @returns {Promise<Film>}
  */
-export async function fetchFilm(address) {
-  const answer = await fetch(address);
+export async function fetchFilm(address, asked) {
+  const answer = await fetch(address, asked);
   if (!answer.ok) throw new Error((await answer.json().catch(() => ({}))).message ?? answer.statusText);
   const about = JSON.parse(answer.headers.get("X-Film") ?? "null");
   const bytes = await answer.arrayBuffer();
