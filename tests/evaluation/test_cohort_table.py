@@ -14,7 +14,7 @@ from trabecula.evaluation.cohort_table import (
 )
 
 # Counts and SMD as printed by R's tableone 0.13 for right heart catheterisation (its vignette "Using standardized mean
-# differences"; data of Connors 1996, doi:10.1001/jama.1996.03530350023006), and in Table 1 of doi:10.2147/IJGM.S325907.
+# differences"; data of Connors 1996, doi:10.1001/jama.1996.03540110043030), and in Table 1 of doi:10.2147/IJGM.S325907.
 PUBLISHED = {
     "catheter, first diagnosis": (
         [1581, 247, 175, 6, 341, 399, 34, 241, 527],
