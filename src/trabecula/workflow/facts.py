@@ -11,10 +11,9 @@ import yaml
 
 from .. import __version__
 from ..features import ResNetFeatures, divisions, feature_scale, scale_notes
-from ..modelling import UNSOUND, UNSOUND_TUNING
+from ..modelling import FEWER, UNSOUND, UNSOUND_TUNING, fewer_parts
 from ..records import PUBLISHED
 from ..reporting import RunFacts, record_facts
-from ..settings import Settings
 from ..storage import write_atomically
 from .extract import write_frame
 from .finetuning import TunedNetworks, likeness
@@ -22,18 +21,23 @@ from .prepare import Ready, flows_of
 from .signatures import HEIGHTS
 
 
-def write_facts(run: Path, ready: Ready) -> None:
-    """Write the settings, what deep features were made of, and what else the report says about the run."""
+def write_facts(run: Path, ready: Ready, tuning: pd.DataFrame | None = None) -> None:
+    """Write the settings, what deep features were made of, and what else the report says about the run.
+
+    ``tuning`` is that of records.Selection, where models were made.
+    """
     checked, settings, tables = ready.checked, ready.settings, ready.tables
     statements = [extractor.statement for extractor in checked.extractors if isinstance(extractor, ResNetFeatures)]
     undefined = sum(len(table.undefined) for name, table in tables.items() if name != HEIGHTS)
     scale = _deep_facts(run, ready)
-    tuning = [_tuning_facts(run, ready, one) for one in ready.tuned]
+    of_tuned = [_tuning_facts(run, ready, one) for one in ready.tuned]
     sites = _sites_in_words(pd.read_csv(run / "metrics" / "site.csv"))
     notes = [
         *ready.split.redraws,
+        *ready.split.notes,
+        *_of_fewer(ready, tuning),
         *_without_files(checked.notes, ready),
-        *tuning,
+        *of_tuned,
         *sites,
         *(scale_notes(scale) if len(scale) else ()),
         *(": ".join(said) for table in tables.values() for said in table.warnings[:5]),
@@ -51,18 +55,31 @@ def write_facts(run: Path, ready: Ready) -> None:
         versions=_versions(),
         features={name: table.values.shape[1] for name, table in tables.items()},
         notes=tuple(notes),
-        warnings=(*_of_protocol(settings), *(text for text in statements if "NOT" in text)),
+        warnings=(*_of_protocol(ready), *(text for text in statements if "NOT" in text)),
         protocol=flows_of(settings)[0],
         unsound=unsound_steps(ready),
         sites=tuple(sorted(set(ready.split.table["site"]) - {""})),
         films=len(checked.films) or None,
+        lacking=tuple(map(str, ready.too_few)),
     )
     record_facts(run, facts)
 
 
+def _of_fewer(ready: Ready, tuning: pd.DataFrame | None) -> Iterator[str]:
+    """Where models were tuned or tried in fewer parts than asked."""
+    if ready.too_few:
+        return
+    if tuning is not None:
+        fewer = int(tuning["note"].str.contains(FEWER, regex=False).sum())
+        if fewer:
+            yield f"{fewer} of {len(tuning)} fits had fewer inner folds than asked: selection/tuning.csv says which"
+    if PUBLISHED in flows_of(ready.settings):
+        yield from fewer_parts(ready.split)
+
+
 def unsound_steps(ready: Ready) -> dict[str, str]:
     """What is unsound in the flow as published, where it is run; tuned networks add a step."""
-    if PUBLISHED not in flows_of(ready.settings):
+    if PUBLISHED not in flows_of(ready.settings) or ready.too_few:
         return {}
     return UNSOUND | UNSOUND_TUNING if ready.tuned else UNSOUND
 
@@ -120,8 +137,8 @@ def _sites_in_words(sites: pd.DataFrame) -> list[str]:
     ]
 
 
-def _of_protocol(settings: Settings) -> tuple[str, ...]:
-    if settings.protocol != PUBLISHED:
+def _of_protocol(ready: Ready) -> tuple[str, ...]:
+    if ready.settings.protocol != PUBLISHED or ready.too_few:
         return ()
     return ("The flow as published, for comparison only: its numbers are too good. Report the protocol sound.",)
 

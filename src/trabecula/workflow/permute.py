@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from ..errors import InvalidInput
 from ..evaluation import evaluate
 from ..features import AskedDevice
 from ..modelling import deal_labels
@@ -71,6 +72,8 @@ def permute_study(
         device=device,
         tell=tell,
     )
+    if ready.too_few:
+        raise InvalidInput(ready.too_few)
     run = run_folder(folder, ready.key)
     found = pd.DataFrame(row for deal in range(1, deals + 1) for row in _deal(run, ready, deal, jobs, tell))
     table = found.groupby(_KEYS, sort=False)["auc"].agg(mean="mean", error=_error, deals="count").reset_index()

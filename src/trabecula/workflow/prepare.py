@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 
 from .. import __version__
-from ..errors import InvalidInput
+from ..errors import Fault, InvalidInput
 from ..features import AskedDevice, find_device
-from ..modelling import make_split
+from ..modelling import make_split, too_few
 from ..reading import film_digests, films
 from ..records import PUBLISHED, SOUND, FeatureTable, Split, Study
 from ..settings import Protocol, Settings
@@ -41,6 +41,11 @@ class Ready:
     def key(self) -> str:
         """What a run is: the same key gives the same predictions."""
         return _run_key(self)
+
+    @property
+    def too_few(self) -> tuple[Fault, ...]:
+        """Why no model can be made: the classes that have too few training patients; empty where models can be."""
+        return too_few(self.split.table, self.split.classes)
 
     @property
     def signatures(self) -> list[Signature]:
@@ -74,7 +79,8 @@ def prepare(
     study = checked.study
     tables = checked.tables or study_features(folder, study, settings, checked.extractors, jobs, tell)
     split = make_split(study, settings, folder / COHORTS, redraw=redraw)
-    tuned = tune_networks(folder, study, settings, checked.extractors, split, jobs, tell)
+    modelled = not too_few(split.table, split.classes)
+    tuned = tune_networks(folder, study, settings, checked.extractors, split, jobs, tell) if modelled else []
     of_tuned = {one.name: tuned_features(folder, study, settings, one, split, jobs, tell) for one in tuned}
     learnt = [one for one in checked.extractors if one.name != HEIGHTS]
     redrawn = redrawn_features(folder, study, settings, learnt, split, jobs, tell, tuned)

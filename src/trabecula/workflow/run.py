@@ -15,7 +15,7 @@ from ..evaluation.instructive import instructive_cases
 from ..features import AskedDevice
 from ..modelling import fold_scores, ladder, odds_ratios, predict_sites
 from ..records import PUBLISHED, SOUND, TRAINING, Evaluation, Predictions, Selection
-from ..reporting import R_SCRIPT, csv_files, r_script, record_results
+from ..reporting import R_SCRIPT, csv_files, r_script, record_no_results, record_results
 from ..settings import Protocol
 from ..storage import write_atomically
 from .check import Tell, silent
@@ -48,7 +48,8 @@ def run_study(
 
     The run folder is named by the day; a run of the same inputs, settings and version that was stopped goes
     on in its own folder, and one that was finished is returned as it is, its page made again where it has other
-    ``images``. ``redraw`` draws the cohorts again, which the report will say.
+    ``images``. ``redraw`` draws the cohorts again, which the report will say. Where a class has too few training
+    patients for a model, all that needs none is still written, and the report says what is wanting (see ``lacking``).
     """
     ready = prepare(
         folder,
@@ -67,6 +68,8 @@ def run_study(
             report_study(folder, run=run.name, images=images, jobs=jobs, tell=tell)
         return report
     _write_inputs(run, ready)
+    if ready.too_few:
+        return _without_models(run, ready, tell)
     results = {name: fit(run, ready, jobs, tell) for name, fit in _FLOWS.items() if name in flows_of(ready.settings)}
     rows = pd.concat([one.predictions.rows for one in results.values()])
     write_atomically(run / "predictions.csv", rows.to_csv(index=False, lineterminator="\n"))
@@ -77,6 +80,17 @@ def run_study(
     _record(run, ready, results)
     draw_pictures(folder, run, images=images, jobs=jobs, tell=tell)
     make_report(run, images=images)
+    write_manifest(run)
+    tell("report", 1, 1)
+    return report
+
+
+def _without_models(run: Path, ready: Ready, tell: Tell) -> Path:
+    """The report of what there is where a class has too few training patients for a model."""
+    tell("report", 0, 1)
+    write_facts(run, ready)
+    record_no_results(run, ready.study.classes, ready.study.cohorts)
+    report = make_report(run)
     write_manifest(run)
     tell("report", 1, 1)
     return report
@@ -147,8 +161,8 @@ def _write_inputs(run: Path, ready: Ready) -> None:
 
 def _record(run: Path, ready: Ready, results: Mapping[str, _Result]) -> None:
     """What the report is made of: the results of the first protocol; where both ran, the other's and the gap."""
-    write_facts(run, ready)
     first, *others = results.values()
+    write_facts(run, ready, first.selection.tuning)
     record_results(run, first.evaluation, first.selection)
     write_frame(run / "metrics" / "roc_band.csv", _bands(ready, first))
     rows = of_model(first.predictions.rows, *first.evaluation.chosen)
