@@ -39,7 +39,7 @@ class TableStudy:
             "models": ["lr", "svm", "knn"],
             "tuning": {"folds": 5, "inner_folds": 3},
             "protocol": "both",
-            "evaluation": {"resamples": 100},
+            "evaluation": {"resamples": 200},
         }
 
     def save(self):

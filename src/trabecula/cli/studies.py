@@ -110,7 +110,7 @@ def run(
             out.print(sentence, markup=False)
         out.print(str(found.path), markup=False)
         return
-    from ..workflow.finished import lacking
+    from ..workflow.finished import begun_afresh, lacking
     from ..workflow.run import run_study
 
     with progress() as tell:
@@ -126,6 +126,7 @@ def run(
             tell=tell,
         )
     print_result(report)
+    print_notes(begun_afresh(report.parent))
     wanting = lacking(report.parent)
     if wanting:
         print_notes(f"no model could be made: {words}" for words in wanting)

@@ -1,6 +1,5 @@
 """What the report says about a run beside its numbers: versions, notes, what was fed to the network."""
 
-import importlib.metadata
 import json
 import platform
 from collections.abc import Iterator, Sequence
@@ -17,6 +16,7 @@ from ..reporting import RunFacts, record_facts
 from ..storage import write_atomically
 from .extract import write_frame
 from .finetuning import TunedNetworks, likeness
+from .finished import BEGUN, begun_afresh
 from .prepare import Ready, flows_of
 from .signatures import HEIGHTS
 
@@ -33,6 +33,7 @@ def write_facts(run: Path, ready: Ready, tuning: pd.DataFrame | None = None) -> 
     of_tuned = [_tuning_facts(run, ready, one) for one in ready.tuned]
     sites = _sites_in_words(pd.read_csv(run / "metrics" / "site.csv"))
     notes = [
+        *begun_afresh(run),
         *ready.split.redraws,
         *ready.split.notes,
         *_of_fewer(ready, tuning),
@@ -49,10 +50,10 @@ def write_facts(run: Path, ready: Ready, tuning: pd.DataFrame | None = None) -> 
     facts = RunFacts(
         study=ready.study.name,
         run=run.name,
-        created=json.loads((run / "run.json").read_text(encoding="utf-8"))["created"],
+        created=json.loads((run / BEGUN).read_text(encoding="utf-8"))["created"],
         seed=settings.seed,
         settings=resolved,
-        versions=_versions(),
+        versions={"trabecula": __version__, "python": platform.python_version(), **ready.versions},
         features={name: table.values.shape[1] for name, table in tables.items()},
         notes=tuple(notes),
         warnings=(*_of_protocol(ready), *(text for text in statements if "NOT" in text)),
@@ -141,19 +142,3 @@ def _of_protocol(ready: Ready) -> tuple[str, ...]:
     if ready.settings.protocol != PUBLISHED or ready.too_few:
         return ()
     return ("The flow as published, for comparison only: its numbers are too good. Report the protocol sound.",)
-
-
-def _versions() -> dict[str, str]:
-    packages = (
-        "numpy",
-        "scipy",
-        "pandas",
-        "scikit-learn",
-        "lightgbm",
-        "numba",
-        "onnxruntime",
-        "pydicom",
-        "pillow",
-    )
-    found = {name: importlib.metadata.version(name) for name in packages}
-    return {"trabecula": __version__, "python": platform.python_version(), **found}

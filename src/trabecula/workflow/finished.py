@@ -8,6 +8,7 @@ from ..errors import Fault, InvalidInput
 from ..reporting import FACTS
 from ..storage import write_atomically
 
+BEGUN = "run.json"  # written first
 MANIFEST = "manifest.json"  # written last: a run folder that has it is finished
 
 
@@ -34,6 +35,12 @@ def find_run(folder: Path, name: str | None = None, *, modelled: bool = True) ->
 def lacking(run: Path) -> tuple[str, ...]:
     """Why no model could be made in a finished run, a sentence a class; empty where models were made."""
     return tuple(json.loads((run / FACTS).read_text(encoding="utf-8")).get("lacking", ()))
+
+
+def begun_afresh(run: Path) -> tuple[str, ...]:
+    """That a run of the same inputs is left alone, as libraries have other versions now; empty where there is none."""
+    said = json.loads((run / BEGUN).read_text(encoding="utf-8")).get("afresh")
+    return (said,) if said else ()
 
 
 def write_manifest(run: Path) -> None:

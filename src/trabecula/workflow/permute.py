@@ -74,7 +74,7 @@ def permute_study(
     )
     if ready.too_few:
         raise InvalidInput(ready.too_few)
-    run = run_folder(folder, ready.key)
+    run = run_folder(folder, ready)
     found = pd.DataFrame(row for deal in range(1, deals + 1) for row in _deal(run, ready, deal, jobs, tell))
     table = found.groupby(_KEYS, sort=False)["auc"].agg(mean="mean", error=_error, deals="count").reset_index()
     table["verdict"] = [_verdict(mean, error) for mean, error in zip(table["mean"], table["error"], strict=True)]

@@ -1,5 +1,6 @@
 """A study made ready for models: checked, its features computed, its cohorts drawn."""
 
+import functools
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
@@ -16,6 +17,7 @@ from ..modelling import make_split, too_few
 from ..reading import film_digests, films
 from ..records import PUBLISHED, SOUND, FeatureTable, Split, Study
 from ..settings import Protocol, Settings
+from ..versions import FEATURES, MODELS, TUNING, versions_of
 from .check import Check, Tell, check_study, silent
 from .extract import study_features
 from .finetuning import TunedNetworks, tune_networks, tuned_features
@@ -37,10 +39,20 @@ class Ready:
     split: Split
     tuned: Sequence[TunedNetworks] = ()
 
+    @functools.cached_property
+    def inputs(self) -> str:
+        """All that decides a run but the versions of libraries."""
+        return _digest_of_inputs(self)
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """Those of the libraries that a value of the run may depend on."""
+        return versions_of((*FEATURES, *MODELS, *(TUNING if self.tuned else ())))
+
     @property
     def key(self) -> str:
         """What a run is: the same key gives the same predictions."""
-        return _run_key(self)
+        return hashlib.sha256(json.dumps([self.inputs, self.versions], sort_keys=True).encode()).hexdigest()
 
     @property
     def too_few(self) -> tuple[Fault, ...]:
@@ -98,7 +110,7 @@ def free_columns(study: Study) -> pd.DataFrame:
     return columns.set_index(pd.Index([case.case_id for case in study.cases], name="case_id"))
 
 
-def _run_key(ready: Ready) -> str:
+def _digest_of_inputs(ready: Ready) -> str:
     tables = [table for one in (ready.checked.tables, *ready.redrawn) for table in one.values()]
     columns = [ready.checked.clinical, ready.checked.known, ready.checked.preserved]
     parts = {

@@ -22,7 +22,7 @@ from .check import Tell, silent
 from .explain import explain_run, write_explanation
 from .extract import write_frame
 from .facts import write_facts
-from .finished import MANIFEST, write_manifest
+from .finished import BEGUN, MANIFEST, write_manifest
 from .fitting import fit_published, fit_sound
 from .pictures import Images, draw_pictures, of_model
 from .prepare import Ready, flows_of, free_columns, prepare
@@ -61,7 +61,7 @@ def run_study(
         device=device,
         tell=tell,
     )
-    run = run_folder(folder, ready.key)
+    run = run_folder(folder, ready)
     report = run / "report.html"
     if (run / MANIFEST).exists():
         if images != images_of(run):
@@ -197,14 +197,30 @@ def _bands(ready: Ready, result: _Result) -> pd.DataFrame:
     return roc_bands(result.predictions, chosen, protocol, resamples, settings.seed)
 
 
-def run_folder(folder: Path, key: str) -> Path:
-    """The folder of the run with this key, or a new one named by today's date."""
-    runs = folder / "runs"
-    for known in sorted(runs.glob("*/run.json")):
-        if json.loads(known.read_text(encoding="utf-8")).get("key") == key:
+def run_folder(folder: Path, ready: Ready) -> Path:
+    """The folder of the run of a study that is made ready, or a new one named by today's date.
+
+    A run of the same inputs that was begun with other versions of a library is left alone, which the new one says.
+    """
+    runs, afresh = folder / "runs", ""
+    for known in sorted(runs.glob(f"*/{BEGUN}")):
+        told = json.loads(known.read_text(encoding="utf-8"))
+        if told.get("key") == ready.key:
             return known.parent
+        if told.get("inputs") == ready.inputs:
+            afresh = _afresh(known.parent.name, told["versions"], ready.versions)
     today = datetime.date.today().isoformat()
     number = 1 + max((int(path.name[-2:]) for path in runs.glob(f"{today}_[0-9][0-9]")), default=0)
     run = runs / f"{today}_{number:02d}"
-    write_atomically(run / "run.json", json.dumps({"key": key, "created": today, "version": __version__}))
+    of_inputs = {"inputs": ready.inputs, "versions": ready.versions, "afresh": afresh}
+    begun = {"key": ready.key, "created": today, "version": __version__, **of_inputs}
+    write_atomically(run / BEGUN, json.dumps(begun, indent=1))
     return run
+
+
+def _afresh(before: str, then: Mapping[str, str], now: Mapping[str, str]) -> str:
+    """Why nothing of the run ``before`` is taken over."""
+    absent = "none"
+    names = [name for name in {**then, **now} if then.get(name) != now.get(name)]
+    changed = ", ".join(f"{name} {then.get(name, absent)}, now {now.get(name, absent)}" for name in names)
+    return f"begun afresh: the run {before} of the same inputs was made with other versions of libraries ({changed})"
