@@ -15,7 +15,6 @@ from sklearn.base import BaseEstimator
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.feature_selection import f_classif
 from sklearn.linear_model import LassoCV, LogisticRegression
 from sklearn.model_selection import StratifiedKFold
 from sklearn.neighbors import KNeighborsClassifier
@@ -24,6 +23,7 @@ from sklearn.svm import SVC
 from threadpoolctl import threadpool_limits
 
 from ..records import INTERNAL, PUBLISHED, TRAINING, Predictions, Split, class_numbers
+from .filters import anova
 from .learners import FrequenciesIfEmpty, lightgbm, macro_auc, xgboost
 from .outcome import FINAL, SelectionTrace, prediction_rows
 
@@ -157,7 +157,7 @@ def scaled_by_cohort(features: pd.DataFrame, table: pd.DataFrame, pooled: np.nda
 
 def by_anova(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Which columns pass the analysis of variance."""
-    return np.asarray(f_classif(x, y)[1] < 0.01)
+    return np.asarray(anova(x, y)[1] < 0.01)
 
 
 def by_pearson(x: np.ndarray, _y: np.ndarray) -> np.ndarray:

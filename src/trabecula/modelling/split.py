@@ -64,7 +64,8 @@ def too_few(table: pd.DataFrame, classes: Sequence[str]) -> tuple[Fault, ...]:
         if n < FEWEST_PATIENTS:
             elsewhere = f" ({len(cohorts) - n} more in other cohorts)" if len(cohorts) > n else ""
             found = f"{n or 'no'} training patient{'s' * (n != 1)}{elsewhere}"
-            action = f"At least {FEWEST_PATIENTS - n} more are needed in the training cohort."
+            more = FEWEST_PATIENTS - n
+            action = f"Add at least {more} patient{'s' * (more != 1)} of this class to the training cohort."
             expected = f"at least {FEWEST_PATIENTS}, so that three nested folds have patients to learn from and to test"
             faults.append(Fault(f"class {label!r}", found, expected, action))
     return tuple(faults)

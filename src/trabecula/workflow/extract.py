@@ -77,11 +77,19 @@ def extract_table(
         write_frame(output, columns.join(joined.reset_index(drop=True)))
     else:
         write_frame(output, joined)
+    undefined = _write_beside(output, behind, extractors, found)
+    return Extracted(len(joined), joined.shape[1], undefined, sum(len(t.warnings) for t in found.values()))
+
+
+def _write_beside(
+    output: Path, behind: FeatureTable, extractors: Sequence[Extractor], found: Mapping[str, FeatureTable]
+) -> int:
+    """Write what each row was computed from and why values are missing; how many are."""
     how = behind.values.assign(**_how(extractors), diagnostics_Warnings=_warnings(found))
     write_frame(output.with_name(f"{output.stem}-diagnostics.csv"), how.reset_index())
     undefined = pd.concat([table.undefined for table in found.values()])
     write_frame(output.with_name(f"{output.stem}-undefined.csv"), undefined)
-    return Extracted(len(joined), joined.shape[1], len(undefined), sum(len(t.warnings) for t in found.values()))
+    return len(undefined)
 
 
 def _columns_of(study: Study) -> pd.DataFrame:

@@ -28,23 +28,7 @@ def write_facts(run: Path, ready: Ready, tuning: pd.DataFrame | None = None) -> 
     """
     checked, settings, tables = ready.checked, ready.settings, ready.tables
     statements = [extractor.statement for extractor in checked.extractors if isinstance(extractor, ResNetFeatures)]
-    undefined = sum(len(table.undefined) for name, table in tables.items() if name != HEIGHTS)
-    scale = _deep_facts(run, ready)
-    of_tuned = [_tuning_facts(run, ready, one) for one in ready.tuned]
-    sites = _sites_in_words(pd.read_csv(run / "metrics" / "site.csv"))
-    notes = [
-        *begun_afresh(run),
-        *ready.split.redraws,
-        *ready.split.notes,
-        *_of_fewer(ready, tuning),
-        *_without_files(checked.notes, ready),
-        *of_tuned,
-        *sites,
-        *(scale_notes(scale) if len(scale) else ()),
-        *(": ".join(said) for table in tables.values() for said in table.warnings[:5]),
-    ]
-    if undefined:
-        notes.append(f"{undefined:,} feature values are undefined; reasons are in features/*-undefined.csv")
+    notes = list(_notes(run, ready, tuning))
     resolved = yaml.safe_dump(settings.model_dump(mode="json", by_alias=True), sort_keys=False, allow_unicode=True)
     write_atomically(run / "config.resolved.yaml", resolved)
     facts = RunFacts(
@@ -64,6 +48,24 @@ def write_facts(run: Path, ready: Ready, tuning: pd.DataFrame | None = None) -> 
         lacking=tuple(map(str, ready.too_few)),
     )
     record_facts(run, facts)
+
+
+def _notes(run: Path, ready: Ready, tuning: pd.DataFrame | None) -> Iterator[str]:
+    """What is worth knowing; of what deep features were made is written on the way."""
+    scale = _deep_facts(run, ready)
+    yield from begun_afresh(run)
+    yield from ready.split.redraws
+    yield from ready.split.notes
+    yield from _of_fewer(ready, tuning)
+    yield from _without_files(ready.checked.notes, ready)
+    yield from [_tuning_facts(run, ready, one) for one in ready.tuned]
+    yield from _sites_in_words(pd.read_csv(run / "metrics" / "site.csv"))
+    yield from scale_notes(scale) if len(scale) else ()
+    for table in ready.tables.values():
+        yield from (": ".join(said) for said in table.warnings[:5])
+    undefined = sum(len(table.undefined) for name, table in ready.tables.items() if name != HEIGHTS)
+    if undefined:
+        yield f"{undefined:,} feature values are undefined; reasons are in features/*-undefined.csv"
 
 
 def _of_fewer(ready: Ready, tuning: pd.DataFrame | None) -> Iterator[str]:

@@ -69,7 +69,20 @@ def run_study(
         return report
     _write_inputs(run, ready)
     if ready.too_few:
-        return _without_models(run, ready, tell)
+        tell("report", 0, 1)
+        write_facts(run, ready)
+        record_no_results(run, ready.study.classes, ready.study.cohorts)
+    else:
+        _fit_and_record(run, ready, jobs, tell)
+        draw_pictures(folder, run, images=images, jobs=jobs, tell=tell)
+    make_report(run, images=images)
+    write_manifest(run)
+    tell("report", 1, 1)
+    return report
+
+
+def _fit_and_record(run: Path, ready: Ready, jobs: int, tell: Tell) -> None:
+    """Run the protocols, and write all that the report is made of."""
     results = {name: fit(run, ready, jobs, tell) for name, fit in _FLOWS.items() if name in flows_of(ready.settings)}
     rows = pd.concat([one.predictions.rows for one in results.values()])
     write_atomically(run / "predictions.csv", rows.to_csv(index=False, lineterminator="\n"))
@@ -78,22 +91,6 @@ def run_study(
     write_atomically(run / R_SCRIPT, r_script())
     tell("report", 0, 1)
     _record(run, ready, results)
-    draw_pictures(folder, run, images=images, jobs=jobs, tell=tell)
-    make_report(run, images=images)
-    write_manifest(run)
-    tell("report", 1, 1)
-    return report
-
-
-def _without_models(run: Path, ready: Ready, tell: Tell) -> Path:
-    """The report of what there is where a class has too few training patients for a model."""
-    tell("report", 0, 1)
-    write_facts(run, ready)
-    record_no_results(run, ready.study.classes, ready.study.cohorts)
-    report = make_report(run)
-    write_manifest(run)
-    tell("report", 1, 1)
-    return report
 
 
 @dataclass(frozen=True, eq=False)
