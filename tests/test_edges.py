@@ -129,6 +129,11 @@ def test_a_class_of_four_patients_makes_fewer_folds_and_says_so(tmp_path):
     assert np.isfinite(alone["auc"])
     assert np.isnan(alone["low"])
     assert "no interval: fewer than two patients of the class, or of the others" in alone["method"]
+    assert alone["warning"] == "1 case of a class or of the others: too few for an interval"
+    slopes = metrics(run, "calibration", cohort="internal", signature="radiomics", model="lr", **{"class": "2"})
+    assert slopes["value"].isna().all()
+    assert set(slopes["method"]) == {"not computed: fewer than two patients of the class, or of the others"}
+    assert metrics(run, "calibration", cohort="internal", metric="ici", **{"class": "1"})["value"].notna().any()
 
 
 def test_the_published_flow_says_that_it_has_fewer_splits(tmp_path):
