@@ -154,14 +154,16 @@ class FeatureTable:
 class Split:
     """Who may learn from whom: indexed by case id; columns patient_id, cohort, truth, site ("" where unknown) and fold.
 
-    ``fold`` is 1..K for training rows and 0 for held-out cohorts. All rows of a patient share both. ``redraws`` says
-    when cohorts were drawn again.
+    ``fold`` is 1..K for training rows and 0 for held-out cohorts; 0 everywhere where there are too few patients for
+    folds. All rows of a patient share both. ``redraws`` says when cohorts were drawn again, ``notes`` what was drawn
+    otherwise than asked.
     """
 
     table: pd.DataFrame
     classes: tuple[str, ...]
     seed: int
     redraws: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

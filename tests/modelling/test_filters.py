@@ -12,6 +12,7 @@ from trabecula.modelling.filters import (
     VarianceFilter,
     correlations,
 )
+from trabecula.modelling.published import by_anova
 from trabecula.modelling.scaling import CompressColumns, Standardise
 
 
@@ -70,3 +71,16 @@ def test_components_keep_the_distances_when_there_are_enough_of_them():
     assert list(step.get_feature_names_out()) == ["a", "b", *(f"component_{k:03d}" for k in range(1, 5))]
     assert np.allclose(out[:, :2], x[["a", "b"]])
     assert np.allclose(np.cov(out[:, 2:], rowvar=False), np.eye(4))
+
+
+@pytest.mark.parametrize("scale", [1.0, 100.0, 0.1, 1 / 3])
+def test_classes_that_are_wholly_apart_differ_however_the_column_is_scaled(scale):
+    """Rounding makes the variance within classes, which is 0, a negative number in some of these."""
+    y = np.repeat([0, 1, 2], [12, 11, 13])
+    apart = y * scale
+    x = np.column_stack([apart, (apart - apart.mean()) / apart.std(), np.tile([1.0, 2.0], 18), np.full(36, scale)])
+    fitted = UnivariateFilter(0.05).fit(x, y)
+    assert fitted.support_.tolist() == [True, True, False, False]
+    assert (fitted.pvalues_[:2] < 1e-100).all()
+    assert fitted.pvalues_[3] == 1
+    assert by_anova(x, y).tolist() == fitted.support_.tolist()

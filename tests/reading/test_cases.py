@@ -4,6 +4,7 @@ import pytest
 from trabecula.errors import InvalidInput
 from trabecula.reading.cases import read_batch, read_study, read_table
 from trabecula.settings import Settings
+from trabecula.workflow.check import check_study
 
 ROWS = [["病例", "label"], ["c1", "骨折"], ["c2", "正常"]]
 
@@ -100,5 +101,9 @@ def test_a_class_of_too_few_training_patients_is_named_before_anything_is_comput
     kept = [row for row in study_folder.rows if row["label"] != "1" or row["cohort"] == "internal"]
     study_folder.rows = [*kept, *(r for r in study_folder.rows if r["label"] == "1" and r["cohort"] == "training")][:-4]
     study_folder.save()
-    _, faults = read_study(study_folder.folder, Settings.model_validate(study_folder.settings))
-    assert [fault.found for fault in faults] == ["2 patients of class '1'"]
+    checked = check_study(study_folder.folder)
+    assert not checked.faults
+    assert [(fault.where, fault.found) for fault in checked.too_few] == [
+        ("class '1'", "2 training patients (3 more in other cohorts)")
+    ]
+    assert "no model can be made: class '1': 2 training patients" in checked.notes[0]

@@ -83,8 +83,9 @@ def test_features_may_stand_beside_a_table_of_cases(table, tmp_path):
     cases = cases.iloc[::-1]
     settings = write(tmp_path, table.drop(columns="Target"), data={"cases": "cases.csv"})
     cases.to_csv(tmp_path / "cases.csv", index=False)
-    study, tables, faults = read_feature_study(tmp_path, settings)
-    assert {fault.where for fault in faults} == {"cohort training"}, "all of one patient"
+    _, _, faults = read_feature_study(tmp_path, settings)
+    assert not faults
+    assert {fault.found for fault in check_study(tmp_path).too_few} == {"1 training patient"}, "all of one patient"
     cases["patient_id"] = cases["case_id"].str.replace("k", "p")
     cases.to_csv(tmp_path / "cases.csv", index=False)
     study, tables, faults = read_feature_study(tmp_path, settings)

@@ -67,6 +67,8 @@ def check(folder: StudyFolder, jobs: Jobs = CORES, device: Device = "cpu") -> No
     if result.faults:
         raise InvalidInput(result.faults)
     out.print(result.summary, markup=False)
+    if result.too_few:
+        raise typer.Exit(4)
 
 
 @app.command()
@@ -108,6 +110,7 @@ def run(
             out.print(sentence, markup=False)
         out.print(str(found.path), markup=False)
         return
+    from ..workflow.finished import begun_afresh, lacking
     from ..workflow.run import run_study
 
     with progress() as tell:
@@ -123,6 +126,11 @@ def run(
             tell=tell,
         )
     print_result(report)
+    print_notes(begun_afresh(report.parent))
+    wanting = lacking(report.parent)
+    if wanting:
+        print_notes(f"no model could be made: {words}" for words in wanting)
+        raise typer.Exit(4)
 
 
 @app.command()

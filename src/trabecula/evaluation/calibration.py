@@ -30,9 +30,11 @@ Patients = Int[np.ndarray, " cases"]
 def calibration_measures(p: Scores, positive: Truths, patients: Patients) -> Iterator[Estimate]:
     """Every measure of how the probability of one class agrees with its cases, or the reason for its absence."""
     n, clustered = len(p), bool(np.bincount(patients).max() > 1)
-    if positive.all() or not positive.any():
-        for name in _NAMES:
-            yield Estimate(name, np.nan, np.nan, np.nan, n, "not computed: the class, or every other, is absent")
+    fewest = min(len(np.unique(patients[positive])), len(np.unique(patients[~positive])))
+    if fewest < 2:  # one patient would be the whole curve
+        absent = "the class, or every other, is absent"
+        why = f"not computed: {'fewer than two patients of the class, or of the others' if fewest else absent}"
+        yield from (Estimate(name, np.nan, np.nan, np.nan, n, why) for name in _NAMES)
         return
     yield from _recalibration(p, positive, patients, clustered)
     yield Estimate("r2", explained(p, positive)[1], np.nan, np.nan, n, "Nagelkerke, of the probabilities as they are")

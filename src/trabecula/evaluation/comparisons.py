@@ -54,9 +54,7 @@ def _of_cohort(
     low, high = interval_of_difference(difference, variances, freedom=freedom)
     z, p = z_test(difference, variances, freedom)
     auc = np.column_stack([parts.auc, parts.mean()[0]])
-    names = np.array(scores.models, dtype=object)
-    planned = (names[:, 1] == chosen) & ~np.isin(names[:, 0], BASELINES)
-    primary = planned[first] & planned[second]
+    names, family = np.array(scores.models, dtype=object), _families(scores.models, chosen)[first, second]
     width = len(classes) + 1
 
     def long(per_pair: np.ndarray) -> np.ndarray:
@@ -77,7 +75,7 @@ def _of_cohort(
             "high": high.ravel(),
             "z": z.ravel(),
             "p": p.ravel(),
-            "family": long(np.where(primary, PRIMARY, EXPLORATORY).astype(object)),
+            "family": long(family),
             "method": np.tile(np.array(methods, dtype=object), len(first)),
         }
     )
@@ -86,6 +84,12 @@ def _of_cohort(
         frame["method"] + (", t; Holm, " if scores.clustered else "; Holm, ") + frame["family"] + " family"
     )
     return frame
+
+
+def _families(models: tuple[Signed, ...], chosen: str | None) -> np.ndarray:
+    """Models x models: a pair is planned where both are the chosen model on a signature that is no baseline."""
+    planned = np.array([model == chosen and name not in BASELINES for name, model in models])
+    return np.where(planned[:, None] & planned[None, :], PRIMARY, EXPLORATORY).astype(object)
 
 
 def primary_pairs(models: tuple[Signed, ...], chosen: Signed) -> Iterator[tuple[int, int]]:

@@ -128,7 +128,7 @@ def _auc_rows(scores: CohortScores, parts: Components, classes: tuple[str, ...])
                 "n": len(scores.truth),
                 "n_positive": int(positives[k]),
                 "method": _interval_method(scores, int(folds[k]), values[m, k], variances[m, k]),
-                "warning": _warning(values[m, k], int(smaller[k])),
+                "warning": _warning(values[m, k], variances[m, k], int(smaller[k])),
             }
 
 
@@ -144,9 +144,11 @@ def _interval_method(scores: CohortScores, folds: int, value: float, variance: f
     return f"{method}, logit scale" + (", t" if scores.clustered else "")
 
 
-def _warning(value: float, smaller: int) -> str:
+def _warning(value: float, variance: float, smaller: int) -> str:
     if np.isnan(value):
         return ""
+    if np.isnan(variance):
+        return f"{smaller} case{'s' * (smaller != 1)} of a class or of the others: too few for an interval"
     if smaller < FEWEST:
         return (
             f"{smaller} cases of a class or of the others, fewer than {FEWEST}: the interval may cover less than 95 %"

@@ -8,11 +8,15 @@ import numpy as np
 
 from ..records import Extractor, FeatureRow
 from ..storage import write_atomically
+from ..versions import FEATURES, digest_of, versions_of
 
 
 def row_path(cache: Path, extractor: Extractor, key: str) -> Path:
-    """Where the row of a case lies; ``key`` is the digest of its film and region."""
-    return cache / extractor.name / extractor.digest[:16] / f"{key}.row"
+    """Where the row of a case lies; ``key`` is the digest of its film and region.
+
+    Rows that were computed with other versions of a library lie elsewhere.
+    """
+    return cache / extractor.name / f"{extractor.digest[:16]}-{digest_of(versions_of(FEATURES))}" / f"{key}.row"
 
 
 def write_row(cache: Path, extractor: Extractor, key: str, row: FeatureRow) -> None:

@@ -2,7 +2,7 @@
 
 from .asked import Drivers, columns_of, drivers, kept_columns, seen_by_learner
 from .contributions import Contributions, both_classes
-from .fit import fit_task
+from .fit import FEWER, fit_task
 from .harmonise import SITE, site_numbers
 from .keep import pack, unpack
 from .ladder import ladder
@@ -19,14 +19,23 @@ from .outcome import (
     plan_tasks,
     prediction_rows,
 )
-from .published import UNSOUND, UNSOUND_TUNING, PublishedFit, gather_published, published_models, published_task
+from .published import (
+    UNSOUND,
+    UNSOUND_TUNING,
+    PublishedFit,
+    fewer_parts,
+    gather_published,
+    published_models,
+    published_task,
+)
 from .refit import Refit, refit, scores_of
 from .site import predict_sites
-from .split import deal_folds, deal_labels, grouped_folds, make_split
+from .split import deal_folds, deal_labels, grouped_folds, make_split, too_few
 from .spread import distances, spread_of
 
 __all__ = [
     "ALL_ROWS",
+    "FEWER",
     "FINAL",
     "SITE",
     "UNSOUND",
@@ -47,6 +56,7 @@ __all__ = [
     "deal_labels",
     "distances",
     "drivers",
+    "fewer_parts",
     "fit_task",
     "fold_scores",
     "gather",
@@ -69,6 +79,7 @@ __all__ = [
     "seen_by_learner",
     "site_numbers",
     "spread_of",
+    "too_few",
     "tuned_on",
     "unpack",
 ]

@@ -194,8 +194,14 @@ def _by_relation(X: np.ndarray, y: np.ndarray, names: list[str]) -> np.ndarray:
 
 
 def anova(X: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """F and p of the one-way analysis of variance of every column; NaN and 1 where there is none."""
-    return _of_varied(X, lambda varied: f_classif(varied, y))
+    """F and p of the one-way analysis of variance of every column; NaN and 1 where there is none.
+
+    Infinite and 0 where classes are apart and do not vary within: rounding makes that variance, the difference of two
+    sums of squares, a little less than 0, and F far less.
+    """
+    statistic, p = _of_varied(X, lambda varied: f_classif(varied, y))
+    apart = statistic < -1
+    return np.where(apart, np.inf, statistic), np.where(apart, 0.0, p)
 
 
 def _kruskal(X: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

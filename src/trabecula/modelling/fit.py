@@ -153,9 +153,11 @@ def _fit(model: str, task: FitTask, fold: Fold, memory: Once, split: Split, sett
         if settings.calibration != "none":
             fitted = calibrated(fitted, fold, settings)
     lasso = _lasso_of(search.best_estimator_.named_steps["select"])
+    if lasso is not None and 0 < lasso.n_folds_ < lasso.folds:
+        note = _joined(note, f"{lasso.n_folds_} {FEWER} {lasso.folds} folds for the LASSO penalty: {_RARE}")
     if lasso is not None and not lasso.support_.any():
         none = "no features: class frequencies"
-        note = f"{_NOTHING}: class frequencies of the training rows" if fold.x.shape[1] else none
+        note = _joined(f"{_NOTHING}: class frequencies of the training rows" if fold.x.shape[1] else none, note)
     scores = np.zeros((len(fold.test), len(split.classes)))
     if len(fold.test):
         scores[:, fitted.classes_] = fitted.predict_proba(fold.test)
@@ -185,6 +187,8 @@ def learner_step(model: str, task: FitTask, settings: Settings) -> FrequenciesIf
     return step.set_fit_request(groups=True)
 
 
+FEWER = "in place of"
+_RARE = "a class has no more patients"
 _NOTHING = "the LASSO kept no feature"
 
 
@@ -202,10 +206,16 @@ def _tune(model: str, task: FitTask, fold: Fold, memory: Once, settings: Setting
         search.fit(fold.x, fold.y, **fold.by_row)
     slow = sum(issubclass(warning.category, ConvergenceWarning) for warning in caught)
     notes = [f"{slow} fits stopped before they converged"] * (slow > 0)
+    asked = settings.tuning.inner_folds
+    notes += [f"{len(inner)} {FEWER} {asked} inner folds: {_RARE}"] * (len(inner) < asked)
     y, groups = fold.y, fold.by_row["groups"]
     alone = any(len(np.unique(groups[train][y[train] == k])) < 2 for train, _ in inner for k in np.unique(y))
     notes += ["a class has a single patient, or none, in an inner fold: tuning is a guess there"] * alone
-    return search, "; ".join(notes)
+    return search, _joined(*notes)
+
+
+def _joined(*notes: str) -> str:
+    return "; ".join(note for note in notes if note)
 
 
 def _macro_auc(estimator: Any, X: pd.DataFrame, y: np.ndarray) -> float:

@@ -15,7 +15,6 @@ from sklearn.base import BaseEstimator
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.feature_selection import f_classif
 from sklearn.linear_model import LassoCV, LogisticRegression
 from sklearn.model_selection import StratifiedKFold
 from sklearn.neighbors import KNeighborsClassifier
@@ -24,10 +23,12 @@ from sklearn.svm import SVC
 from threadpoolctl import threadpool_limits
 
 from ..records import INTERNAL, PUBLISHED, TRAINING, Predictions, Split, class_numbers
+from .filters import anova
 from .learners import FrequenciesIfEmpty, lightgbm, macro_auc, xgboost
 from .outcome import FINAL, SelectionTrace, prediction_rows
 
 TRIALS = 5
+LASSO_FOLDS = 10
 
 UNSOUND = {
     "scaling": "each cohort by its own mean and SD; columns with a missing value in any cohort left out: a new patient "
@@ -107,6 +108,21 @@ def published_task(
                 yield _fit(signature, model, x, codes, pooled, table, split.classes, seed)
 
 
+def fewer_parts(split: Split) -> tuple[str, ...]:
+    """Where the flow has fewer trial splits, or folds of its LASSO, than it would, as cases are too few for them."""
+    pooled = split.table.loc[pooled_rows(split.table), "truth"]
+    counts, made = pooled.value_counts(), len(trial_tests(pooled.to_numpy(str), split.seed))
+    said = []
+    if made < TRIALS:
+        label, fewest = counts.idxmin(), counts.min()
+        said.append(f"the flow as published: {made} splits, not {TRIALS}: class {label!r} has {fewest} cases")
+    if len(pooled) < LASSO_FOLDS:
+        said.append(
+            f"the flow as published: {len(pooled)} folds for the LASSO penalty, not {LASSO_FOLDS}: no more cases"
+        )
+    return tuple(said)
+
+
 def gather_published(fits: Collection[PublishedFit], split: Split, seed: int) -> tuple[Predictions, Split]:
     """Every model on the trial split in which one of them scored best, and that split."""
     kept = -max((score, -trial) for fit in fits for trial, score in enumerate(fit.scores))[1]
@@ -141,7 +157,7 @@ def scaled_by_cohort(features: pd.DataFrame, table: pd.DataFrame, pooled: np.nda
 
 def by_anova(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Which columns pass the analysis of variance."""
-    return np.asarray(f_classif(x, y)[1] < 0.01)
+    return np.asarray(anova(x, y)[1] < 0.01)
 
 
 def by_pearson(x: np.ndarray, _y: np.ndarray) -> np.ndarray:
@@ -156,7 +172,9 @@ def by_pearson(x: np.ndarray, _y: np.ndarray) -> np.ndarray:
 
 def by_linear_lasso(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Which columns a linear regression on the class numbers keeps."""
-    found = LassoCV(alphas=np.logspace(-3, 0, 50), cv=min(10, len(y)), max_iter=10_000, precompute=True).fit(x, y)
+    found = LassoCV(alphas=np.logspace(-3, 0, 50), cv=min(LASSO_FOLDS, len(y)), max_iter=10_000, precompute=True).fit(
+        x, y
+    )
     return np.asarray(np.abs(found.coef_) > 1e-6)
 
 

@@ -61,7 +61,8 @@ class LassoFilter(Filter):
     binomial LASSO a class, all at the same penalty.
 
     Attributes: ``path_`` (penalties and coefficients on all rows), ``deviance_`` and ``deviance_se_`` (mean over
-    folds, per row), ``chosen_`` (index on the path), ``coefficients_`` (classes x kept columns).
+    folds, per row), ``n_folds_`` (fewer than ``folds`` where a class has fewer groups; 0 where nothing was scored),
+    ``chosen_`` (index on the path), ``coefficients_`` (classes x kept columns).
     """
 
     def __init__(
@@ -81,7 +82,7 @@ class LassoFilter(Filter):
         if not penalties.size or penalties[0] <= 0:
             self.path_ = Path(np.zeros(0), np.zeros((0, classes, X.shape[1])), np.zeros((0, classes)))
             self.deviance_ = self.deviance_se_ = np.zeros(0)
-            self.chosen_ = 0
+            self.chosen_ = self.n_folds_ = 0
             self.coefficients_ = np.zeros((classes, 0))
             self._keep(np.zeros(X.shape[1]), ["no feature is related to the classes"] * X.shape[1])
             return self
@@ -100,7 +101,9 @@ class LassoFilter(Filter):
 
     def _score(self, X: np.ndarray, y: np.ndarray, groups: Any) -> None:
         per_fold = []
-        for test in self._folds(y, groups):
+        folds = self._folds(y, groups)
+        self.n_folds_ = len(folds)
+        for test in folds:
             train = np.setdiff1d(np.arange(len(y)), test)
             path = lasso_path(
                 X[train], y[train], len(self.classes_), self.path_.penalties, tolerance=1e-6, family=self.family

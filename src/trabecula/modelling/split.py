@@ -4,6 +4,7 @@ import datetime
 import hashlib
 import json
 import warnings
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,9 @@ def make_split(study: Study, settings: Settings, frozen: Path, *, redraw: bool =
     """Cohorts as the table gives them or as drawn once and frozen; outer folds of the training cohort.
 
     ``frozen`` is written at the first call and read at every later one, whatever the seed; it is refused when the table
-    of cases is no longer the one it was drawn for, unless ``redraw``, which is written down in it for good.
+    of cases is no longer the one it was drawn for, unless ``redraw``, which is written down in it for good. Where a
+    class has too few training patients for a model (see ``too_few``) there are no folds, and nothing is frozen: no
+    model has seen the cohorts.
     """
     table = pd.DataFrame(
         {
@@ -35,13 +38,37 @@ def make_split(study: Study, settings: Settings, frozen: Path, *, redraw: bool =
     digest = hashlib.sha256(table.to_csv(lineterminator="\n").encode()).hexdigest()
     table["site"] = [case.columns.get(settings.split.site, "") for case in study.cases]
     before = json.loads(frozen.read_text(encoding="utf-8")) if frozen.exists() else None
+    given = INTERNAL in set(table["cohort"])
     if before is None or redraw:
         table["cohort"] = _draw(table, settings)
-        _freeze(frozen, before, digest, table["cohort"], settings)
     else:
         table["cohort"] = _frozen_cohorts(before, digest, settings, frozen.name).loc[table.index]
-    table["fold"] = _folds(table, settings)
-    return Split(table, study.classes, settings.seed, _redraws(frozen))
+    wanting = too_few(table, study.classes)
+    if (before is None or redraw) and not wanting:
+        _freeze(frozen, before, digest, table["cohort"], settings)
+    table["fold"] = 0 if wanting else _folds(table, settings)
+    notes = (*_of_internal(table, settings, given=given), *_of_folds(table, settings))
+    return Split(table, study.classes, settings.seed, _redraws(frozen) if frozen.exists() else (), notes)
+
+
+def too_few(table: pd.DataFrame, classes: Sequence[str]) -> tuple[Fault, ...]:
+    """The classes that have too few training patients for any model to be learnt, tuned and tested.
+
+    ``table``: patient_id, cohort, truth.
+    """
+    patients = table.drop_duplicates(["patient_id", "truth"])
+    faults = []
+    for label in classes:
+        cohorts = patients.loc[patients["truth"] == label, "cohort"]
+        n = int((cohorts == TRAINING).sum())
+        if n < FEWEST_PATIENTS:
+            elsewhere = f" ({len(cohorts) - n} more in other cohorts)" if len(cohorts) > n else ""
+            found = f"{n or 'no'} training patient{'s' * (n != 1)}{elsewhere}"
+            more = FEWEST_PATIENTS - n
+            action = f"Add at least {more} patient{'s' * (more != 1)} of this class to the training cohort."
+            expected = f"at least {FEWEST_PATIENTS}, so that three nested folds have patients to learn from and to test"
+            faults.append(Fault(f"class {label!r}", found, expected, action))
+    return tuple(faults)
 
 
 def deal_labels(split: Split, settings: Settings, deal: int) -> Split:
@@ -149,7 +176,8 @@ def _draw(table: pd.DataFrame, settings: Settings) -> pd.Series:
     if isinstance(settings.split.external, int) and settings.split.external:
         cohorts[_of_drawn_sites(table, settings)] = "external"
     training = table[cohorts == TRAINING]
-    if settings.split.internal > 0 and not (cohorts == INTERNAL).any() and len(training):
+    several = len(set(training["patient_id"])) > 1
+    if settings.split.internal > 0 and not (cohorts == INTERNAL).any() and several:
         y, groups = training["truth"].to_numpy(str), training["patient_id"].to_numpy(str)
         count = round(1 / settings.split.internal)
         drawn = grouped_folds(y, groups, count, settings.seed, _strata(training))[0]
@@ -173,16 +201,38 @@ def _strata(table: pd.DataFrame) -> np.ndarray:
     return np.array([f"{truth}|{site}" for truth, site in zip(table["truth"], table["site"], strict=True)])
 
 
+def _of_internal(table: pd.DataFrame, settings: Settings, *, given: bool) -> Iterator[str]:
+    """Where a class has too few patients for the share that split.internal asks for."""
+    pooled = table[table["cohort"].isin([TRAINING, INTERNAL])]
+    if given or settings.split.internal == 0 or pooled.empty:
+        return
+    label, fewest = _rarest(pooled)
+    asked = round(1 / settings.split.internal)
+    made = max(2, min(asked, fewest))
+    if made < asked:
+        yield (
+            f"the internal cohort is one of {made} parts of the patients, not one of {asked}: class {label!r} has "
+            f"{fewest} patient{'s' * (fewest != 1)} to draw from"
+        )
+
+
+def _of_folds(table: pd.DataFrame, settings: Settings) -> Iterator[str]:
+    """Where a class has fewer training patients than folds are asked for."""
+    made = int(table["fold"].max())
+    if 0 < made < settings.tuning.folds:
+        label, fewest = _rarest(table[table["cohort"] == TRAINING])
+        yield f"{made} training folds, not {settings.tuning.folds}: class {label!r} has {fewest} training patients"
+
+
+def _rarest(table: pd.DataFrame) -> tuple[str, int]:
+    """The class with the fewest patients, and how many."""
+    patients = table.groupby("truth", sort=False)["patient_id"].nunique()
+    return str(patients.idxmin()), int(patients.min())
+
+
 def _folds(table: pd.DataFrame, settings: Settings) -> np.ndarray:
     training = (table["cohort"] == TRAINING).to_numpy()
     y, groups = table["truth"].to_numpy(str)[training], table["patient_id"].to_numpy(str)[training]
-    faults = [
-        Fault(f"class {label!r}", f"{n} training patient{'s' * (n != 1)}", f"at least {FEWEST_PATIENTS}")
-        for label in settings.classes
-        if (n := len(np.unique(groups[y == label]))) < FEWEST_PATIENTS
-    ]
-    if faults:
-        raise InvalidInput(faults)
     numbers = np.zeros(len(y), dtype=np.int64)
     drawn = grouped_folds(y, groups, settings.tuning.folds, settings.seed, _strata(table[training]))
     for number, rows in enumerate(drawn, start=1):

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..errors import Fault, InvalidInput
-from ..records import FEWEST_PATIENTS, TRAINING, Case, Study
+from ..records import TRAINING, Case, Study
 from ..settings import Settings
 from .cohorts import assign_cohorts
 
@@ -156,7 +156,7 @@ def faults_of_ids(file: str, cases: Sequence[Case]) -> list[Fault]:
 
 
 def faults_of_classes(cases: Sequence[Case], classes: tuple[str, ...]) -> list[Fault]:
-    """Unknown and absent classes, and classes of which training has too few patients to learn from."""
+    """Unknown and absent classes, and a study without training cases."""
     expected = "one of " + ", ".join(classes)
     faults = [
         Fault(
@@ -172,20 +172,7 @@ def faults_of_classes(cases: Sequence[Case], classes: tuple[str, ...]) -> list[F
     if without:
         found = f"{len(without)} cases have none: {', '.join(without[:3])}{' ...' if len(without) > 3 else ''}"
         faults.append(Fault("label", found, expected, "Fill the column in."))
-    present: dict[str, set[str]] = {}
-    for case in cases:
-        present.setdefault(case.cohort, set()).add(case.label)
-    faults += [
-        Fault(f"cohort {TRAINING}", f"no case of class {label!r}", "every class, to learn from")
-        for label in classes
-        if label not in present.get(TRAINING, {label})
-    ]
-    patients = {label: {c.patient_id for c in cases if (c.cohort, c.label) == (TRAINING, label)} for label in classes}
-    for label, of_class in patients.items():
-        if 0 < len(of_class) < FEWEST_PATIENTS:
-            found = f"{len(of_class)} patient{'s' * (len(of_class) != 1)} of class {label!r}"
-            faults.append(Fault(f"cohort {TRAINING}", found, f"at least {FEWEST_PATIENTS}, to learn from and to test"))
-    if TRAINING not in present:
+    if all(case.cohort != TRAINING for case in cases):
         faults.append(Fault("cohort", "no row is in the cohort 'training'", "training cases"))
     return faults
 

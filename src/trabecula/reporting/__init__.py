@@ -5,11 +5,12 @@ from .comparison import Compared, auc_tables, cases_table, comparison_page, sett
 from .exports import FORMATS, write_exports
 from .overlay import overlay_png
 from .page import write_page
-from .recorded import Recorded, RunFacts, read_table, record_facts, record_results, recorded
+from .recorded import FACTS, Recorded, RunFacts, read_table, record_facts, record_no_results, record_results, recorded
 from .rscript import R_SCRIPT, r_script
 from .tables import csv_files
 
 __all__ = [
+    "FACTS",
     "FORMATS",
     "R_SCRIPT",
     "Compared",
@@ -24,6 +25,7 @@ __all__ = [
     "r_script",
     "read_table",
     "record_facts",
+    "record_no_results",
     "record_results",
     "recorded",
     "settings_table",

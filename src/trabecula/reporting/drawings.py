@@ -15,6 +15,8 @@ Drawing = tuple[str, Figure]  # title, figure
 
 def drawings(run: Recorded) -> dict[str, Drawing]:
     """Name -> (title, figure), those that the run has something to show for."""
+    if run.facts.lacking:
+        return dict(_of_data(run))
     return dict([*_of_data(run), *_of_selection(run), *_of_models(run), *_of_probabilities(run), *_beside(run)])
 
 

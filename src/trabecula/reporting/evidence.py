@@ -77,7 +77,7 @@ def _overlap(run: Recorded, settings: Settings) -> Finding:
 def _split(run: Recorded, settings: Settings) -> Finding:
     if run.facts.protocol == PUBLISHED:
         return Finding("yes", "by vertebra, after the selection", ("splits-published.csv", "predictions.csv"))
-    words = f"by patient; {settings['tuning.folds']} patient-grouped folds in training"
+    words = f"by patient; {run.split['fold'].max()} patient-grouped folds in training"
     return Finding("yes", words, ("splits.csv", SETTINGS))
 
 
@@ -212,7 +212,7 @@ def _algorithms(run: Recorded, settings: Settings) -> Finding:
 def _tuning(run: Recorded, settings: Settings) -> Finding:
     if run.facts.protocol == PUBLISHED:
         return Finding("no", "untuned", (SETTINGS,))
-    words = f"grid, {settings['tuning.inner_folds']} inner and {settings['tuning.folds']} outer patient-grouped folds"
+    words = f"grid, {settings['tuning.inner_folds']} inner and {run.split['fold'].max()} outer patient-grouped folds"
     return Finding("yes", words, ("selection/tuning.csv", "splits.csv"))
 
 

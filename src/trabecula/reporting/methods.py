@@ -314,8 +314,10 @@ def _models(run: Recorded, settings: Settings) -> Iterator[Sentence]:
             "Each was tuned in {} patient-grouped inner folds by the mean One-vs-Rest AUC, and the training cohort was "
             "scored in {} patient-grouped outer folds by pipelines that had not seen the case.",
             settings.value("tuning.inner_folds"),
-            settings.value("tuning.folds"),
+            _count(int(run.split["fold"].max()), "splits.csv, fold"),
         )
+        if run.selection.tuning["note"].str.contains("inner folds", regex=False).any():
+            yield say("Where a class had fewer patients than that, there were fewer inner folds.")
         held = [cohort for cohort in run.evaluation.cohorts if cohort != TRAINING]
         if held:
             yield say(f"The {listing(map(_words, held))} cohort{'s were' if len(held) > 1 else ' was'} scored "

@@ -13,7 +13,7 @@ from .drawings import drawings
 from .offline import style, templates
 from .pictures import anchor
 from .recorded import Recorded
-from .sections import GROUPS, Section
+from .sections import Section, groups_of
 from .sections.section import cases_of, signatures_of
 
 
@@ -31,7 +31,7 @@ def write_page(folder: Path, run: Recorded) -> Path:
 def _render(run: Recorded, drawn: Mapping[str, Markup]) -> str:
     environment = templates()
     made = {group: [(one, view) for one in sections if (view := one.view(run)) is not None]
-            for group, sections in GROUPS.items()}  # fmt: skip
+            for group, sections in groups_of(run).items()}  # fmt: skip
     signature, model = run.evaluation.chosen
     environment.globals |= {
         "anchor": anchor,
@@ -42,7 +42,7 @@ def _render(run: Recorded, drawn: Mapping[str, Markup]) -> str:
         "cohorts": run.evaluation.cohorts,
         "signature": signature,
         "model": model,
-        "signatures": signatures_of(run.evaluation),
+        "signatures": [] if run.facts.lacking else signatures_of(run.evaluation),
     }
     return environment.get_template("report.html").render(
         style=style("style.css", "cases.css"),

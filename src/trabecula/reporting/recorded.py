@@ -1,7 +1,7 @@
 """What a run leaves in its folder, and reads back: a report is made of this and of nothing else."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -46,7 +46,8 @@ class RunFacts:
     ``features``: table name -> number of features. ``warnings`` stand at the top of the page. ``unsound``: step of the
     flow as published -> what is wrong with it, where that flow was run. ``sites``: the names of hospitals, to be left
     out of a blinded report (``blind``). ``films``: how many, None where the study began with a table of features.
-    ``frozen``: a model from elsewhere was put to the test, and nothing of how it was made was done here.
+    ``frozen``: a model from elsewhere was put to the test, and nothing of how it was made was done here. ``lacking``:
+    why no model could be made; then the run has no evaluation, selection and predictions.
     """
 
     study: str
@@ -64,6 +65,7 @@ class RunFacts:
     films: int | None = None
     blind: bool = False
     frozen: bool = False
+    lacking: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,6 +98,11 @@ def record_results(folder: Path, evaluation: Evaluation, selection: Selection) -
     write_atomically(folder / CHOSEN, json.dumps(chosen, indent=1))
 
 
+def record_no_results(folder: Path, classes: Sequence[str], cohorts: Sequence[str]) -> None:
+    """Write in place of results that there are none."""
+    write_atomically(folder / CHOSEN, json.dumps({"classes": classes, "cohorts": cohorts, "chosen": None}, indent=1))
+
+
 def record_facts(folder: Path, facts: RunFacts) -> None:
     """Write what the page says beyond the results."""
     write_atomically(folder / FACTS, json.dumps(asdict(facts), indent=1, ensure_ascii=False))
@@ -103,15 +110,32 @@ def record_facts(folder: Path, facts: RunFacts) -> None:
 
 def recorded(folder: Path) -> Recorded:
     """Read a finished run; InvalidInput names every file that is wanting."""
-    wanted = [FACTS, CHOSEN, "predictions.csv", "splits.csv", *(f"metrics/{name}.csv" for name in METRICS)]
-    missing = [name for name in [*wanted, *(f"selection/{name}.csv" for name in SELECTIONS)]
-               if not (folder / name).exists()]  # fmt: skip
+    _demand(folder, [FACTS, CHOSEN, "splits.csv"])
+    facts = _facts(folder)
+    others = dict(_others(folder))
+    split = read_table(folder / "splits.csv").set_index("case_id")
+    read = _no_results if facts.lacking else _results
+    evaluation, selection, predictions = read(folder, facts, split)
+    words = {name: json.loads((folder / f"{name}.json").read_text(encoding="utf-8")) for name in WORDS
+             if (folder / f"{name}.json").exists()}  # fmt: skip
+    pictures = read_pictures(folder, [str(name) for name in split.index])
+    found = sorted(folder.glob("features/deep-*.json"))
+    deep = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in found}
+    return Recorded(facts, evaluation, selection, predictions, split, others, words, pictures, deep)
+
+
+def _demand(folder: Path, wanted: Sequence[str]) -> None:
+    missing = [name for name in wanted if not (folder / name).exists()]
     if missing:
         action = "Run the study again: what is stored of it is used."
         raise InvalidInput([Fault(f"run {folder.name}, {name}", "no such file", "a file of a run", action)
                             for name in missing])  # fmt: skip
+
+
+def _results(folder: Path, facts: RunFacts, _split: pd.DataFrame) -> tuple[Evaluation, Selection, Predictions]:
+    wanted = ["predictions.csv", *(f"metrics/{name}.csv" for name in METRICS)]
+    _demand(folder, [*wanted, *(f"selection/{name}.csv" for name in SELECTIONS)])
     chosen = json.loads((folder / CHOSEN).read_text(encoding="utf-8"))
-    facts = _facts(folder)
     classes = tuple(chosen["classes"])
     signature, model = chosen["chosen"]
     metrics = {name: read_table(folder / f"metrics/{name}.csv") for name in METRICS}
@@ -120,14 +144,17 @@ def recorded(folder: Path) -> Recorded:
     selection = Selection(**{name: read_table(folder / f"selection/{name}.csv") for name in selections})
     rows = read_table(folder / "predictions.csv")
     rows = rows[rows["protocol"] == facts.protocol].reset_index(drop=True)
-    others = dict(_others(folder))
-    split = read_table(folder / "splits.csv").set_index("case_id")
-    words = {name: json.loads((folder / f"{name}.json").read_text(encoding="utf-8")) for name in WORDS
-             if (folder / f"{name}.json").exists()}  # fmt: skip
-    pictures = read_pictures(folder, [str(name) for name in split.index])
-    found = sorted(folder.glob("features/deep-*.json"))
-    deep = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in found}
-    return Recorded(facts, evaluation, selection, Predictions(rows, classes), split, others, words, pictures, deep)
+    return evaluation, selection, Predictions(rows, classes)
+
+
+def _no_results(folder: Path, _facts: RunFacts, split: pd.DataFrame) -> tuple[Evaluation, Selection, Predictions]:
+    """Those of a run without models: who its cases are, and tables without rows."""
+    known = json.loads((folder / CHOSEN).read_text(encoding="utf-8"))
+    classes, cohorts = tuple(known["classes"]), tuple(known["cohorts"])
+    evaluation = Evaluation(classes, cohorts, **{name: pd.DataFrame() for name in METRICS}, chosen=("", ""))
+    nothing = pd.DataFrame(columns=["signature", "fold", "feature"])
+    selection = Selection(**dict.fromkeys(SELECTIONS, nothing))
+    return evaluation, selection, Predictions(split.reset_index(), classes)
 
 
 def read_table(path: Path) -> pd.DataFrame:
@@ -145,7 +172,7 @@ def read_table(path: Path) -> pd.DataFrame:
 
 def _facts(folder: Path) -> RunFacts:
     content: dict[str, Any] = json.loads((folder / FACTS).read_text(encoding="utf-8"))
-    lists = {name: tuple(content[name]) for name in ("notes", "warnings", "sites")}
+    lists = {name: tuple(content.get(name, ())) for name in ("notes", "warnings", "sites", "lacking")}
     return RunFacts(**(content | lists))
 
 

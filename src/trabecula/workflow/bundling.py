@@ -5,7 +5,6 @@ import io
 import json
 import platform
 from collections.abc import Mapping, Sequence
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +38,7 @@ from ..records import TRAINING as TRAINING_COHORT
 from ..reporting import read_table
 from ..settings import Settings
 from ..storage import write_atomically
+from ..versions import versions_of
 from .card import model_card
 from .check import Tell, make_extractors, silent
 from .finished import find_run
@@ -138,13 +138,7 @@ def answer_example(predictor: Predictor) -> Mapping[str, float]:
 
 def versions_here() -> dict[str, str]:
     """Of everything that an answer may depend on."""
-    found = {"trabecula": __version__, "python": platform.python_version()}
-    for name in _LIBRARIES:
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    return found
+    return {"trabecula": __version__, "python": platform.python_version(), **versions_of(_LIBRARIES)}
 
 
 def _source(folder: Path, run: str | None, signature: str | None, model: str | None) -> _Source:

@@ -9,6 +9,7 @@ import pandas as pd
 
 from ..errors import Fault, InvalidInput
 from ..features import Device, Morphometry, Radiomics, ResNetFeatures
+from ..modelling import too_few
 from ..reading import (
     FilmCheck,
     Pair,
@@ -64,6 +65,7 @@ class Check:
         deep = [extractor for extractor in self.extractors if isinstance(extractor, ResNetFeatures)]
         of_weights = [f"{one.statement} Input policy {one.policy.name}." for one in deep]
         said = (
+            tuple(f"no model can be made: {fault}" for fault in self.too_few),
             self._left_out,
             self._absent,
             self._unassigned,
@@ -73,6 +75,14 @@ class Check:
             of_films,
         )
         return tuple(note for notes in said for note in notes)
+
+    @property
+    def too_few(self) -> tuple[Fault, ...]:
+        """The classes of which training has too few patients for a model, before any cohort is drawn."""
+        if self.study is None:
+            return ()
+        rows = [(case.patient_id, case.cohort, case.label) for case in self.study.cases]
+        return too_few(pd.DataFrame(rows, columns=["patient_id", "cohort", "truth"]), self.study.classes)
 
     @property
     def _left_out(self) -> tuple[str, ...]:

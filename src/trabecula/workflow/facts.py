@@ -1,6 +1,5 @@
 """What the report says about a run beside its numbers: versions, notes, what was fed to the network."""
 
-import importlib.metadata
 import json
 import platform
 from collections.abc import Iterator, Sequence
@@ -11,60 +10,81 @@ import yaml
 
 from .. import __version__
 from ..features import ResNetFeatures, divisions, feature_scale, scale_notes
-from ..modelling import UNSOUND, UNSOUND_TUNING
+from ..modelling import FEWER, UNSOUND, UNSOUND_TUNING, fewer_parts
 from ..reading import in_words
 from ..records import PUBLISHED
 from ..reporting import RunFacts, record_facts
-from ..settings import Settings
 from ..storage import write_atomically
 from .extract import write_frame
 from .finetuning import TunedNetworks, likeness
+from .finished import BEGUN, begun_afresh
 from .prepare import Ready, flows_of
 from .signatures import HEIGHTS
 
 
-def write_facts(run: Path, ready: Ready) -> None:
-    """Write the settings, what deep features were made of, and what else the report says about the run."""
+def write_facts(run: Path, ready: Ready, tuning: pd.DataFrame | None = None) -> None:
+    """Write the settings, what deep features were made of, and what else the report says about the run.
+
+    ``tuning`` is that of records.Selection, where models were made.
+    """
     checked, settings, tables = ready.checked, ready.settings, ready.tables
     statements = [extractor.statement for extractor in checked.extractors if isinstance(extractor, ResNetFeatures)]
-    undefined = sum(len(table.undefined) for name, table in tables.items() if name != HEIGHTS)
-    scale = _deep_facts(run, ready)
-    tuning = [_tuning_facts(run, ready, one) for one in ready.tuned]
-    sites = _sites_in_words(pd.read_csv(run / "metrics" / "site.csv"))
-    alike = set(in_words(checked.alike))  # has a table of its own, with the cohorts as they were drawn
-    notes = [
-        *ready.split.redraws,
-        *_without_files([note for note in checked.notes if note not in alike], ready),
-        *tuning,
-        *sites,
-        *(scale_notes(scale) if len(scale) else ()),
-        *(": ".join(said) for table in tables.values() for said in table.warnings[:5]),
-    ]
-    if undefined:
-        notes.append(f"{undefined:,} feature values are undefined; reasons are in features/*-undefined.csv")
+    notes = list(_notes(run, ready, tuning))
     resolved = yaml.safe_dump(settings.model_dump(mode="json", by_alias=True), sort_keys=False, allow_unicode=True)
     write_atomically(run / "config.resolved.yaml", resolved)
     facts = RunFacts(
         study=ready.study.name,
         run=run.name,
-        created=json.loads((run / "run.json").read_text(encoding="utf-8"))["created"],
+        created=json.loads((run / BEGUN).read_text(encoding="utf-8"))["created"],
         seed=settings.seed,
         settings=resolved,
-        versions=_versions(),
+        versions={"trabecula": __version__, "python": platform.python_version(), **ready.versions},
         features={name: table.values.shape[1] for name, table in tables.items()},
         notes=tuple(notes),
-        warnings=(*_of_protocol(settings), *(text for text in statements if "NOT" in text)),
+        warnings=(*_of_protocol(ready), *(text for text in statements if "NOT" in text)),
         protocol=flows_of(settings)[0],
         unsound=unsound_steps(ready),
         sites=tuple(sorted(set(ready.split.table["site"]) - {""})),
         films=len(checked.films) or None,
+        lacking=tuple(map(str, ready.too_few)),
     )
     record_facts(run, facts)
 
 
+def _notes(run: Path, ready: Ready, tuning: pd.DataFrame | None) -> Iterator[str]:
+    """What is worth knowing; of what deep features were made is written on the way."""
+    scale = _deep_facts(run, ready)
+    yield from begun_afresh(run)
+    yield from ready.split.redraws
+    yield from ready.split.notes
+    yield from _of_fewer(ready, tuning)
+    alike = set(in_words(ready.checked.alike))  # has a table of its own, with the cohorts as they were drawn
+    yield from _without_files([note for note in ready.checked.notes if note not in alike], ready)
+    yield from [_tuning_facts(run, ready, one) for one in ready.tuned]
+    yield from _sites_in_words(pd.read_csv(run / "metrics" / "site.csv"))
+    yield from scale_notes(scale) if len(scale) else ()
+    for table in ready.tables.values():
+        yield from (": ".join(said) for said in table.warnings[:5])
+    undefined = sum(len(table.undefined) for name, table in ready.tables.items() if name != HEIGHTS)
+    if undefined:
+        yield f"{undefined:,} feature values are undefined; reasons are in features/*-undefined.csv"
+
+
+def _of_fewer(ready: Ready, tuning: pd.DataFrame | None) -> Iterator[str]:
+    """Where models were tuned or tried in fewer parts than asked."""
+    if ready.too_few:
+        return
+    if tuning is not None:
+        fewer = int(tuning["note"].str.contains(FEWER, regex=False).sum())
+        if fewer:
+            yield f"{fewer} of {len(tuning)} fits had fewer inner folds than asked: selection/tuning.csv says which"
+    if PUBLISHED in flows_of(ready.settings):
+        yield from fewer_parts(ready.split)
+
+
 def unsound_steps(ready: Ready) -> dict[str, str]:
     """What is unsound in the flow as published, where it is run; tuned networks add a step."""
-    if PUBLISHED not in flows_of(ready.settings):
+    if PUBLISHED not in flows_of(ready.settings) or ready.too_few:
         return {}
     return UNSOUND | UNSOUND_TUNING if ready.tuned else UNSOUND
 
@@ -122,23 +142,7 @@ def _sites_in_words(sites: pd.DataFrame) -> list[str]:
     ]
 
 
-def _of_protocol(settings: Settings) -> tuple[str, ...]:
-    if settings.protocol != PUBLISHED:
+def _of_protocol(ready: Ready) -> tuple[str, ...]:
+    if ready.settings.protocol != PUBLISHED or ready.too_few:
         return ()
     return ("The flow as published, for comparison only: its numbers are too good. Report the protocol sound.",)
-
-
-def _versions() -> dict[str, str]:
-    packages = (
-        "numpy",
-        "scipy",
-        "pandas",
-        "scikit-learn",
-        "lightgbm",
-        "numba",
-        "onnxruntime",
-        "pydicom",
-        "pillow",
-    )
-    found = {name: importlib.metadata.version(name) for name in packages}
-    return {"trabecula": __version__, "python": platform.python_version(), **found}

@@ -21,6 +21,7 @@ from ..reading import film_digests, films, load_film
 from ..records import SEEN, TRAINING, Case, Extractor, FeatureTable, Split, Study, class_numbers
 from ..settings import FinetuneSettings, ImageSettings, Settings
 from ..storage import write_atomically
+from ..versions import FEATURES, TUNING, versions_of
 from .check import Tell
 from .extract import study_features
 
@@ -162,6 +163,7 @@ def _plans(
         validation = _validation(codes, rows["patient_id"].to_numpy(str), rules, settings.seed)
         made_of = {
             "definition": _DEFINITION,
+            "versions": versions_of((*FEATURES, *TUNING)),
             "settings": rules.model_dump(mode="json"),
             "base": base.digest,
             "classes": split.classes,

@@ -5,13 +5,18 @@ import json
 from pathlib import Path
 
 from ..errors import Fault, InvalidInput
+from ..reporting import FACTS
 from ..storage import write_atomically
 
+BEGUN = "run.json"  # written first
 MANIFEST = "manifest.json"  # written last: a run folder that has it is finished
 
 
-def find_run(folder: Path, name: str | None = None) -> Path:
-    """The finished run of this name of a study, by default the newest one that has results."""
+def find_run(folder: Path, name: str | None = None, *, modelled: bool = True) -> Path:
+    """The finished run of this name of a study, by default the newest; one that has models, unless that is no matter.
+
+    InvalidInput says why no model could be made, where that is so.
+    """
     finished = [path.parent for path in sorted((folder / "runs").glob(f"*/{MANIFEST}"))]
     if not finished:
         found, action = "no finished run", f"Run it first: trabecula run {folder}."
@@ -20,7 +25,22 @@ def find_run(folder: Path, name: str | None = None) -> Path:
     if not chosen:
         there = ", ".join(run.name for run in finished)
         raise InvalidInput([Fault(f"{folder}, --run", f"no finished run {name!r}", f"one of: {there}")])
-    return chosen[-1]
+    usable = [run for run in chosen if not (modelled and lacking(run))]
+    if not usable:
+        found = f"no model: {' '.join(lacking(chosen[-1]))}"
+        raise InvalidInput([Fault(f"run {chosen[-1].name}", found.rstrip("."), "a run with models")])
+    return usable[-1]
+
+
+def lacking(run: Path) -> tuple[str, ...]:
+    """Why no model could be made in a finished run, a sentence a class; empty where models were made."""
+    return tuple(json.loads((run / FACTS).read_text(encoding="utf-8")).get("lacking", ()))
+
+
+def begun_afresh(run: Path) -> tuple[str, ...]:
+    """That a run of the same inputs is left alone, as libraries have other versions now; empty where there is none."""
+    said = json.loads((run / BEGUN).read_text(encoding="utf-8")).get("afresh")
+    return (said,) if said else ()
 
 
 def write_manifest(run: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from ..errors import InvalidInput
 from ..evaluation import evaluate
 from ..features import AskedDevice
 from ..modelling import deal_labels
@@ -71,7 +72,9 @@ def permute_study(
         device=device,
         tell=tell,
     )
-    run = run_folder(folder, ready.key)
+    if ready.too_few:
+        raise InvalidInput(ready.too_few)
+    run = run_folder(folder, ready)
     found = pd.DataFrame(row for deal in range(1, deals + 1) for row in _deal(run, ready, deal, jobs, tell))
     table = found.groupby(_KEYS, sort=False)["auc"].agg(mean="mean", error=_error, deals="count").reset_index()
     table["verdict"] = [_verdict(mean, error) for mean, error in zip(table["mean"], table["error"], strict=True)]

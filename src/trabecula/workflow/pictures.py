@@ -83,6 +83,8 @@ def draw_pictures(folder: Path, run: Path, *, images: Images = "full", jobs: int
     if study is None:
         return
     found = recorded(run)
+    if found.facts.lacking:
+        return
     signature = found.evaluation.chosen[0]
     rows = of_model(found.predictions.rows, *found.evaluation.chosen)
     marks = found.other("metrics/cases").set_index("case_id")

@@ -1,5 +1,6 @@
 """A study made ready for models: checked, its features computed, its cohorts drawn."""
 
+import functools
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
@@ -10,12 +11,13 @@ import numpy as np
 import pandas as pd
 
 from .. import __version__
-from ..errors import InvalidInput
+from ..errors import Fault, InvalidInput
 from ..features import AskedDevice, find_device
-from ..modelling import make_split
+from ..modelling import make_split, too_few
 from ..reading import film_digests, films
 from ..records import PUBLISHED, SOUND, FeatureTable, Split, Study
 from ..settings import Protocol, Settings
+from ..versions import FEATURES, MODELS, TUNING, versions_of
 from .check import Check, Tell, check_study, silent
 from .extract import study_features
 from .finetuning import TunedNetworks, tune_networks, tuned_features
@@ -37,10 +39,25 @@ class Ready:
     split: Split
     tuned: Sequence[TunedNetworks] = ()
 
+    @functools.cached_property
+    def inputs(self) -> str:
+        """All that decides a run but the versions of libraries."""
+        return _digest_of_inputs(self)
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """Those of the libraries that a value of the run may depend on."""
+        return versions_of((*FEATURES, *MODELS, *(TUNING if self.tuned else ())))
+
     @property
     def key(self) -> str:
         """What a run is: the same key gives the same predictions."""
-        return _run_key(self)
+        return hashlib.sha256(json.dumps([self.inputs, self.versions], sort_keys=True).encode()).hexdigest()
+
+    @property
+    def too_few(self) -> tuple[Fault, ...]:
+        """Why no model can be made: the classes that have too few training patients; empty where models can be."""
+        return too_few(self.split.table, self.split.classes)
 
     @property
     def signatures(self) -> list[Signature]:
@@ -74,7 +91,8 @@ def prepare(
     study = checked.study
     tables = checked.tables or study_features(folder, study, settings, checked.extractors, jobs, tell)
     split = make_split(study, settings, folder / COHORTS, redraw=redraw)
-    tuned = tune_networks(folder, study, settings, checked.extractors, split, jobs, tell)
+    modelled = not too_few(split.table, split.classes)
+    tuned = tune_networks(folder, study, settings, checked.extractors, split, jobs, tell) if modelled else []
     of_tuned = {one.name: tuned_features(folder, study, settings, one, split, jobs, tell) for one in tuned}
     learnt = [one for one in checked.extractors if one.name != HEIGHTS]
     redrawn = redrawn_features(folder, study, settings, learnt, split, jobs, tell, tuned)
@@ -92,7 +110,7 @@ def free_columns(study: Study) -> pd.DataFrame:
     return columns.set_index(pd.Index([case.case_id for case in study.cases], name="case_id"))
 
 
-def _run_key(ready: Ready) -> str:
+def _digest_of_inputs(ready: Ready) -> str:
     tables = [table for one in (ready.checked.tables, *ready.redrawn) for table in one.values()]
     columns = [ready.checked.clinical, ready.checked.known, ready.checked.preserved]
     parts = {

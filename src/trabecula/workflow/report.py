@@ -34,7 +34,7 @@ def report_study(
                for one in formats if one not in FORMATS]  # fmt: skip
     if unknown:
         raise InvalidInput(unknown)
-    place = find_run(folder, run)
+    place = find_run(folder, run, modelled=False)
     images = images or images_of(place) or "full"
     tell("report", 0, 1)
     draw_pictures(folder, place, images=images, jobs=jobs, tell=tell)
@@ -45,12 +45,13 @@ def report_study(
 
 
 def make_report(run: Path, *, blind: bool = False, formats: Sequence[str] = (), images: Images = "full") -> Path:
-    """Write the page, its figures, and what a paper takes from the run, from what is in its folder."""
+    """Write the page, its figures, and what a paper takes from a run with models, from what is in its folder."""
     found = recorded(run)
     found = replace(found, pictures=found.pictures.as_asked(images))
     folder = run / BLIND if blind else run
     shown = blinded(found) if blind else found
-    write_exports(folder, shown, formats)
+    if not found.facts.lacking:
+        write_exports(folder, shown, formats)
     page = write_page(folder, shown)
     if not blind:
         write_atomically(run / _MADE, json.dumps({"images": images}))

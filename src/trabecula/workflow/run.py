@@ -15,14 +15,14 @@ from ..evaluation.instructive import instructive_cases
 from ..features import AskedDevice
 from ..modelling import fold_scores, ladder, odds_ratios, predict_sites
 from ..records import PUBLISHED, SOUND, TRAINING, Evaluation, Predictions, Selection
-from ..reporting import R_SCRIPT, csv_files, r_script, record_results
+from ..reporting import R_SCRIPT, csv_files, r_script, record_no_results, record_results
 from ..settings import Protocol
 from ..storage import write_atomically
 from .check import Tell, silent
 from .explain import explain_run, write_explanation
 from .extract import write_frame
 from .facts import write_facts
-from .finished import MANIFEST, write_manifest
+from .finished import BEGUN, MANIFEST, write_manifest
 from .fitting import fit_published, fit_sound
 from .pictures import Images, draw_pictures, of_model
 from .prepare import Ready, flows_of, free_columns, prepare
@@ -49,7 +49,8 @@ def run_study(
 
     The run folder is named by the day; a run of the same inputs, settings and version that was stopped goes
     on in its own folder, and one that was finished is returned as it is, its page made again where it has other
-    ``images``. ``redraw`` draws the cohorts again, which the report will say.
+    ``images``. ``redraw`` draws the cohorts again, which the report will say. Where a class has too few training
+    patients for a model, all that needs none is still written, and the report says what is wanting (see ``lacking``).
     """
     ready = prepare(
         folder,
@@ -61,13 +62,28 @@ def run_study(
         device=device,
         tell=tell,
     )
-    run = run_folder(folder, ready.key)
+    run = run_folder(folder, ready)
     report = run / "report.html"
     if (run / MANIFEST).exists():
         if images != images_of(run):
             report_study(folder, run=run.name, images=images, jobs=jobs, tell=tell)
         return report
     _write_inputs(run, ready)
+    if ready.too_few:
+        tell("report", 0, 1)
+        write_facts(run, ready)
+        record_no_results(run, ready.study.classes, ready.study.cohorts)
+    else:
+        _fit_and_record(run, ready, jobs, tell)
+        draw_pictures(folder, run, images=images, jobs=jobs, tell=tell)
+    make_report(run, images=images)
+    write_manifest(run)
+    tell("report", 1, 1)
+    return report
+
+
+def _fit_and_record(run: Path, ready: Ready, jobs: int, tell: Tell) -> None:
+    """Run the protocols, and write all that the report is made of."""
     results = {name: fit(run, ready, jobs, tell) for name, fit in _FLOWS.items() if name in flows_of(ready.settings)}
     rows = pd.concat([one.predictions.rows for one in results.values()])
     write_atomically(run / "predictions.csv", rows.to_csv(index=False, lineterminator="\n"))
@@ -76,11 +92,6 @@ def run_study(
     write_atomically(run / R_SCRIPT, r_script())
     tell("report", 0, 1)
     _record(run, ready, results)
-    draw_pictures(folder, run, images=images, jobs=jobs, tell=tell)
-    make_report(run, images=images)
-    write_manifest(run)
-    tell("report", 1, 1)
-    return report
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,8 +162,8 @@ def _write_inputs(run: Path, ready: Ready) -> None:
 
 def _record(run: Path, ready: Ready, results: Mapping[str, _Result]) -> None:
     """What the report is made of: the results of the first protocol; where both ran, the other's and the gap."""
-    write_facts(run, ready)
     first, *others = results.values()
+    write_facts(run, ready, first.selection.tuning)
     record_results(run, first.evaluation, first.selection)
     write_frame(run / "metrics" / "roc_band.csv", _bands(ready, first))
     rows = of_model(first.predictions.rows, *first.evaluation.chosen)
@@ -187,14 +198,30 @@ def _bands(ready: Ready, result: _Result) -> pd.DataFrame:
     return roc_bands(result.predictions, chosen, protocol, resamples, settings.seed)
 
 
-def run_folder(folder: Path, key: str) -> Path:
-    """The folder of the run with this key, or a new one named by today's date."""
-    runs = folder / "runs"
-    for known in sorted(runs.glob("*/run.json")):
-        if json.loads(known.read_text(encoding="utf-8")).get("key") == key:
+def run_folder(folder: Path, ready: Ready) -> Path:
+    """The folder of the run of a study that is made ready, or a new one named by today's date.
+
+    A run of the same inputs that was begun with other versions of a library is left alone, which the new one says.
+    """
+    runs, afresh = folder / "runs", ""
+    for known in sorted(runs.glob(f"*/{BEGUN}")):
+        told = json.loads(known.read_text(encoding="utf-8"))
+        if told.get("key") == ready.key:
             return known.parent
+        if told.get("inputs") == ready.inputs:
+            afresh = _afresh(known.parent.name, told["versions"], ready.versions)
     today = datetime.date.today().isoformat()
     number = 1 + max((int(path.name[-2:]) for path in runs.glob(f"{today}_[0-9][0-9]")), default=0)
     run = runs / f"{today}_{number:02d}"
-    write_atomically(run / "run.json", json.dumps({"key": key, "created": today, "version": __version__}))
+    of_inputs = {"inputs": ready.inputs, "versions": ready.versions, "afresh": afresh}
+    begun = {"key": ready.key, "created": today, "version": __version__, **of_inputs}
+    write_atomically(run / BEGUN, json.dumps(begun, indent=1))
     return run
+
+
+def _afresh(before: str, then: Mapping[str, str], now: Mapping[str, str]) -> str:
+    """Why nothing of the run ``before`` is taken over."""
+    absent = "none"
+    names = [name for name in {**then, **now} if then.get(name) != now.get(name)]
+    changed = ", ".join(f"{name} {then.get(name, absent)}, now {now.get(name, absent)}" for name in names)
+    return f"begun afresh: the run {before} of the same inputs was made with other versions of libraries ({changed})"

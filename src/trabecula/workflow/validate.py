@@ -25,7 +25,7 @@ from .rebuild import training_scores
 
 VALIDATION = "validation"  # the cohort's name
 KEY = "key-not-to-be-sent.csv"  # beside the folder that is sent
-_OF_LEARNING = ("cohort", f"cohort {TRAINING}")  # faults of a table to learn from; nothing is learnt here
+_OF_LEARNING = "cohort"  # the fault of a table without training cases; nothing is learnt here
 _SHOWN = ("sex", "age", "level")  # columns whose groups the page shows; a site's name is nobody's business
 
 
@@ -72,7 +72,7 @@ def _study(folder: Path, bundle: Bundle) -> tuple[Settings, Study]:
     if settings.data.cases is None:
         raise InvalidInput([Fault(FILE_NAME, "a study that begins with a table of features", "a study of films")])
     study, more = read_study(folder, settings)
-    faults = (*faults, *(fault for fault in more if fault.where not in _OF_LEARNING))
+    faults = (*faults, *(fault for fault in more if fault.where != _OF_LEARNING))
     if faults or study is None:
         raise InvalidInput(faults)
     return settings, study

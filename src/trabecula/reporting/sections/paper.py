@@ -42,8 +42,5 @@ def _last_part(word: str) -> str:
     return parts[-1] if len(parts) > 1 else word
 
 
-VIEWS = (
-    Section("methods", "Methods", _methods),
-    Section("checklists", "Checklists", _checklists),
-    Section("provenance", "Provenance", _provenance),
-)
+PROVENANCE = Section("provenance", "Provenance", _provenance)
+VIEWS = (Section("methods", "Methods", _methods), Section("checklists", "Checklists", _checklists), PROVENANCE)
