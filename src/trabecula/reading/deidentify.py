@@ -124,7 +124,7 @@ def _deidentify(path: Path, out: Path, key: bytes) -> Made:
     except InvalidInput as error:
         return Made(path, faults=error.faults)
     except Exception as error:  # noqa: BLE001 one file must not stop the others, whatever is wrong with it
-        fault = Fault(path.name, f"cannot be read ({words(error)})", "a whole film")
+        fault = Fault(path.name, f"cannot be read ({words(error, path)})", "a whole film")
         return Made(path, faults=(fault,))
 
 

@@ -43,6 +43,7 @@ def refuse(path: Path, found: str, expected: str, action: str = "") -> InvalidIn
     return InvalidInput([Fault(path.name, found, expected, action)])
 
 
-def words(error: BaseException, path: Path) -> str:
+def words(error: BaseException, path: Path | None = None) -> str:
     """A decoder's complaint on one line; of where the file lies, its name alone."""
-    return " ".join(str(error).replace(str(path), path.name).split())[:100] or type(error).__name__
+    said = str(error) if path is None else str(error).replace(str(path), path.name)
+    return " ".join(said.split())[:100] or type(error).__name__

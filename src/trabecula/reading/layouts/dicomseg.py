@@ -42,7 +42,7 @@ def read_dicom_seg(source: Path) -> Haul:
         try:
             found += _segments(highdicom, path)
         except Exception as error:  # noqa: BLE001 a reader may fail in any way on a damaged file
-            faults.append(Fault(path.name, f"cannot be read ({words(error)})", "a binary DICOM segmentation"))
+            faults.append(Fault(path.name, f"cannot be read ({words(error, path)})", "a binary DICOM segmentation"))
     return Haul(tuple(found), tuple(faults))
 
 

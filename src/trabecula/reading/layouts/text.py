@@ -19,7 +19,7 @@ def read_json(path: Path, largest: int = LARGEST) -> dict[str, Any]:
     except InvalidInput:
         raise
     except (ValueError, RecursionError) as error:
-        raise refuse(path, f"no JSON ({words(error)})", "a whole JSON file") from None
+        raise refuse(path, f"no JSON ({words(error, path)})", "a whole JSON file") from None
     if not isinstance(content, dict):
         raise refuse(path, f"a {type(content).__name__}", "a JSON object")
     return content
@@ -36,7 +36,7 @@ def read_xml(path: Path) -> ElementTree.Element:
     except _DoctypeError:
         raise refuse(path, "a document type (<!DOCTYPE ...>)", "annotations alone", "Export it again.") from None
     except (expat.ExpatError, ElementTree.ParseError, ValueError, LookupError, RecursionError) as error:
-        raise refuse(path, f"no XML ({words(error)})", "a whole XML file") from None
+        raise refuse(path, f"no XML ({words(error, path)})", "a whole XML file") from None
 
 
 class _DoctypeError(Exception):
