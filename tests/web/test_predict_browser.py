@@ -119,5 +119,4 @@ def test_nothing_is_wider_than_the_window(browser, home, finished, name, width, 
     browser.execute_script("arguments[0].click()", ask)
     wait(browser, lambda: browser.find_element(By.ID, "answer").is_displayed())
     assert browser.execute_script("return document.documentElement.scrollWidth") <= width
-    browser.save_screenshot(f"/tmp/h-service/{name}.png")
     size(browser, 1440, 900)

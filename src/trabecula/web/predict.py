@@ -155,15 +155,16 @@ router.include_router(api)
 
 def _models(asked: Request) -> Kept:
     """Those that the service was started with; of the app, its bundle and those of its study."""
-    app = asked.app
-    if not hasattr(app.state, "models"):
-        state = state_of(asked)
+    app, state = asked.app.state, state_of(asked)
+    if state.study or not hasattr(app, "models"):
         of_study = sorted((state.study / "bundles").glob("*.trabecula")) if state.study else []
         paths = [state.bundle] if state.bundle else []
-        app.state.models = Kept(named([*paths, *(one for one in of_study if one not in paths)]))
-    found = app.state.models
-    assert isinstance(found, Kept), "nobody else sets it"
-    return found
+        paths += [one for one in of_study if one not in paths]
+        written = {path: path.stat().st_mtime_ns for path in paths}
+        if getattr(app, "models_written", None) != written:  # one was made meanwhile
+            app.models, app.models_written = Kept(named(paths)), written
+    assert isinstance(app.models, Kept), "nobody else sets it"
+    return app.models
 
 
 async def _done(models: Kept, work: Callable[[], Any]) -> Any:

@@ -1,4 +1,4 @@
-"""`trabecula run` and `trabecula check` as a child of the app: one at a time, watched, stopped, and gone on with."""
+"""`trabecula run`, `check` and `bundle make` as a child of the app: one at a time, watched, stopped, and gone on with."""
 
 import os
 import re
@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-Work = Literal["check", "run"]
+Work = Literal["check", "run", "bundle"]
 How = Literal["none", "running", "stopping", "stopped", "done", "faults", "failed"]
 LOG = Path("cache") / "app" / "run.log"
+_COMMANDS: dict[Work, tuple[str, ...]] = {"check": ("check",), "run": ("run",), "bundle": ("bundle", "make")}
 _STEP = re.compile(r"(?P<name>\S.*?) (?P<done>\d+)/(?P<total>\d+)")
 _ENDS: dict[int, How] = {0: "done", 3: "faults", 130: "stopped"}
 _PATIENCE = 20.0  # seconds between asking a child to stop and ending it
@@ -60,7 +61,7 @@ class Runner:
                 return False
             log = self._folder / LOG
             log.parent.mkdir(parents=True, exist_ok=True)
-            command = [sys.executable, "-m", "trabecula", work, str(self._folder.resolve()), *arguments]
+            command = [sys.executable, "-m", "trabecula", *_COMMANDS[work], str(self._folder.resolve()), *arguments]
             told = os.environ | {"PYTHONUNBUFFERED": "1", "COLUMNS": "120", "NO_COLOR": "1"}
             with log.open("wb") as file:
                 self._child = subprocess.Popen(  # noqa: S603 our own program on our own folder

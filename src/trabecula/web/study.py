@@ -95,11 +95,12 @@ def save(asked: Request, wish: Save) -> dict[str, Any]:
 
 @router.get("/api/run")
 def progress(asked: Request) -> dict[str, Any]:
-    """How far the run is; `unfinished` where one can be gone on with."""
+    """How far the work is; `unfinished` where a run can be gone on with, `finished` where one has its report."""
     folder = study_folder(asked)
     runs = [path.parent for path in (folder / "runs").glob("*/run.json")]
-    unfinished = any(not (run / MANIFEST).exists() for run in runs)
-    return {**dataclasses.asdict(_runner(asked).progress()), "unfinished": unfinished}
+    finished = [(run / MANIFEST).exists() for run in runs]
+    told = dataclasses.asdict(_runner(asked).progress())
+    return {**told, "unfinished": not all(finished), "finished": any(finished)}
 
 
 @router.post("/api/run/start")

@@ -10,6 +10,8 @@ const steps = /** @type {HTMLElement} */ (document.getElementById("steps"));
 const log = /** @type {HTMLElement} */ (document.getElementById("log"));
 const box = /** @type {HTMLDetailsElement} */ (document.getElementById("log-box"));
 const open = /** @type {HTMLElement} */ (document.getElementById("open"));
+const bundle = /** @type {HTMLButtonElement} */ (document.getElementById("bundle"));
+const predict = /** @type {HTMLElement} */ (document.getElementById("predict"));
 let last = "";
 
 /** @param {any} told */
@@ -22,6 +24,8 @@ function show(told) {
   if (how.textContent !== said) how.textContent = said;
   how.className = { done: "good", faults: "bad", failed: "bad" }[told.how] ?? "";
   open.hidden = !(told.how === "done" && told.work === "run");
+  bundle.hidden = !told.finished || runs;
+  predict.hidden = !(told.how === "done" && told.work === "bundle");
   steps.replaceChildren(...told.steps.map((step) => {
     const item = element("li", "");
     const bar = Object.assign(document.createElement("progress"), { max: Math.max(step.total, 1), value: step.done });
@@ -48,7 +52,7 @@ async function watch() {
   }
 }
 
-/** @param {"run" | "check"} work */
+/** @param {"run" | "check" | "bundle"} work */
 async function begin(work) {
   if (document.body.dataset.unsaved) {
     say(t.run_save_first, true);
@@ -68,6 +72,7 @@ async function begin(work) {
 
 start.addEventListener("click", () => begin("run"));
 check.addEventListener("click", () => begin("check"));
+bundle.addEventListener("click", () => begin("bundle"));
 stop.addEventListener("click", async () => {
   await ask("/api/run/stop", {});
   show(await ask("/api/run"));
