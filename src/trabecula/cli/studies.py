@@ -1,18 +1,15 @@
 """Commands on a study: from a new folder to its report."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import typer
 from rich.table import Column, Table
 from rich.text import Text
 
 from ..errors import InvalidInput
-from .options import CORES, Device, Jobs, Pictures, Seed, StudyFolder
+from .options import CORES, Device, Jobs, Pictures, PicturesAgain, Seed, StudyFolder
 from .terminal import err, out, print_left_out, print_notes, print_result, progress
-
-if TYPE_CHECKING:
-    pass
 
 app = typer.Typer()
 

@@ -1,4 +1,4 @@
-"""`trabecula run`, `check` and `bundle make` as a child of the app: one at a time, watched, stopped, and gone on with."""
+"""`trabecula run`, `check` and `bundle make` as a child of the app: one at a time, watched, stopped, taken up again."""
 
 import os
 import re
