@@ -34,6 +34,19 @@ def test_a_folder_of_films_is_offered_to_become_a_study(films, open_app):
     assert not (films / "study.yaml").exists()
 
 
+def test_hidden_folders_hold_no_films(films, open_app):
+    film(films / ".cache" / "icon.png")
+    assert "3 films were found" in open_app(study=films).get("/cases").text
+
+
+def test_a_bundle_alone_has_no_screens_of_a_study(films, open_app):
+    client = open_app(bundle=films / "model.trabecula")
+    assert client.get("/").headers["location"] == "/predict"
+    for path in ("/cases", "/study", "/report", "/api/cases", "/api/run", "/files/runs/x.csv"):
+        assert client.get(path).status_code == 404
+    assert 'href="/cases"' not in client.get("/cases").text
+
+
 def test_an_empty_folder_says_what_to_put_there(tmp_path, open_app):
     assert "There is no film in" in open_app(study=tmp_path).get("/cases").text
     refused = open_app(study=tmp_path).post("/api/study/new", json={"classes": ["0", "1"]})

@@ -87,7 +87,7 @@ def test_every_answer_keeps_the_page_to_itself(open_app, stranger, tmp_path):
     for answer in answers:
         assert answer.headers["content-security-policy"] == CSP
         assert answer.headers["x-content-type-options"] == "nosniff"
-        assert answer.headers["referrer-policy"] == "no-referrer"
+        assert answer.headers["referrer-policy"] == "same-origin"
     assert "unsafe" not in CSP
     assert "http" not in CSP
 

@@ -15,8 +15,11 @@ app = typer.Typer()
 @app.command("app")
 def open_app(
     folder: Annotated[
-        Path, typer.Argument(metavar="[STUDY]", help="A study's folder, or one of films.", exists=True, file_okay=False)
-    ] = Path(),
+        Path | None,
+        typer.Argument(
+            metavar="[STUDY]", help="A study's folder, or one of films; default: here.", exists=True, file_okay=False
+        ),
+    ] = None,
     reader: Annotated[str, typer.Option(metavar="ID", help="Whose regions are drawn: letters, figures, -, _.")] = "R1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="0: any that is free.")] = 0,
     host: Annotated[str, typer.Option(help="This computer alone: 127.0.0.1, localhost or ::1.")] = "127.0.0.1",
@@ -27,6 +30,7 @@ def open_app(
 ) -> None:
     """Open the app in the browser: cases, regions, study, run, report, prediction; Ctrl-C ends it."""
     from ..reading.drawn import reader_named
+    from ..settings import FILE_NAME
     from ..web.security import LOOPBACK
     from ..web.server import serve_app
     from ..web.state import State
@@ -37,7 +41,9 @@ def open_app(
             "For a network, with users and TLS: trabecula serve BUNDLE --users FILE.",
             param_hint="--host",
         )
-    state = State(folder.resolve(), bundle, reader_named(reader))
+    if folder is None and (bundle is None or Path(FILE_NAME).exists()):
+        folder = Path()
+    state = State(folder and folder.resolve(), bundle, reader_named(reader))
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         listening = socket.create_server((host, port), family=family)

@@ -54,7 +54,7 @@ def make_app(state: State) -> FastAPI:
     for room in rooms:
         app.include_router(room)
     paths = {getattr(route, "path", "") for room in rooms for route in room.routes}
-    app.state.screens = [name for name in SCREENS if f"/{name}" in paths]
+    app.state.screens = [name for name in SCREENS if f"/{name}" in paths and (state.study or name == "predict")]
     app.mount("/static", StaticFiles(directory=_STATIC))
     app.add_exception_handler(TrabeculaError, _in_words)
     app.add_exception_handler(HTTPException, _not_here)

@@ -84,12 +84,13 @@ def ingest(folder: Path, sources: Sequence[Path], labels: Path | None, *, undraw
 
 
 def films_in(folder: Path) -> list[Path]:
-    """The films in a folder and those below it, by their names: masks are left out."""
+    """The films in a folder and those below it, by their names: masks and what is hidden are left out."""
     return [path for path in _pictures(folder) if not is_mask(path)]
 
 
 def _pictures(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.rglob("*") if path.name.lower().endswith(SUFFIXES))
+    found = (path for path in folder.rglob("*") if path.name.lower().endswith(SUFFIXES))
+    return sorted(path for path in found if not any(part[0] == "." for part in path.relative_to(folder).parts))
 
 
 def _values(mask: Path) -> list[str]:

@@ -11,6 +11,7 @@ const fields = /** @type {HTMLElement[]} */ ([...document.querySelectorAll(".fie
 let digest = "";
 let onDisk = "";
 let asked = 0;
+let queue = Promise.resolve();
 /** @type {number | undefined} */
 let waiting;
 
@@ -54,14 +55,18 @@ function show(told) {
   document.body.dataset.unsaved = changed ? "1" : "";
 }
 
-/** Ask about the text; only the latest answer counts. @param {() => Promise<any>} question */
-async function examine(question) {
+/** Ask about the text, one question after the other; what the latest says is shown. @param {() => Promise<any>} question */
+function examine(question) {
   const mine = ++asked;
+  queue = queue.then(() => answer(question, mine));
+}
+
+/** @param {() => Promise<any>} question @param {number} mine */
+async function answer(question, mine) {
   try {
     const told = await question();
-    if (mine !== asked) return;
     if (told.text !== text.value) text.value = told.text;
-    show(told);
+    if (mine === asked) show(told);
   } catch (error) {
     if (mine === asked) await showFaults(error);
   }
@@ -83,8 +88,8 @@ async function keep(withFaults) {
 
 for (const field of fields) {
   field.addEventListener("change", () => {
-    const change = { text: text.value, name: field.dataset.name, typed: typed(field) };
-    examine(() => ask("/api/study/set", change));
+    const change = { name: field.dataset.name, typed: typed(field) };
+    examine(() => ask("/api/study/set", { text: text.value, ...change }));
   });
 }
 text.addEventListener("input", () => {
