@@ -40,7 +40,7 @@ def test_every_phrase_is_used_and_every_used_phrase_is_there():
     )
     assert set(re.findall(r"\bt\.([a-z0-9_]+)", pages)) <= set(words("en"))
     text = pages + "\n".join(path.read_text("utf-8") for path in web.glob("*.py"))
-    begun = tuple(set(re.findall(r"[\"'`]([a-z0-9_]+_)(?:[\"'] ~|\$\{)", text)))
+    begun = tuple(set(re.findall(r"[\"'`]([a-z0-9_]+_)(?:[\"'] [~+]|\$\{)", text)))
     assert begun
     unused = [key for key in words("en") if not re.search(rf"\b{key}\b", text) and not key.startswith(begun)]
     assert unused == []

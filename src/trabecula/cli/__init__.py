@@ -9,6 +9,7 @@ import typer
 from rich.text import Text
 
 from ..errors import Interrupted, InvalidInput, TrabeculaError
+from . import app as browser
 from . import models, studies, tools
 from .terminal import err, hear_again, print_faults
 
@@ -20,7 +21,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for commands in (studies, models, tools):
+for commands in (studies, models, tools, browser):
     app.add_typer(commands.app)
 
 

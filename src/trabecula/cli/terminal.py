@@ -3,6 +3,7 @@
 import signal
 import sys
 import threading
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,7 +29,7 @@ err = Console(stderr=True, highlight=False)
 
 @contextmanager
 def progress() -> Iterator["_Teller"]:
-    """Bars for what a workflow tells; Ctrl-C ends it with a word."""
+    """Bars for what a workflow tells, lines where the output is a file; Ctrl-C ends it with a word."""
     bar = Progress(
         TextColumn("{task.description:<10}"),
         BarColumn(bar_width=24),
@@ -37,6 +38,7 @@ def progress() -> Iterator["_Teller"]:
         TextColumn("left"),
         TimeRemainingColumn(),
         console=err,
+        disable=not err.is_terminal,
     )
     try:
         with bar:
@@ -89,13 +91,21 @@ def _interrupt() -> None:
 
 
 class _Teller:
-    """Told (stage, done, total) by the workflow; keeps one bar a stage, or one line where nobody watches."""
+    """Told (stage, done, total) by the workflow; keeps one bar a stage, or writes lines where no bar is seen.
+
+    A line is written when a stage begins and ends, and once a second in between, so that a log can be followed.
+    """
 
     def __init__(self, bar: Progress):
         self._bar = bar
         self._stages: dict[str, TaskID] = {}
+        self._last = 0.0
 
     def __call__(self, stage: str, done: int, total: int) -> None:
-        if stage not in self._stages:
+        begins = stage not in self._stages
+        if begins:
             self._stages[stage] = self._bar.add_task(stage, total=total)
         self._bar.update(self._stages[stage], completed=done, total=total)
+        if self._bar.disable and (begins or done == total or time.monotonic() - self._last >= 1):
+            self._last = time.monotonic()
+            err.print(f"{stage} {done}/{total}", markup=False)

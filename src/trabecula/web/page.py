@@ -26,16 +26,11 @@ def render(asked: HTTPConnection, template: str, status: int = 200, **values: An
             languages=LANGUAGES,
             state=state_of(asked),
             here=asked.url.path,
-            screens=_screens(asked),
+            screens=getattr(asked.app.state, "screens", ()),
             **values,
         )
     )
     return HTMLResponse(text, status)
-
-
-def _screens(asked: HTTPConnection) -> list[str]:
-    there = {getattr(route, "path", "") for route in asked.app.routes}
-    return [name for name in SCREENS if f"/{name}" in there]
 
 
 @functools.cache

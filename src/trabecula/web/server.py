@@ -1,18 +1,25 @@
 """The local app: its screens behind the guard, one process, one browser."""
 
+import contextlib
 import importlib
 import importlib.util
 import mimetypes
+import socket
+import threading
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Annotated
 
+import uvicorn
 from fastapi import APIRouter, FastAPI, Form, Request, Response
 from fastapi.responses import JSONResponse, RedirectResponse
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
 
 from ..errors import InvalidInput, TrabeculaError
-from .page import render
+from .page import SCREENS, render
+from .running import Runner
 from .security import Guard, Protect
 from .state import State, state_of
 from .words import COOKIE, LANGUAGES, language_of, words
@@ -25,19 +32,47 @@ router = APIRouter()
 
 
 def make_app(state: State) -> FastAPI:
-    """The app over a study, a bundle or both; nothing is read before a page asks."""
-    app = FastAPI(title="Trabecula", docs_url=None, redoc_url=None, openapi_url=None)
-    app.state.started = state
+    """The app over a study, a bundle or both; nothing is read before a page asks, and a run ends with it."""
+    runner = None if state.study is None else Runner(state.study)
+
+    @contextlib.asynccontextmanager
+    async def life(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        if runner is not None:
+            await run_in_threadpool(runner.close)
+
+    app = FastAPI(
+        title="Trabecula", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False, lifespan=life
+    )
+    app.state.started, app.state.runner = state, runner
     app.include_router(router)
-    for name in _ROOMS:
-        if importlib.util.find_spec(f"{__package__}.{name}"):
-            app.include_router(importlib.import_module(f".{name}", __package__).router)
+    rooms = [
+        importlib.import_module(f".{name}", __package__).router
+        for name in _ROOMS
+        if importlib.util.find_spec(f"{__package__}.{name}")
+    ]
+    for room in rooms:
+        app.include_router(room)
+    paths = {getattr(route, "path", "") for room in rooms for route in room.routes}
+    app.state.screens = [name for name in SCREENS if f"/{name}" in paths]
     app.mount("/static", StaticFiles(directory=_STATIC))
     app.add_exception_handler(TrabeculaError, _in_words)
     app.add_exception_handler(HTTPException, _not_here)
     app.add_middleware(Guard, token=state.token)
     app.add_middleware(Protect)  # outermost: refusals have its headers too
     return app
+
+
+def serve_app(state: State, listening: socket.socket, opened: Callable[[], object] | None = None) -> None:
+    """Answer on a socket until Ctrl-C; ``opened`` is called once the app answers."""
+    app = make_app(state)
+    config = uvicorn.Config(
+        app, log_level="warning", access_log=False, server_header=False, timeout_graceful_shutdown=5, ws="none"
+    )
+    if opened is not None:
+        threading.Timer(0.5, opened).start()  # the socket listens already: a browser that is sooner waits
+    with contextlib.suppress(KeyboardInterrupt):
+        uvicorn.Server(config).run(sockets=[listening])
 
 
 @router.get("/")

@@ -36,9 +36,7 @@ def _root(text: str) -> yaml.MappingNode | None:
         words = " ".join(str(error).split())[:160]
         raise InvalidInput([Fault(FILE_NAME, f"cannot be read ({words})", "YAML", "Mend the text first.")]) from None
     if root is not None and not isinstance(root, yaml.MappingNode):
-        raise InvalidInput(
-            [Fault(FILE_NAME, f"a {root.id}", "keys such as classes: and data:", "Mend the text first.")]
-        )
+        raise InvalidInput([Fault(FILE_NAME, "no keys", "keys such as classes: and data:", "Mend the text first.")])
     return root
 
 

@@ -44,3 +44,37 @@ export async function ask(address, content) {
   if (!answer.ok) throw Object.assign(new Error(body.message ?? answer.statusText), { faults: body.faults ?? [] });
   return body;
 }
+
+/** Show every fault of an error, or its message, in the page's own place for them. @param {any} error */
+export async function showFaults(error) {
+  const t = await words();
+  const place = document.getElementById("faults");
+  if (!place) return say(String(error?.message ?? error), true);
+  const faults = error?.faults ?? [];
+  place.replaceChildren(faults.length ? faultList(faults, t) : element("p", error.message, "warn"));
+}
+
+/**
+ * The faults as a list: where, what was found, what was expected, what to do.
+ * @param {{where: string, found: string, expected: string, action: string}[]} faults
+ * @param {Record<string, string>} t
+ */
+export function faultList(faults, t) {
+  const list = element("ul", "", "faults");
+  for (const fault of faults) {
+    const item = element("li", "");
+    item.append(element("strong", fault.where), element("span", `${t.found}: ${fault.found}`));
+    if (fault.expected) item.append(element("span", `${t.expected}: ${fault.expected}`));
+    if (fault.action) item.append(element("span", fault.action));
+    list.append(item);
+  }
+  return list;
+}
+
+/** An element with text, never markup. @param {string} name @param {string} text @param {string} [kind] */
+export function element(name, text, kind) {
+  const made = document.createElement(name);
+  made.textContent = text;
+  if (kind) made.className = kind;
+  return made;
+}

@@ -1,0 +1,51 @@
+"""The command that opens the local app in a browser."""
+
+import socket
+import webbrowser
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .terminal import err, out
+
+app = typer.Typer()
+
+
+@app.command("app")
+def open_app(
+    folder: Annotated[
+        Path, typer.Argument(metavar="[STUDY]", help="A study's folder, or one of films.", exists=True, file_okay=False)
+    ] = Path(),
+    reader: Annotated[str, typer.Option(metavar="ID", help="Whose regions are drawn: letters, figures, -, _.")] = "R1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0: any that is free.")] = 0,
+    host: Annotated[str, typer.Option(help="This computer alone: 127.0.0.1, localhost or ::1.")] = "127.0.0.1",
+    no_browser: Annotated[bool, typer.Option("--no-browser", help="Print the link, open nothing.")] = False,
+    bundle: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A bundle to ask about films.", exists=True, dir_okay=False)
+    ] = None,
+) -> None:
+    """Open the app in the browser: cases, regions, study, run, report, prediction; Ctrl-C ends it."""
+    from ..reading.drawn import reader_named
+    from ..web.security import LOOPBACK
+    from ..web.server import serve_app
+    from ..web.state import State
+
+    if host not in LOOPBACK:
+        raise typer.BadParameter(
+            f"{host} can be reached by other computers; the app is for this one. "
+            "For a network, with users and TLS: trabecula serve BUNDLE --users FILE.",
+            param_hint="--host",
+        )
+    state = State(folder.resolve(), bundle, reader_named(reader))
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        listening = socket.create_server((host, port), family=family)
+    except OSError as error:
+        raise typer.BadParameter(f"port {port} cannot be had ({error.strerror}).", param_hint="--port") from None
+    name = f"[{host}]" if ":" in host else host
+    link = f"http://{name}:{listening.getsockname()[1]}/?token={state.token}"
+    out.print(link, markup=False)
+    err.print("The link opens the app once. Ctrl-C ends it. Research use only; not a medical device.")
+    serve_app(state, listening, opened=None if no_browser else lambda: webbrowser.open(link))
+    err.print("Ended. What was drawn and set is kept; a run that was under way goes on when it is started again.")
