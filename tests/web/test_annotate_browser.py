@@ -295,13 +295,14 @@ def test_a_killed_server_loses_nothing_that_was_drawn_meanwhile(browser, app, st
     app.kill()
     click(browser, points[2:5])
     wait(browser, lambda: "does not answer" in said(browser, "said"))
-    assert "3" in said(browser, "sent")
+    wait(browser, lambda: "3" in said(browser, "sent"))
     app.start()
     app.open(browser, f"/annotate?case={case}")
     with contextlib.suppress(Exception):
         browser.switch_to.alert.accept()
     wait(browser, lambda: len(steps_of(folder, "R1", case)) == 5)
-    assert [one["points"][-1] for one in steps_of(folder, "R1", case)] == pytest.approx(points[:5].tolist(), abs=2.5)
+    drawn = np.array([one["points"][-1] for one in steps_of(folder, "R1", case)])
+    assert np.abs(drawn - points[:5]).max() < 2.5
 
 
 def test_a_killed_browser_loses_nothing_that_was_drawn(app, study):
@@ -313,6 +314,7 @@ def test_a_killed_browser_loses_nothing_that_was_drawn(app, study):
         options.add_argument(flag)
     first = selenium.Chrome(options=options, service=selenium.ChromeService(DRIVER))
     first.film_shape = inside.shape
+    size(first, 1440, 900)
     app.open(first, f"/annotate?case={case}")
     click(first, points[:4])
     wait(first, lambda: "Every step" in said(first, "sent"))
