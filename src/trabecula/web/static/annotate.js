@@ -50,6 +50,7 @@ function act(step) {
   if (!sender) return;
   steps.take(step);
   sender.send(step);
+  showSent(sender.waiting);
   drawingChanged();
 }
 
@@ -171,9 +172,14 @@ function take(film, about) {
   if (kept.length) say(fill(t.annotate_recovered, { n: kept.length }));
 }
 
+/** @param {number} waiting */
+function showSent(waiting) {
+  $("sent").textContent = waiting ? fill(t.annotate_waiting, { n: waiting }) : t.annotate_on_disk;
+}
+
 /** What became of a step. @param {{measures?: any, waiting: number, trouble?: Error}} event */
 function heard({ measures, waiting, trouble }) {
-  $("sent").textContent = waiting ? fill(t.annotate_waiting, { n: waiting }) : t.annotate_on_disk;
+  showSent(waiting);
   if (trouble) say(trouble instanceof TypeError ? t.annotate_server_away : trouble.message, true);
   else if ($("said").classList.contains("bad")) say("");
   if (measures !== undefined && !waiting && steps.now.closed && !tool.drawn?.()) showMeasures(measures);
