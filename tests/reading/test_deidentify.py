@@ -216,6 +216,19 @@ def test_source_and_export_lie_apart(tmp_path, out):
         deidentify(tmp_path / "in", tmp_path / out, tmp_path / "k/key")
 
 
+def test_a_film_that_a_person_leaves_out_is_taken_away_and_does_not_come_back(source, tmp_path):
+    first = deidentify(source, tmp_path / "out", tmp_path / "key")
+    gone = first.films[0].film
+    (tmp_path / "out/left-out.txt").write_text(f"{gone}\n")
+    for _ in range(2):
+        made = deidentify(source, tmp_path / "out", tmp_path / "key", crosswalk=True)
+        assert (len(made.films), made.left_out) == (2, 1)
+        assert not [name for name in bytes_of(tmp_path / "out") if gone in name]
+        for name in ("films.csv", "corners.html"):
+            assert gone not in (tmp_path / "out" / name).read_text()
+    assert gone not in (tmp_path / "key.crosswalk.csv").read_text()
+
+
 def test_one_bad_file_is_listed_and_the_rest_go_on(source, tmp_path):
     films = source / "films"
     (films / "broken.png").write_bytes(b"\x89PNG\r\n")

@@ -100,6 +100,8 @@ def _doubts(made: "Deidentified", output: Path) -> Iterator[str]:
     unnamed = sum(not one.known for one in made.films)
     if unnamed:
         yield f"{unnamed} films name no patient; each counts as a patient of its own"
+    if made.left_out:
+        yield f"{made.left_out} films were left out, as left-out.txt says"
     if made.passed:
         yield f"{len(made.passed)} files are no pictures and were passed over, such as {made.passed[0].name}"
 

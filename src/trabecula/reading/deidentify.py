@@ -4,6 +4,7 @@
     OUT/films/PATIENT_FILM.json  what ``allowed`` lets through; also the sidecar that reading takes up
     OUT/films.csv                the same, a row a film
     OUT/corners.html             the corners of every film, for a person to look at
+    OUT/left-out.txt             names of films, written by that person, that shall not be there
 
 Words that are burned into the picture stay in it: a person has to look.
 """
@@ -31,7 +32,7 @@ from .pseudonyms import pseudonym, take_key, write_private
 from .sixteen import png, sixteen_bits
 
 _SCHEMA = 1
-_FILMS, _CORNERS = "films", "corners"
+_FILMS, _CORNERS, _LEFT_OUT = "films", "corners", "left-out.txt"
 _HEADER = (
     "PatientID", "PatientAge", "PatientBirthDate", "StudyDate", "PatientSex", "ViewPosition", "BodyPartExamined",
     "Manufacturer", "ManufacturerModelName", "DetectorID", "KVP", "Exposure", "BitsStored", "BurnedInAnnotation",
@@ -47,14 +48,16 @@ class Made:
     patient: str = ""
     burned_in: str = ""
     known: bool = True  # the film names its patient
+    left_out: bool = False
     faults: tuple[Fault, ...] = ()
 
 
 @dataclass(frozen=True)
 class Deidentified:
-    """All files that were films, those that failed, and those that are no pictures and were passed over."""
+    """All films that are there, how many were left out by name, failed files, and others that are no pictures."""
 
     films: tuple[Made, ...]
+    left_out: int
     failed: tuple[Made, ...]
     passed: tuple[Path, ...]
 
@@ -82,11 +85,12 @@ def deidentify(
         made.append(one)
         progress(len(made), len(pictures))
     _write_tables(out)
-    films = tuple(one for one in made if one.film)
+    films = tuple(one for one in made if one.film and not one.left_out)
     if crosswalk:
         _write_crosswalk(key_file.with_name(f"{key_file.name}.crosswalk.csv"), films)
     passed = tuple(path for path in files if path not in set(pictures))
-    return Deidentified(films, tuple(one for one in made if one.faults), passed)
+    left_out = sum(one.left_out for one in made)
+    return Deidentified(films, left_out, tuple(one for one in made if one.faults), passed)
 
 
 def _refuse_places(source: Path, out: Path) -> None:
@@ -135,6 +139,10 @@ def _export(path: Path, out: Path, key: bytes) -> Made:
     patient = pseudonym(key, "patient", given.encode()) if given else content
     name = f"{patient}_{content}"
     notes = out / _FILMS / f"{name}.json"
+    if name in _left_out(out):
+        for file in (notes, notes.with_suffix(".png"), out / _CORNERS / f"{name}.png"):
+            file.unlink(missing_ok=True)
+        return Made(path, name, patient, left_out=True)
     if not notes.is_file():
         picture = read_picture(path, ImageSettings())
         made = sixteen_bits(as_float(picture))
@@ -158,6 +166,11 @@ def _export(path: Path, out: Path, key: bytes) -> Made:
         write_atomically(notes, json.dumps(said, indent=1) + "\n")
     burned = json.loads(notes.read_text(encoding="utf-8"))["burned_in"]
     return Made(path, name, patient, burned, known=bool(given))
+
+
+def _left_out(out: Path) -> set[str]:
+    path = out / _LEFT_OUT
+    return set(path.read_text(encoding="utf-8-sig").split()) if path.is_file() else set()
 
 
 def _header(path: Path) -> dict[str, Any]:
