@@ -10,6 +10,7 @@ from PIL import Image
 from pydicom import dcmread
 from pydicom.data import get_testdata_file
 
+from trabecula.agreement import icc
 from trabecula.reading import read_film
 from trabecula.reading.drawn import Drawing
 from trabecula.reading.windows import windows_of
@@ -321,3 +322,66 @@ def test_the_page_says_what_it_is_for_in_both_languages(open_app, study):
     assert "Research use only" in client.get("/annotate").text
     client.cookies.set("trabecula-language", "zh")
     assert "六点" in client.get("/annotate").text
+
+
+@pytest.fixture
+def both(open_app, study):
+    """Two readers; the second clicks two pixels lower, and leaves the last case open."""
+    folder, truth, _ = study
+    first, second = open_app(study=folder), open_app(study=folder, reader="R2")
+    for case, (_, points, _) in truth.items():
+        draw(first, case, points)
+    for case in list(truth)[:-1]:
+        draw(second, case, truth[case][1] + [0, 2])
+    return folder, list(truth), first
+
+
+PAIR = {"one": "R1", "other": "R2"}
+
+
+def test_two_readers_are_compared_where_both_are_done(both):
+    folder, cases, client = both
+    found = client.get("/api/agreement/table", params=PAIR).json()
+    assert [row["case_id"] for row in found["cases"]] == cases[:-1]
+    assert found["waiting"] == 1
+    masks = [np.asarray(Image.open(folder / f"masks/{reader}/{cases[0]}.png")) > 0 for reader in ("R1", "R2")]
+    assert found["cases"][0]["dice"] == pytest.approx(dice(*masks))
+    assert [one["anterior"] for one in found["cases"][0]["heights"]] == pytest.approx([20.0] * 2, rel=0.6)
+    assert found["icc"] == {}, "two cases are too few"
+    assert client.get("/api/agreement/readers").json() == ["R1", "R2"]
+
+
+def test_heights_of_two_readers_have_an_icc_from_three_cases(both, open_app, study):
+    folder, cases, client = both
+    draw(open_app(study=folder, reader="R2"), cases[-1], study[1][cases[-1]][1] + [0, 2])
+    found = client.get("/api/agreement/table", params=PAIR).json()
+    heights = np.array([[one["middle"] for one in row["heights"]] for row in found["cases"]])
+    assert found["icc"]["middle"]["cases"] == 3
+    assert found["icc"]["middle"]["value"] == pytest.approx(icc(heights[:, :, None], "agreement").value[0])
+
+
+def test_a_drawing_is_shown_to_another_only_when_both_are_done(both):
+    _, cases, client = both
+    assert [one["reader"] for one in client.get(f"/api/agreement/case/{cases[0]}", params=PAIR).json()] == ["R1", "R2"]
+    refused = client.get(f"/api/agreement/case/{cases[-1]}", params=PAIR)
+    assert "not completed by both R1 and R2" in refused.json()["message"]
+    refused = client.post(f"/api/agreement/choose/{cases[-1]}", json=PAIR | {"taken": "one"})
+    assert refused.status_code == 422
+
+
+def test_the_chosen_drawing_is_the_consensus_and_the_readers_keep_theirs(both):
+    folder, cases, client = both
+    before = [(folder / f"masks/{reader}/{cases[0]}.png").read_bytes() for reader in ("R1", "R2")]
+    assert client.post(f"/api/agreement/choose/{cases[0]}", json=PAIR | {"taken": "other"}).json() == {"taken": "R2"}
+    assert (folder / f"masks/consensus/{cases[0]}.png").read_bytes() == before[1]
+    about = json.loads((folder / f"rois/consensus/{cases[0]}.json").read_text())
+    assert (about["reader"], about["taken_from"], about["between"]) == ("consensus", "R2", ["R1", "R2"])
+    assert [(folder / f"masks/{reader}/{cases[0]}.png").read_bytes() for reader in ("R1", "R2")] == before
+    assert client.get("/api/agreement/table", params=PAIR).json()["cases"][0]["taken"] == "R2"
+    assert client.get("/api/agreement/readers").json() == ["R1", "R2"]
+
+
+def test_one_reader_is_not_compared_with_himself(both):
+    refused = both[2].get("/api/agreement/table", params={"one": "R1", "other": "R1"})
+    assert "R1 twice" in refused.json()["message"]
+    assert both[2].get("/api/agreement/table", params={"one": "../x", "other": "R1"}).status_code == 422

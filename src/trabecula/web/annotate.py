@@ -42,7 +42,7 @@ from .page import render
 from .state import state_of
 
 _KEPT = 3  # films in memory
-_writing = threading.Lock()  # one process serves one reader, in several windows perhaps
+writing = threading.Lock()  # one process serves one reader, in several windows perhaps
 router = APIRouter()
 
 Number = Annotated[float, Field(ge=-1e6, le=1e6, allow_inf_nan=False)]
@@ -209,8 +209,8 @@ def step(asked: Request, case_id: str, sent: SentStep) -> dict[str, Any]:
     """Put a step on disk; answered once it is there."""
     work, reader = worklist_of(asked)
     case = case_named(work, case_id)
-    with _writing:
-        count = append_step(work.folder, reader, case_id, sent.after, _plain(sent.step), _now())
+    with writing:
+        count = append_step(work.folder, reader, case_id, sent.after, _plain(sent.step), now())
     return {"steps": count, "measures": _measured(work, case, drawn_after(steps_of(work.folder, reader, case_id)))}
 
 
@@ -220,14 +220,14 @@ def save(asked: Request, case_id: str, sent: SentSave) -> dict[str, Any]:
     work, reader = worklist_of(asked)
     case = case_named(work, case_id)
     xray, _ = film_of(work, case)
-    with _writing:
+    with writing:
         steps = steps_of(work.folder, reader, case_id)
         if len(steps) != sent.steps:
             found = f"{len(steps)} steps on disk, {sent.steps} in this window"
             action = "Wait until all steps are sent, or open the case again."
             raise InvalidInput([Fault(f"case {case_id}", found, "the same number", action)])
         drawing = drawn_after(steps)
-        measures = measures_of(drawing, xray, _anterior(case, xray))
+        measures = measures_of(drawing, xray, anterior_of(case, xray))
         about = sent.model_dump() | {
             "tools": _tools(steps),
             "measures": measures.as_json() if measures else None,
@@ -235,7 +235,7 @@ def save(asked: Request, case_id: str, sent: SentSave) -> dict[str, Any]:
             "order": outline.ORDER,
             "outline_parameters": outline.PARAMETERS,
             "version": __version__,
-            "saved": _now(),
+            "saved": now(),
         }
         mask = save_drawn(work.folder, reader, case_id, drawing, _shape(xray), about)
         write_reader_table(work.folder, reader, [one.case_id for one in work.cases])
@@ -271,6 +271,17 @@ def film_of(work: Worklist, case: ToDraw) -> tuple[Xray, tuple[Window, ...]]:
     return _film(case.image, work.image, (now.st_ino, now.st_size, now.st_mtime_ns))
 
 
+def anterior_of(case: ToDraw, xray: Xray) -> str | None:
+    """The side that the patient faces: as the table says, else the film."""
+    said = case.anterior.strip().lower()
+    return said if said in {"left", "right"} else xray.anterior
+
+
+def now() -> str:
+    """The time as records have it."""
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+
+
 @functools.lru_cache(maxsize=_KEPT)
 def _film(path: Path, settings: ImageSettings, _state: tuple[int, ...]) -> tuple[Xray, tuple[Window, ...]]:
     xray = read_film(path, settings)
@@ -281,13 +292,8 @@ def _measured(work: Worklist, case: ToDraw, drawing: Drawing) -> dict[str, objec
     if not drawing.closed and len(drawing.points) < len(outline.ORDER):
         return None
     xray, _ = film_of(work, case)
-    found = measures_of(drawing, xray, _anterior(case, xray))
+    found = measures_of(drawing, xray, anterior_of(case, xray))
     return found.as_json() if found else None
-
-
-def _anterior(case: ToDraw, xray: Xray) -> str | None:
-    said = case.anterior.strip().lower()
-    return said if said in {"left", "right"} else xray.anterior
 
 
 def _plain(step: BaseModel) -> dict[str, Any]:
@@ -329,7 +335,3 @@ def _enter_region(work: Worklist, reader: str, case: ToDraw) -> bool:
 
 def _shape(xray: Xray) -> tuple[int, int]:
     return xray.pixels.shape[0], xray.pixels.shape[1]
-
-
-def _now() -> str:
-    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")

@@ -66,9 +66,10 @@ function drawingChanged() {
 
 /** Six points to the outline at the edge; null where the server refuses or is away. @param {import("./drawing.js").Pair[]} points */
 async function snap(points) {
-  const start = performance.now();
+  const start = performance.now(), of = open;
   try {
     const found = await ask(`/api/annotate/snap/${encodeURIComponent(open)}`, { points });
+    if (of !== open) return null;
     canvas.dataset.snapMs = String(performance.now() - start);
     showMeasures(found.measures);
     return found;
@@ -140,6 +141,7 @@ async function show(caseId) {
   try {
     const at = encodeURIComponent(caseId);
     const [film, about] = await Promise.all([fetchFilm(`/api/annotate/film/${at}`), ask(`/api/annotate/case/${at}`)]);
+    tool.leave();
     open = caseId;
     history.replaceState(null, "", `/annotate?case=${at}`);
     take(film, about);
@@ -157,7 +159,6 @@ function take(film, about) {
   sender = new Sender(list.reader, open, about.steps.length, heard);
   const kept = sender.kept(about.steps);
   [$("level").value, $("view").value, $("note").value] = [about.level, about.view || "lateral", about.note];
-  for (const one of Object.values(tools)) one.cancel?.();
   $("guide").classList.toggle("mirrored", film.anterior === "right");
   $("spacing").textContent = film.spacing_mm
     ? `${film.spacing_mm.map((/** @type {number} */ one) => +one.toPrecision(4)).join(" × ")} ${film.unit} (${film.spacing_source.replaceAll("_", " ")})`
@@ -216,7 +217,7 @@ function nextUnfinished() {
 
 /** @param {string} name */
 function choose(name) {
-  tool.cancel?.();
+  tool.leave();
   tool = tools[name];
   view.tool = tool;
   canvas.dataset.tool = name;
@@ -224,7 +225,6 @@ function choose(name) {
     button.setAttribute("aria-pressed", String(/** @type {HTMLElement} */ (button).dataset.tool === name));
   }
   drawingChanged();
-  if (steps.now.closed && sender) view.redraw();
 }
 
 /** @param {number} factor */
@@ -242,6 +242,12 @@ function takeBack() {
   else act({ kind: "undo" });
 }
 
+function askWhy() {
+  $("reason").value = $("note").value;
+  $("flagging").returnValue = "";
+  $("flagging").showModal();
+}
+
 function readOut() {
   $("window").textContent = fill(t.annotate_window, { level: +view.level.toPrecision(5), width: +view.width.toPrecision(5) });
 }
@@ -250,7 +256,7 @@ function readOut() {
 const KEYS = {
   p: () => choose("six"), s: () => choose("wire"), g: () => choose("polygon"), b: () => choose("brush"), e: () => choose("eraser"),
   "[": () => resizeBrush(1 / 1.2), "]": () => resizeBrush(1.2), n: nextUnfinished, PageUp: () => turn(-1), PageDown: () => turn(1),
-  x: takeBack, Backspace: takeBack, Enter: complete, Escape: () => void (tool.cancel?.() || view.redraw()), f: () => $("flagging").showModal(),
+  x: takeBack, Backspace: takeBack, Enter: complete, Escape: () => void (tool.cancel() || view.hideCursor()), f: askWhy,
   "?": () => $("help").showModal(),
 };
 /** @type {Record<string, () => void>} */
@@ -297,16 +303,16 @@ const BUTTONS = {
   undo: WITH_CONTROL.z, redo: WITH_CONTROL.y, previous: KEYS.PageUp, following: KEYS.PageDown, unfinished: nextUnfinished,
   invert: () => view.invert(), reset: () => view.reset(), flip: () => view.flip("across"), closer: () => view.zoom(1.25), wider: () => view.zoom(0.8),
   complete, flag: KEYS.f, keys: KEYS["?"],
-  flagged: () => {
-    $("note").value = $("reason").value;
-    save("flagged");
-  },
 };
 for (const [id, press] of Object.entries(BUTTONS)) $(id).addEventListener("click", press);
 for (const button of document.querySelectorAll("button[data-tool]")) button.addEventListener("click", () => choose(/** @type {HTMLElement} */ (button).dataset.tool ?? "six"));
 for (const button of document.querySelectorAll("button[data-window]")) button.addEventListener("click", () => view.preset(/** @type {HTMLElement} */ (button).dataset.window));
 $("case").addEventListener("change", () => show($("case").value));
-$("flagging").addEventListener("toggle", () => ($("reason").value = $("note").value));
+$("flagging").addEventListener("close", () => {
+  if ($("flagging").returnValue !== "flag") return;
+  $("note").value = $("reason").value;
+  save("flagged");
+});
 
 choose("six");
 resizeBrush(1);

@@ -13,6 +13,7 @@ import { ask } from "/static/shell.js";
 /** @type {Drawn} */
 const EMPTY = { points: [], outline: [], closed: false, strokes: [] };
 const KEEPS_STROKES = ["drag", "move"];
+const PATIENCE = 3000; // milliseconds that a reader waits for the last steps
 const LONGEST_WAIT = 8000; // milliseconds between tries
 
 /** Every drawing that there was, and which of them is now. */
@@ -105,9 +106,9 @@ export class Sender {
     this.#busy ??= this.#pump().finally(() => (this.#busy = null));
   }
 
-  /** Until all is on disk; false where it cannot be. */
+  /** Until all is on disk; false where it cannot be, or not soon. */
   async settled() {
-    await this.#busy;
+    await Promise.race([this.#busy, new Promise((go) => setTimeout(go, PATIENCE))]);
     return this.#waiting.length === 0;
   }
 

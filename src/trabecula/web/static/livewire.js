@@ -7,7 +7,7 @@
  */
 
 const NODES = 160; // of the longer side of the part that is searched: finer than this no edge is followed
-const MARGIN = 0.4; // of the distance, beyond the two places
+const MARGIN = 0.6; // of the distance, beyond the two places
 const STEPS = [[1, 0], [-1, 0], [0, 1], [0, -1], [1, 1], [1, -1], [-1, 1], [-1, -1]];
 const FLAT = 0.06; // cost of a step along the steepest edge; where nothing changes it costs 1
 

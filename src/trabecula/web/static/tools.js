@@ -11,7 +11,8 @@
  * @typedef {{view: FilmView, now: () => Drawn, act: (step: Step) => void, accept: () => void, radius: () => number,
  *   snap: (points: Pair[]) => Promise<Snapped | null>, measured: (measures: any) => void}} Desk
  * @typedef {Tool & {name: string, paint?: (pen: CanvasRenderingContext2D) => void, drawn?: () => Drawn | null,
- *   held?: () => number, close?: () => boolean, cancel?: () => boolean}} DrawingTool
+ *   held?: () => number, close?: () => boolean, cancel: () => boolean, leave: () => void}} DrawingTool
+ *   `leave` forgets what is under way; `cancel` takes back what is begun, and says whether anything was
  */
 import { line, trace } from "/static/overlay.js";
 import { wire } from "/static/livewire.js";
@@ -136,9 +137,12 @@ export function sixPoints(desk) {
     },
     cancel() {
       const under = drag !== null;
+      this.leave();
+      return under;
+    },
+    leave() {
       [drag, shown, held] = [null, null, -1];
       view.redraw();
-      return under;
     },
   };
 }
@@ -194,9 +198,13 @@ export function corners(desk, wired) {
     },
     cancel() {
       const under = open().length > 0;
-      over = null;
+      this.leave();
       if (under) desk.act({ kind: "shape", tool: "clear", points: [], outline: [], closed: false });
       return under;
+    },
+    leave() {
+      over = null;
+      view.redraw();
     },
   };
 }
@@ -232,9 +240,12 @@ export function brush(desk, adds) {
     },
     cancel() {
       const under = path.length > 0;
-      path = [];
-      view.redraw();
+      this.leave();
       return under;
+    },
+    leave() {
+      [path, over] = [[], null];
+      view.redraw();
     },
     paint(pen) {
       if (!over) return;

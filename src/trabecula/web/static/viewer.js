@@ -201,6 +201,11 @@ export class FilmView extends EventTarget {
     return this.film.intercept + this.film.slope * this.film.pixels[row * this.film.columns + column];
   }
 
+  /** Until an arrow key moves it again. */
+  hideCursor() {
+    this.#setCursor(null);
+  }
+
   /** Draw with the next frame. */
   redraw() {
     this.#asked ||= requestAnimationFrame(() => this.draw());
@@ -357,7 +362,10 @@ export class FilmView extends EventTarget {
     this.#drag.y = event.clientY;
     if (this.#drag.kind === "window") this.#dragWindow(dx, dy);
     else if (this.#drag.kind === "pan") this.#pan(dx, dy);
-    else for (const each of event.getCoalescedEvents?.() ?? [event]) this.tool.move?.(this.#at(each), event);
+    else {
+      const all = event.getCoalescedEvents?.() ?? [];
+      for (const each of all.length ? all : [event]) this.tool.move?.(this.#at(each), event);
+    }
   }
 
   /** @param {PointerEvent} event */
