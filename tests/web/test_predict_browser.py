@@ -1,11 +1,9 @@
 """The prediction screen in a real browser: a film, six points by mouse and by keys, the answer in the same page."""
 
-import json
 import socket
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 

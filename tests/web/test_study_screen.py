@@ -56,12 +56,12 @@ def test_a_field_changes_its_key_and_leaves_the_comments(client):
 
 
 def test_all_faults_are_said_at_once_with_the_nearest_key(client):
-    text = "classes: ['0', '1']\ndata: {cases: c.csv}\ntunning: {}\nseed: -1\nmodels: [lr, svn]\n"
+    text = "classes: ['0', '1']\ndata: {cases: c.csv}\ntunings: {}\nseed: -1\nmodels: [lr, svn]\n"
     told = client.post("/api/study/check", json={"text": text}).json()
     assert [fault["where"] for fault in told["faults"]] == [
         "study.yaml, models.1",
         "study.yaml, seed",
-        "study.yaml, tunning",
+        "study.yaml, tunings",
     ]
     assert told["faults"][2]["action"] == "Did you mean 'tuning'?"
 
