@@ -164,6 +164,7 @@ def test_without_the_token_nothing_is_told(service):
             assert stranger.get(address, headers=asked).status_code == 403
     got = stranger.get("/", params={"token": service.state.token}, follow_redirects=False)
     assert got.status_code == 303
+    assert stranger.get("/").url.path == "/predict"
     assert stranger.get("/predict").status_code == 200
 
 

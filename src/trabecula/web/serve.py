@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
@@ -70,7 +70,7 @@ def make_service(service: Service) -> FastAPI:
     models = Models(paths, kept=len(paths), workers=service.workers, weights=service.weights)
     for name in models.names:
         models.get(name)
-    app = _app(models, service.state)
+    app = _app(models, replace(service.state, bundle=service.bundles[0]))
     audit = Audit(service.audit)
     app.add_api_route(ADMIN, lambda: JSONResponse(audit.last(_LINES)), include_in_schema=False)
     door: dict[str, Any] = {"audit": audit, "a_minute": service.a_minute, "proxy_header": service.proxy_header}
