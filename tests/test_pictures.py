@@ -111,7 +111,11 @@ def test_a_finished_run_asked_for_without_pictures_shows_none_and_keeps_to_it(ru
     permute_study(study, deals=1)
     assert "Labels dealt anew" in page_of(run)
     assert "data:image/webp" not in page_of(run)
+    report_study(study)
+    assert "data:image/webp" not in page_of(run), "what the page was asked for with stays"
     report_study(study, blind=True)
+    assert "data:image/webp" not in page_of(run / "blind")
+    report_study(study, blind=True, images="full")
     assert "data:image/webp" in page_of(run / "blind")
     assert images_of(run) == "none", "the blinded page is another"
     digest = hashlib.sha256(page_of(run).encode()).hexdigest()

@@ -14,6 +14,10 @@ Pictures = Annotated[
     Literal["none", "thumbs", "full"],
     typer.Option("--images", help="Pictures of the cases: none, small ones, or large ones as well."),
 ]
+PicturesAgain = Annotated[
+    Literal["none", "thumbs", "full"] | None,
+    typer.Option("--images", help="Pictures of the cases; default: those of the page that is there."),
+]
 Jobs = Annotated[int, typer.Option(min=1, help="Processes to use; the result is the same with any number.")]
 Seed = Annotated[int | None, typer.Option(min=0, help="Chance starts here; default: the study's own seed.")]
 Device = Annotated[

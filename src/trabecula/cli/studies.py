@@ -8,7 +8,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from ..errors import InvalidInput
-from .options import CORES, Device, Jobs, Pictures, Seed, StudyFolder
+from .options import CORES, Device, Jobs, Pictures, PicturesAgain, Seed, StudyFolder
 from .terminal import err, out, print_notes, print_result, progress
 
 if TYPE_CHECKING:
@@ -131,7 +131,7 @@ def report(
     run: Annotated[str | None, typer.Option(metavar="ID", help="A finished run; default: the newest.")] = None,
     blind: Annotated[bool, typer.Option("--blind", help="Leave out names of the study, its sites and cases.")] = False,
     formats: Annotated[str, typer.Option(help="Also for a journal: pdf,svg,tiff,docx,tex.")] = "",
-    images: Pictures = "full",
+    images: PicturesAgain = None,
     jobs: Jobs = CORES,
 ) -> None:
     """Make the report of a finished run again, from the files in its folder."""

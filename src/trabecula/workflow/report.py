@@ -22,16 +22,20 @@ def report_study(
     run: str | None = None,
     blind: bool = False,
     formats: Sequence[str] = (),
-    images: Images = "full",
+    images: Images | None = None,
     jobs: int = 1,
     tell: Tell = silent,
 ) -> Path:
-    """Make the report of a finished run again, the newest unless named, and return the page's path."""
+    """Make the report of a finished run again, the newest unless named, and return the page's path.
+
+    ``images`` None: the pictures that its page was last asked for with.
+    """
     unknown = [Fault(f"--formats {one}", "no such format", f"one of {', '.join(FORMATS)}")
                for one in formats if one not in FORMATS]  # fmt: skip
     if unknown:
         raise InvalidInput(unknown)
     place = find_run(folder, run)
+    images = images or images_of(place) or "full"
     tell("report", 0, 1)
     draw_pictures(folder, place, images=images, jobs=jobs, tell=tell)
     page = make_report(place, blind=blind, formats=formats, images=images)
