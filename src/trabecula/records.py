@@ -23,6 +23,7 @@ MAJORITY, AGE_SEX, HEIGHT = "majority", "age-sex", "height"
 BASELINES = (MAJORITY, AGE_SEX, HEIGHT)  # what a signature has to beat: never chosen, in no planned comparison
 SEEN = -1  # in place of a fold: values that saw the label of every training row
 CONFIDENT = 0.75  # at least this probability for the predicted class
+LASSO_PATH = ["signature", "penalty", "feature", "class", "coefficient"]
 FEWEST_PATIENTS = 4  # of a class in training: each of three nested folds needs patients to learn from and to test
 
 
@@ -173,6 +174,7 @@ class Selection:
     ``coefficients``: signature, fold, feature, class, coefficient (of standardised features).
     ``path``: signature, fold, penalty, deviance, deviance_se, features, chosen.
     ``tuning``: signature, fold, model, parameters (JSON), score, note.
+    ``lasso_path`` (of the final fit): signature, penalty, feature, class, coefficient; zeros are left out.
     """
 
     funnel: pd.DataFrame
@@ -180,6 +182,7 @@ class Selection:
     coefficients: pd.DataFrame
     path: pd.DataFrame
     tuning: pd.DataFrame
+    lasso_path: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=LASSO_PATH))
 
 
 @dataclass(frozen=True, eq=False)

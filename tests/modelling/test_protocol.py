@@ -147,6 +147,21 @@ def test_stability_is_learnt_from_training_rows_alone(planted):
     assert {row["feature"] for row in trace.ledger if row["left_at"] == "stability"} == set(shaky)
 
 
+def test_coefficients_along_the_path_are_those_that_the_chosen_penalty_keeps(planted):
+    features, split, *_ = planted
+    task = plan_tasks(["radiomics"], split)[-1]
+    trace, _ = list(fit_task(task, features, split, make_settings(models=["lr"])))
+    along, steps = pd.DataFrame(trace.lasso_path), pd.DataFrame(trace.path)
+    sizes = along.groupby("penalty")["feature"].nunique().reindex(steps["penalty"], fill_value=0)
+    assert sizes.tolist() == steps["features"].tolist(), "each penalty's features are counted on the path as well"
+    at = along[along["penalty"] == steps.loc[steps["chosen"], "penalty"].iloc[0]]
+    found = at.set_index(["feature", "class"])["coefficient"].to_dict()
+    kept = {(row["feature"], row["class"]): row["coefficient"] for row in trace.coefficients if row["coefficient"]}
+    assert found == kept
+    of_fold, _ = list(fit_task(plan_tasks(["radiomics"], split)[0], features, split, make_settings(models=["lr"])))
+    assert of_fold.lasso_path == [], "the final fit's alone is drawn"
+
+
 def test_no_patient_is_on_two_sides_of_a_fold():
     rng = np.random.default_rng(0)
     groups = rng.integers(0, 40, 120).astype(str)

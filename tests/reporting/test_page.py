@@ -37,7 +37,7 @@ def predictions():
 
 
 def selection():
-    funnel, ledger, coefficients, path, tuning = [], [], [], [], []
+    funnel, ledger, coefficients, path, tuning, along = [], [], [], [], [], []
     for signature in SIGNATURES:
         for fold in ("1", "2", "final"):
             key = {"signature": signature, "fold": fold}
@@ -52,7 +52,13 @@ def selection():
             note = "the LASSO kept no feature: class frequencies of the training rows" if fold == "1" else ""
             tuning += [key | {"model": m, "parameters": "{}", "score": 0.7, "note": note} for m in ("lr", "knn")]
         ledger.append({"signature": signature, "feature": "original_glcm_Contrast", "left_at": "", "reason": ""})
-    return Selection(*(pd.DataFrame(rows) for rows in (funnel, ledger, coefficients, path, tuning)))
+        along += [
+            {"signature": signature, "penalty": 0.5 / (k + 1), "feature": name, "class": c, "coefficient": 0.1 * k}
+            for c in CLASSES
+            for name, first in (("original_glcm_Contrast", 1), ("<script>alert(1)</script>", 2), ("resnet50_7", 3))
+            for k in range(first, 4)
+        ]
+    return Selection(*(pd.DataFrame(rows) for rows in (funnel, ledger, coefficients, path, tuning, along)))
 
 
 def resolved(table="cases.csv"):
@@ -158,6 +164,15 @@ def test_the_same_run_gives_the_same_bytes(report, tmp_path):
 def test_figures_lie_beside_the_page(report):
     svg = {p.stem for p in (report / "figures").glob("*.svg")}
     assert {"flow", "funnel", "lasso", "forest", "confusion", *(f"roc-{name}" for name in SIGNATURES)} <= svg
+    assert {f"path-{name}" for name in SIGNATURES} <= svg
+
+
+def test_a_run_without_the_coefficients_along_the_path_still_has_its_page(report, tmp_path):
+    write(tmp_path)
+    (tmp_path / "selection" / "lasso_path.csv").unlink()
+    page = write_page(tmp_path, recorded(tmp_path)).read_text(encoding="utf-8")
+    assert "Figure, path-" not in page
+    assert "Figure, path-" in (report / "report.html").read_text(encoding="utf-8")
 
 
 def test_tables_are_at_full_precision_with_the_promised_columns(report):

@@ -253,6 +253,7 @@ def _trace(
         else [],
         [] if lasso is None else [{**of_fold, **row} for row in _coefficients(lasso, kept, classes)],
         [] if lasso is None else [{**of_fold, **row} for row in _path(lasso)],
+        [{**of_task, **row} for row in _along_path(lasso, classes)] if lasso is not None and task.fold == FINAL else [],
     )
 
 
@@ -273,6 +274,18 @@ def _path(lasso: LassoFilter) -> Iterator[dict[str, Any]]:
             "deviance_se": float(se),
             "features": int(size),
             "chosen": number == lasso.chosen_,
+        }
+
+
+def _along_path(lasso: LassoFilter, classes: tuple[str, ...]) -> Iterator[dict[str, Any]]:
+    """Every coefficient that is not 0, at every penalty."""
+    coefficients = lasso.path_.coefficients
+    for step, known, column in np.argwhere(coefficients != 0).tolist():
+        yield {
+            "penalty": float(lasso.path_.penalties[step]),
+            "feature": str(lasso.feature_names_in_[column]),
+            "class": classes[lasso.classes_[known]],
+            "coefficient": float(coefficients[step, known, column]),
         }
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..records import PROBABILITY_PREFIX, SOUND, Predictions, Selection, Split
+from ..records import LASSO_PATH, PROBABILITY_PREFIX, SOUND, Predictions, Selection, Split
 from .learners import LEARNERS
 
 FINAL = 0  # the fold number of the fit on all training rows, which scores the held-out cohorts
@@ -64,6 +64,7 @@ class SelectionTrace:
     ledger: list[dict[str, Any]]
     coefficients: list[dict[str, Any]]
     path: list[dict[str, Any]]
+    lasso_path: list[dict[str, Any]] = field(default_factory=list)
 
     def to_json(self) -> str:
         """Text from which from_json makes the same record, to the bit."""
@@ -154,6 +155,7 @@ _COLUMNS = {
     "ledger": ["signature", "feature", "left_at", "reason", "frequency"],
     "coefficients": ["signature", "fold", "feature", "class", "coefficient"],
     "path": ["signature", "fold", "penalty", "deviance", "deviance_se", "features", "chosen"],
+    "lasso_path": LASSO_PATH,
 }
 _TUNING = ["signature", "fold", "model", "parameters", "score", "note"]
 

@@ -8,7 +8,7 @@ from ..records import PROBABILITY_PREFIX
 from . import figures, panels
 from .nomogram import nomogram
 from .recorded import Recorded
-from .sections.section import cases_of, of_chosen, protocol_of, signatures_of
+from .sections.section import cases_of, identified, of_chosen, protocol_of, signatures_of
 
 Drawing = tuple[str, Figure]  # title, figure
 
@@ -37,11 +37,17 @@ def _of_selection(run: Recorded) -> Iterator[tuple[str, Drawing]]:
         yield "funnel", ("Features kept by each step, final fit", figures.funnel(final, stepped))
     if selected:
         yield "lasso", ("Deviance along the LASSO path, final fit", figures.lasso_paths(selection.path, selected))
+    for name in selected:
+        along = identified(run, selection.lasso_path[selection.lasso_path["signature"] == name])
+        steps = selection.path[(selection.path["signature"] == name) & (selection.path["fold"] == "final")]
+        if len(along):
+            drawing = panels.lasso_coefficients(along, steps, list(dict.fromkeys(along["class"])))
+            yield f"path-{name}", (f"LASSO coefficients of {name} along the path, final fit", drawing)
     final = selection.coefficients[selection.coefficients["fold"] == "final"]
     for name in signatures_of(evaluation):
-        rows = final[final["signature"] == name]
+        rows = identified(run, final[final["signature"] == name])
         if len(rows):
-            drawing = figures.coefficients(rows, evaluation.classes)
+            drawing = figures.coefficients(rows, list(dict.fromkeys(rows["class"])))
             yield f"coefficients-{name}", (f"LASSO coefficients of {name}", drawing)
 
 
@@ -83,7 +89,7 @@ def _of_probabilities(run: Recorded) -> Iterator[tuple[str, Drawing]]:
 def _beside(run: Recorded) -> Iterator[tuple[str, Drawing]]:
     groups = run.evaluation.subgroups
     groups = groups[groups["class"] == "macro"] if len(groups) else groups
-    if len(groups):
+    if len(groups) and groups["auc"].notna().any():
         yield "subgroups", ("Macro AUC in subgroups", figures.subgroups(groups, run.evaluation.cohorts))
     importance, shap = run.other("explain/importance"), run.other("explain/shap")
     if len(importance):

@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator
+from matplotlib.patches import FancyBboxPatch
+from matplotlib.ticker import LogLocator, MaxNLocator
 
 MM = 1 / 25.4
 COLUMN, PAGE = 85 * MM, 175 * MM  # journal widths in inches
@@ -58,7 +59,7 @@ def as_svg(figure: Figure, name: str, title: str) -> str:
     own = re.sub(r"[^A-Za-z0-9_-]", "-", name)
     text = re.sub(r'(\bid=")', rf"\1{own}-", text)
     text = re.sub(r"(url\(#|href=\"#)", rf"\1{own}-", text)
-    text = re.sub(r"(\d+\.\d{2})\d+", r"\1", text)
+    text = re.sub(r"<[^>]*>", lambda tag: re.sub(r"(\d+\.\d{2})\d+", r"\1", tag.group()), text)  # places, not words
     text = re.sub(r'width="[\d.]+pt" height="[\d.]+pt"', 'width="100%" role="img"', text, count=1)
     escaped = title.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return re.sub(r"(<svg[^>]*>)", lambda m: f"{m.group(1)}<title>{escaped}</title>", text, count=1)
@@ -159,7 +160,6 @@ def lasso_paths(path: pd.DataFrame, signatures: Sequence[str]) -> Figure:
         for axes, signature in zip(panels, signatures, strict=True):
             rows = path[(path["signature"] == signature) & (path["fold"] == "final")]
             axes.set_title(signature, loc="left")
-            axes.set_xlabel("penalty")
             if rows.empty:
                 continue
             axes.errorbar(
@@ -168,32 +168,41 @@ def lasso_paths(path: pd.DataFrame, signatures: Sequence[str]) -> Figure:
             )  # fmt: skip
             chosen = rows[rows["chosen"]].iloc[0]
             axes.axvline(chosen["penalty"], color="#D55E00", linewidth=0.8, linestyle="--")
+            late = rows["chosen"].to_numpy(bool).argmax() > len(rows) / 2  # the side on which there is room
             axes.text(
-                chosen["penalty"], 0.97, f" {chosen['features']:.0f} features", color="#A34700",
-                transform=axes.get_xaxis_transform(), va="top",
+                chosen["penalty"], 0.97, f" {chosen['features']:.0f} features ", color="#A34700",
+                transform=axes.get_xaxis_transform(), va="top", ha="right" if late else "left",
             )  # fmt: skip
-            axes.set_xscale("log")
-            axes.xaxis.set_major_locator(LogLocator(subs=(1, 3)))
-            axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
-            axes.minorticks_off()
-            axes.invert_xaxis()
+            penalty_axis(axes)
         figure.axes[0].set_ylabel("deviance a case (CV)")
         return figure
 
 
+def penalty_axis(axes: Axes) -> None:
+    """Penalties on a log scale, the largest first."""
+    axes.set_xlabel("penalty")
+    axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 3)))
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    axes.minorticks_off()
+    axes.invert_xaxis()
+
+
 def coefficients(rows: pd.DataFrame, classes: Sequence[str]) -> Figure:
-    """Coefficients of one signature's final LASSO, a panel a class; radiomics blue, deep orange."""
+    """Coefficients of one signature's final LASSO, a panel a class, all on one scale; radiomics blue, deep orange."""
     with mpl.rc_context(STYLE):
         size = rows.groupby("feature")["coefficient"].apply(lambda values: float(values.abs().max()))
         features = list(size.sort_values(ascending=False).index)
         figure = styled(PAGE, 0.6 + 0.155 * max(len(features), 2))
-        for axes, label in zip(figure.subplots(1, len(classes), squeeze=False, sharey=True)[0], classes, strict=True):
+        panels = figure.subplots(1, len(classes), squeeze=False, sharex=True, sharey=True)[0]
+        for axes, label in zip(panels, classes, strict=True):
             values = rows[rows["class"] == label].set_index("feature")["coefficient"].reindex(features).fillna(0)
             colours = [FAMILY_COLOURS["deep" if name.startswith("resnet") else "radiomics"] for name in features]
             axes.barh(range(len(features)), values, color=colours, height=0.66)
             axes.axvline(0, color="#444444", linewidth=0.6)
             axes.set_title(f"class {label}", loc="left")
             axes.set_xlabel("coefficient (per SD)")
+            axes.xaxis.set_major_locator(MaxNLocator(4))
         figure.axes[0].set_yticks(range(len(features)), features)
         figure.axes[0].invert_yaxis()
         return figure
@@ -319,21 +328,33 @@ def flow(cases: pd.DataFrame, classes: Sequence[str], cohorts: Sequence[str], fi
         height = 0.95 + 0.135 * lines
         figure = styled(PAGE, height)
         axes = figure.subplots()
-        axes.set_xlim(0, 1)
-        axes.set_ylim(height, 0)  # inches from the top, so that lines end at boxes
+        axes.set_xlim(0, PAGE)
+        axes.set_ylim(height, 0)  # both in inches, y from the top
         axes.set_axis_off()
-        box = {"boxstyle": "round,pad=0.55", "facecolor": "#F3F6F9", "edgecolor": "#5B6B7A", "linewidth": 0.7}
         of_films = "" if films is None else f" · {films:,} films"
         total = f"{cases['patient_id'].nunique():,} patients{of_films} · {len(cases):,} vertebrae"
-        axes.text(0.5, 0.2, total, ha="center", va="center", bbox=box, fontsize=8)
-        places = (np.arange(len(cohorts)) + 0.5) / len(cohorts)
+        places = (np.arange(len(cohorts)) + 0.5) * PAGE / len(cohorts)
         for x, cohort in zip(places, cohorts, strict=True):
             here = cases[cases["cohort"] == cohort]
             counts = [f"class {c}: {(here['truth'] == c).sum():,}" for c in classes]
             words = [cohort, f"{here['patient_id'].nunique():,} patients", f"{len(here):,} vertebrae", *counts]
-            axes.plot([0.5, 0.5, x, x], [0.2, 0.55, 0.55, 0.9], color="#5B6B7A", linewidth=0.7, zorder=0)
-            axes.text(x, 0.8, "\n".join(words), ha="center", va="top", bbox=box, linespacing=1.35)
+            axes.plot([PAGE / 2, PAGE / 2, x, x], [0.2, 0.55, 0.55, 0.8], color="#5B6B7A", linewidth=0.7, zorder=0)
+            _box(axes, x, 0.8, words)
+        _box(axes, PAGE / 2, 0.12, [total])
         return figure
+
+
+def _box(axes: Axes, x: float, top: float, lines: Sequence[str]) -> None:
+    """A box with lines of text; each is a text of its own, so that it is centred in whatever font shows it."""
+    width, height = 0.22 + 0.06 * max(map(len, lines)), 0.14 + 0.13 * len(lines)
+    shape: dict[str, Any] = {
+        "boxstyle": "round,pad=0,rounding_size=0.05",
+        "facecolor": "#F3F6F9",
+        "edgecolor": "#5B6B7A",
+    }
+    axes.add_patch(FancyBboxPatch((x - width / 2, top), width, height, linewidth=0.7, **shape))
+    for number, line in enumerate(lines):
+        axes.text(x, top + 0.07 + 0.13 * (number + 0.5), line, ha="center", va="center")
 
 
 def _wrapped(panels: int, height: float) -> tuple[Figure, list[Axes]]:

@@ -1,12 +1,16 @@
 """Figures that not every run has: stability, the ladder from the sound flow to the published one."""
 
+from collections.abc import Sequence
+
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from .figures import COLUMN, FAMILY_COLOURS, PAGE, STYLE, styled
+from .figures import COLUMN, FAMILY_COLOURS, PAGE, STYLE, penalty_axis, styled
 
+_FAMILY_STYLES = {"radiomics": "-", "deep": "--"}
+_NOT_KEPT = {"color": "#BBBBBB", "linestyle": "-", "zorder": 1, "label": "not kept"}
 _HALVES = (("#D55E00", -0.14, "higher half"), ("#0072B2", 0.14, "lower half"))
 
 
@@ -28,6 +32,35 @@ def stability(table: pd.DataFrame) -> Figure:
         axes.set_xlabel("ICC(2,1); dashed: 0.75")
         axes.set_ylabel("features")
         axes.legend(loc="upper left")
+        return figure
+
+
+def lasso_coefficients(along: pd.DataFrame, steps: pd.DataFrame, classes: Sequence[str]) -> Figure:
+    """Every coefficient of one signature's final LASSO against the penalty, a panel a class.
+
+    ``along`` leaves zeros out; ``steps`` has all penalties, one of them chosen. Radiomics blue and solid, deep orange
+    and dashed; thin and grey what is 0 at the chosen penalty in every class.
+    """
+    with mpl.rc_context(STYLE):
+        chosen = steps.loc[steps["chosen"].astype(bool), "penalty"].iloc[0]
+        kept = set(along.loc[along["penalty"] == chosen, "feature"])
+        figure = styled(PAGE, 2.1)
+        panels = figure.subplots(1, len(classes), squeeze=False, sharey=True)[0]
+        for axes, label in zip(panels, classes, strict=True):
+            rows = along[along["class"] == label].pivot_table(index="penalty", columns="feature", values="coefficient")
+            for feature, values in rows.reindex(steps["penalty"]).fillna(0).items():
+                family = "deep" if str(feature).startswith("resnet") else "radiomics"
+                shown = {"color": FAMILY_COLOURS[family], "linestyle": _FAMILY_STYLES[family], "label": family}
+                axes.plot(steps["penalty"], values, linewidth=0.9 if feature in kept else 0.5,
+                          **(shown if feature in kept else _NOT_KEPT))  # fmt: skip
+            axes.axhline(0, color="#444444", linewidth=0.6)
+            axes.axvline(chosen, color="#444444", linewidth=0.8, linestyle=":")
+            axes.set_title(f"class {label}", loc="left")
+            penalty_axis(axes)
+        panels[0].set_ylabel("coefficient (per SD)")
+        named = {text: line for axes in panels for line, text in zip(*axes.get_legend_handles_labels(), strict=True)}
+        if named:
+            figure.legend(named.values(), named, loc="outside lower center", ncols=3, handlelength=3)
         return figure
 
 
@@ -65,7 +98,7 @@ def importance(table: pd.DataFrame, most: int = 15) -> Figure:
         panels = figure.subplots(1, len(cohorts), squeeze=False, sharey=True, sharex=True)[0]
         for axes, cohort in zip(panels, cohorts, strict=True):
             rows = table[table["cohort"] == cohort].set_index("features").reindex(features)
-            colours = [FAMILY_COLOURS["deep" if "resnet" in name else "radiomics"] for name in features]
+            colours = [_of_group(name) for name in features]
             axes.barh(range(len(features)), rows["lost"], color=colours, height=0.62)
             axes.errorbar(rows["lost"], range(len(features)), xerr=rows["spread"], fmt="none", ecolor="#444444",
                           elinewidth=0.6)  # fmt: skip
@@ -75,6 +108,12 @@ def importance(table: pd.DataFrame, most: int = 15) -> Figure:
         panels[0].set_yticks(range(len(features)), [_short(name) for name in features])
         panels[0].invert_yaxis()
         return figure
+
+
+def _of_group(names: str) -> str:
+    """The colour of features that go together ("a; b"); grey where there are both kinds."""
+    deep = {name.startswith("resnet") for name in names.split("; ")}
+    return "#7F7F7F" if len(deep) > 1 else FAMILY_COLOURS["deep" if deep.pop() else "radiomics"]
 
 
 def shap(table: pd.DataFrame, most: int = 12) -> Figure:

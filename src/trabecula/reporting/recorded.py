@@ -12,7 +12,7 @@ from ..errors import Fault, InvalidInput
 from ..records import Evaluation, Predictions, Selection
 from ..storage import write_atomically
 from .pictures import Pictures, read_pictures
-from .tables import METRICS, SELECTIONS, csv_files
+from .tables import LATER, METRICS, SELECTIONS, csv_files
 
 FACTS, CHOSEN = "facts.json", "metrics/chosen.json"
 
@@ -20,7 +20,8 @@ FACTS, CHOSEN = "facts.json", "metrics/chosen.json"
 OTHERS = (
     "explain/importance", "explain/nearest", "explain/nomogram", "explain/shap",
     "features/deep-scale", "features/stability",
-    "metrics/cases", "metrics/gap", "metrics/ladder", "metrics/odds_ratios", "metrics/roc_band", "metrics/site",
+    "metrics/cases", "metrics/gap", "metrics/ladder", "metrics/odds_ratios", "metrics/roc_band", "metrics/sensitivity",
+    "metrics/site",
     "metrics/table1",
     "permuted/permuted",
     "quality/cases", "quality/duplicates", "quality/films", "quality/regions",
@@ -34,7 +35,7 @@ _TEXT = frozenset({
     "signature_a", "model_a", "signature_b", "model_b", "class", "metric", "method", "warning", "family", "column",
     "group", "feature", "fold", "step", "left_at", "reason", "parameters", "note", "words", "level", "property",
     "case_a", "case_b", "cohort_a", "cohort_b", "finding", "variable", "kind", "unit", "against",
-    "neighbour", "source", "predictor",
+    "neighbour", "source", "predictor", "change",
 })  # fmt: skip
 
 
@@ -115,7 +116,8 @@ def recorded(folder: Path) -> Recorded:
     signature, model = chosen["chosen"]
     metrics = {name: read_table(folder / f"metrics/{name}.csv") for name in METRICS}
     evaluation = Evaluation(classes, tuple(chosen["cohorts"]), **metrics, chosen=(signature, model))
-    selection = Selection(**{name: read_table(folder / f"selection/{name}.csv") for name in SELECTIONS})
+    selections = [name for name in (*SELECTIONS, *LATER) if (folder / f"selection/{name}.csv").exists()]
+    selection = Selection(**{name: read_table(folder / f"selection/{name}.csv") for name in selections})
     rows = read_table(folder / "predictions.csv")
     rows = rows[rows["protocol"] == facts.protocol].reset_index(drop=True)
     others = dict(_others(folder))

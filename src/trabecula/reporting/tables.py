@@ -11,13 +11,14 @@ METRICS = (
     "decision_curve", "subgroups", "reclassification",
 )  # fmt: skip
 SELECTIONS = ("funnel", "ledger", "coefficients", "path", "tuning")
+LATER = ("lasso_path",)  # runs of earlier versions lack it
 ABSENT = "n/a"
 
 
 def csv_files(evaluation: Evaluation, selection: Selection) -> dict[str, str]:
     """Path in the run folder -> content; floats as the shortest text that gives them back exactly."""
     tables = {f"metrics/{name}.csv": getattr(evaluation, name) for name in METRICS}
-    tables |= {f"selection/{name}.csv": getattr(selection, name) for name in SELECTIONS}
+    tables |= {f"selection/{name}.csv": getattr(selection, name) for name in (*SELECTIONS, *LATER)}
     return {path: table.to_csv(index=False, lineterminator="\n") for path, table in tables.items()}
 
 
@@ -52,4 +53,5 @@ def counts_line(auc: pd.DataFrame, cohort: str, classes: Sequence[str]) -> str:
     here = auc[auc["cohort"] == cohort].drop_duplicates("class").set_index("class")
     positive, method = here["n_positive"], here["method"]
     parts = ", ".join(f"class {name}: {int(positive[name])}" for name in classes)
-    return f"n = {int(here['n'].iloc[0])} ({parts}). {method['macro']!s}."
+    how = str(method["macro"])
+    return f"n = {int(here['n'].iloc[0])} ({parts}). {how[:1].upper()}{how[1:]}."

@@ -6,7 +6,7 @@ from ...records import Selection
 from ..recorded import Recorded
 from ..shown import Row, Shown, shown
 from ..tables import ABSENT, p_value
-from .section import Section, View, signatures_of
+from .section import Section, View, identified, signatures_of
 
 FINAL = "final"
 
@@ -14,7 +14,7 @@ FINAL = "final"
 def _selection(run: Recorded) -> View:
     signatures = signatures_of(run.evaluation)
     coefficients = run.selection.coefficients
-    kept = {name: _kept(run.selection, name) for name in signatures}
+    kept = {name: _kept(run, name) for name in signatures}
     return {
         "extracted": run.facts.features,
         "empty": _empty(run.selection),
@@ -23,9 +23,10 @@ def _selection(run: Recorded) -> View:
     }
 
 
-def _kept(selection: Selection, signature: str) -> Shown | None:
+def _kept(run: Recorded, signature: str) -> Shown | None:
     """The features of the final fit: how often halves of the patients keep each, and in how many folds it was kept."""
-    of_it = selection.coefficients[selection.coefficients["signature"] == signature]
+    selection = run.selection
+    of_it = identified(run, selection.coefficients[selection.coefficients["signature"] == signature])
     final = of_it[of_it["fold"] == FINAL]
     if final.empty:
         return None
@@ -69,7 +70,7 @@ def _explanation(run: Recorded) -> View:
         return None
     how = {name: _sentence(str(text)) for name, text in run.words.get("explain/methods", {}).items()}
     made = list(dict.fromkeys(odds["method"])) if len(odds) else []
-    return {"odds": _odds(odds), "methods": how, "odds_method": "; ".join(made)}
+    return {"odds": _odds(odds), "methods": how, "odds_method": _sentence("; ".join(made))}
 
 
 def _sentence(text: str) -> str:

@@ -39,6 +39,18 @@ def signatures_of(evaluation: Evaluation) -> list[str]:
     return [first, *(name for name in dict.fromkeys(evaluation.auc["signature"]) if name != first)]
 
 
+def identified(run: Recorded, coefficients: pd.DataFrame) -> pd.DataFrame:
+    """Coefficients as they can be told apart: of two classes that share one likelihood only their difference can."""
+    classes = run.evaluation.classes
+    if len(classes) != 2 or "family: ovr" in run.facts.settings or coefficients.empty:
+        return coefficients
+    sign = coefficients["class"].map({classes[0]: -1.0, classes[1]: 1.0})
+    keys = [name for name in coefficients if name not in {"class", "coefficient"}]
+    signed = coefficients.assign(coefficient=coefficients["coefficient"] * sign)
+    found = signed.groupby(keys, sort=False)["coefficient"].sum().reset_index()
+    return found.assign(**{"class": f"{classes[1]} against {classes[0]}"})
+
+
 def cases_of(run: Recorded) -> pd.DataFrame:
     """A row a case: case_id, patient_id, cohort, truth."""
     return run.predictions.rows.drop_duplicates("case_id")[["case_id", "patient_id", "cohort", "truth"]]
