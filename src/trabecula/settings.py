@@ -240,6 +240,27 @@ class TuningSettings(_Section):
     inner_folds: int = Field(3, ge=2, le=20)
 
 
+class SensitivitySettings(_Section):
+    """What the chosen model is tried under: ``true`` in place of the section stands for these numbers.
+
+    ``grow``: how much wider or (negative) narrower every region is drawn, ``jitter``: how far its place (at most) and
+    its outline (SD) go astray in each of ``redrawings``; shares of the region's diameter. ``seeds``: how often the
+    model is fitted again with other chance. Each region drawing costs an extraction, each seed a fit a fold.
+    """
+
+    grow: tuple[float, ...] = (-0.1, -0.05, 0.05, 0.1)
+    jitter: float = Field(0.025, ge=0, le=0.5)
+    redrawings: int = Field(3, ge=0, le=50)
+    seeds: int = Field(3, ge=0, le=50)
+
+    @field_validator("grow")
+    @classmethod
+    def _little(cls, value: tuple[float, ...]) -> tuple[float, ...]:
+        if any(not 0 < abs(one) <= 0.5 for one in value) or len(set(value)) != len(value):
+            raise ValueError("each once, from -0.5 to 0.5, and not 0")
+        return value
+
+
 class EvaluationSettings(_Section):
     """Bootstrap resamples; columns of the table of cases whose groups are shown apart; net reclassification.
 
@@ -251,6 +272,12 @@ class EvaluationSettings(_Section):
     resamples: int = Field(2000, ge=200)
     subgroups: tuple[str, ...] | None = None
     reclassification: bool = False
+    sensitivity: SensitivitySettings | None = None
+
+    @field_validator("sensitivity", mode="before")
+    @classmethod
+    def _true_is_usual(cls, value: Any) -> Any:
+        return {True: {}, False: None}[value] if isinstance(value, bool) else value
 
 
 class Settings(_Section):

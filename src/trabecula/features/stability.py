@@ -26,7 +26,8 @@ class Perturbation:
     """How far one redrawing may go. Lengths are shares of the region's diameter, that of a circle of its area.
 
     ``shift`` and ``grow`` (of the diameter) are the largest of a uniform draw, ``rotate`` too, in degrees;
-    ``contour`` is the SD of the outline's wavering, ``noise`` that of the noise added, times the film's own.
+    ``contour`` is the SD of the outline's wavering, ``noise`` that of the noise added, times the film's own. ``swell``
+    is no draw: every region grows by it, or shrinks where it is negative.
     """
 
     shift: float = 0.03
@@ -36,6 +37,7 @@ class Perturbation:
     noise: float = 1.0
     number: int = 1
     seed: int = 0
+    swell: float = 0.0
 
 
 Load = Callable[[Film], tuple[Xray, list[Region]]]
@@ -65,7 +67,9 @@ def redrawn(inside: Inside, how: Perturbation, chance: np.random.Generator) -> I
     """The region as another hand, or the same on another day, might have drawn it; never empty."""
     diameter = math.sqrt(4 * inside.sum() / math.pi)
     box = box_of(inside)
-    margin = 2 + math.ceil(diameter * (how.shift + how.grow + 4 * how.contour) + diameter * math.radians(how.rotate))
+    margin = 2 + math.ceil(
+        diameter * (how.shift + how.grow + abs(how.swell) + 4 * how.contour) + diameter * math.radians(how.rotate)
+    )
     top, left = max(box.top - margin, 0), max(box.left - margin, 0)
     cut = np.s_[top : box.bottom + margin, left : box.right + margin]
     window = np.pad(inside[cut], 1)
@@ -77,7 +81,8 @@ def redrawn(inside: Inside, how: Perturbation, chance: np.random.Generator) -> I
     moved = ndimage.affine_transform(distance, turn, offset=offset, order=1, mode="nearest")
     waves = ndimage.gaussian_filter(chance.normal(size=window.shape), diameter / 8)
     waves *= how.contour * diameter / (waves.std() or 1.0)
-    drawn = moved + chance.uniform(-how.grow, how.grow) * diameter / 2 + waves > 0
+    growth = how.swell + chance.uniform(-how.grow, how.grow)
+    drawn = moved + growth * diameter / 2 + waves > 0
     out = np.zeros_like(inside)
     out[cut] = drawn[1:-1, 1:-1]
     return out if out.any() else inside

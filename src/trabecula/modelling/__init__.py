@@ -20,9 +20,9 @@ from .outcome import (
     prediction_rows,
 )
 from .published import UNSOUND, UNSOUND_TUNING, PublishedFit, gather_published, published_models, published_task
-from .refit import Refit, refit
+from .refit import Refit, refit, scores_of
 from .site import predict_sites
-from .split import deal_labels, grouped_folds, make_split
+from .split import deal_folds, deal_labels, grouped_folds, make_split
 from .spread import distances, spread_of
 
 __all__ = [
@@ -43,6 +43,7 @@ __all__ = [
     "both_classes",
     "by_task",
     "columns_of",
+    "deal_folds",
     "deal_labels",
     "distances",
     "drivers",
@@ -64,6 +65,7 @@ __all__ = [
     "published_models",
     "published_task",
     "refit",
+    "scores_of",
     "seen_by_learner",
     "site_numbers",
     "spread_of",

@@ -95,6 +95,27 @@ def refit(
     return Refit(task, learnt, unseen, selection, learner, answers, len(split.classes))
 
 
+def scores_of(
+    model: Refit,
+    features: pd.DataFrame,
+    split: Split,
+    settings: Settings,
+    *,
+    given: Sequence[str] = (),
+    deep: Collection[str] = (),
+    preserved: pd.DataFrame | None = None,
+) -> pd.DataFrame:
+    """Probabilities of the cases that the task scores, from other ``features`` of them; nothing is fitted.
+
+    Indexed by case, a column a class, by number.
+    """
+    with sklearn.config_context(enable_metadata_routing=True), threadpool_limits(1):
+        fold = prepare_fold(model.task, features, split, settings, (), given=given, deep=deep, preserved=preserved)
+        seen = model.selection.transform(fold.test) if len(fold.test) else model.learnt.iloc[:0]
+    scores = model.predict(seen.to_numpy(np.float64)) if len(seen) else np.zeros((0, model.classes))
+    return pd.DataFrame(scores, index=fold.test.index)
+
+
 def _parameters(model: str, best: Mapping[str, Any]) -> dict[str, Any]:
     """Tuned parameters under the names that the learner's step has for them."""
     return {f"estimator__{name}": best[name.rsplit("__", 1)[-1]] for name in LEARNERS[model].grid}

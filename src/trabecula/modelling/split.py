@@ -61,6 +61,11 @@ def deal_labels(split: Split, settings: Settings, deal: int) -> Split:
     return Split(table, split.classes, split.seed, split.redraws)
 
 
+def deal_folds(split: Split, settings: Settings) -> Split:
+    """The same patients, cohorts and labels; the outer folds drawn anew by the seed of ``settings``."""
+    return Split(split.table.assign(fold=_folds(split.table, settings)), split.classes, settings.seed, split.redraws)
+
+
 def grouped_folds(
     y: np.ndarray, groups: np.ndarray, folds: int, seed: int, strata: np.ndarray | None = None
 ) -> list[np.ndarray]:

@@ -28,6 +28,7 @@ from .pictures import Images, draw_pictures, of_model
 from .prepare import Ready, flows_of, free_columns, prepare
 from .quality import write_quality
 from .report import images_of, make_report, report_study
+from .sensitivity import sensitivity_table
 from .signatures import HEIGHTS
 from .stability import stability_of
 
@@ -99,6 +100,9 @@ def _sound(run: Path, ready: Ready, jobs: int, tell: Tell) -> _Result:
     evaluation = _evaluated(ready, predictions)
     found = explain_run(run / "fits", ready, predictions, selection, evaluation.chosen, jobs, tell)
     write_explanation(run, found)
+    if ready.settings.evaluation.sensitivity is not None:
+        tried = sensitivity_table(run, ready, predictions, evaluation.chosen, jobs, tell)
+        write_frame(run / "metrics" / "sensitivity.csv", tried)
     return _Result(predictions, selection, evaluation)
 
 

@@ -1,11 +1,13 @@
 """What stands beside the result: other signatures, the usual flow, groups of cases, dealt labels."""
 
+from typing import Any
+
 import pandas as pd
 
 from ...records import TRAINING
 from ..recorded import Recorded
 from ..shown import Row, Shown, matrix, shown
-from ..tables import interval
+from ..tables import ABSENT, interval
 from .section import Section, View, protocol_of, signatures_of
 
 
@@ -119,11 +121,13 @@ def _reclassification(run: Recorded) -> View:
 
 
 def _sensitivity(run: Recorded) -> View:
-    """How far the macro AUC moves with choices that are nobody's finding: the learner."""
+    """How far the macro AUC moves with choices that are nobody's finding: the learner, the drawing, chance."""
     evaluation = run.evaluation
+    changes = _changes(run)
     auc = evaluation.auc[(evaluation.auc["class"] == "macro") & (evaluation.auc["protocol"] == protocol_of(evaluation))]
     here = auc[auc["signature"] == evaluation.chosen[0]]
-    if here["model"].nunique() < 2:
+    several = len(set(here["model"])) > 1
+    if not several and changes is None:
         return None
     rows = []
     for cohort in evaluation.cohorts:
@@ -133,7 +137,37 @@ def _sensitivity(run: Recorded) -> View:
             whose = "out of fold" if cohort == TRAINING else "held out"
             rows.append((cohort, whose, ends[0], f"{scored['auc'].median():.3f}", ends[1]))
     heads = ("cohort", "scored", "lowest", "median", "highest")
-    return {"learners": shown(f"{evaluation.chosen[0]}: macro AUC over the learners", heads, rows, (0, 1))}
+    learners = shown(f"{evaluation.chosen[0]}: macro AUC over the learners", heads, rows, (0, 1))
+    return {"learners": learners if several else None, "changes": changes}
+
+
+def _changes(run: Recorded) -> Shown | None:
+    """One row a change, a column a cohort: the AUC and how far it moved."""
+    table = run.other("metrics/sensitivity")
+    if table.empty:
+        return None
+    rows = []
+    for _, group in table.groupby(["change", "amount", "number"], sort=False):
+        first, by_cohort = group.iloc[0], {row["cohort"]: row for _, row in group.iterrows()}
+        cells = [_moved(by_cohort[name]) if name in by_cohort else ABSENT for name in run.evaluation.cohorts]
+        amount = float(first["amount"])
+        words = _CHANGES[first["change"]].format(percent=100 * abs(amount), amount=amount, number=first["number"])
+        rows.append((words, *cells))
+    caption = f"{run.evaluation.chosen[0]}, {run.evaluation.chosen[1]}: macro AUC (difference from the result)"
+    return shown(caption, ("what is changed", *run.evaluation.cohorts), rows)
+
+
+_CHANGES = {
+    "as it is": "nothing",
+    "narrower": "regions {percent:g} % narrower",
+    "wider": "regions {percent:g} % wider",
+    "jittered": "regions astray by {percent:g} %, drawing {number}",
+    "seed": "fitted with seed {amount:.0f}",
+}
+
+
+def _moved(row: "pd.Series[Any]") -> str:
+    return _plain(row["auc"]) if row["change"] == "as it is" else f"{_plain(row['auc'])} ({_signed(row['moved'])})"
 
 
 VIEWS = (
