@@ -12,6 +12,7 @@ import yaml
 from .. import __version__
 from ..features import ResNetFeatures, divisions, feature_scale, scale_notes
 from ..modelling import UNSOUND, UNSOUND_TUNING
+from ..reading import in_words
 from ..records import PUBLISHED
 from ..reporting import RunFacts, record_facts
 from ..settings import Settings
@@ -30,9 +31,10 @@ def write_facts(run: Path, ready: Ready) -> None:
     scale = _deep_facts(run, ready)
     tuning = [_tuning_facts(run, ready, one) for one in ready.tuned]
     sites = _sites_in_words(pd.read_csv(run / "metrics" / "site.csv"))
+    alike = set(in_words(checked.alike))  # has a table of its own, with the cohorts as they were drawn
     notes = [
         *ready.split.redraws,
-        *_without_files(checked.notes, ready),
+        *_without_files([note for note in checked.notes if note not in alike], ready),
         *tuning,
         *sites,
         *(scale_notes(scale) if len(scale) else ()),

@@ -78,9 +78,9 @@ def _doubts(evaluation: Evaluation) -> list[str]:
     table = of_chosen(evaluation.auc, evaluation)
     table = table[(table["warning"] != "") & table["class"].isin([*evaluation.classes, "macro"])]
     said: dict[str, list[str]] = {}
-    for _, row in table.iterrows():
-        of = row["class"] if row["class"] == "macro" else f"class {row['class']}"
-        said.setdefault(row["warning"], []).append(f"{row['cohort']}, {of}")
+    for (text, cohort), rows in table.groupby(["warning", "cohort"], sort=False):
+        of = [row if row == "macro" else f"class {row}" for row in rows["class"]]
+        said.setdefault(str(text), []).append(f"{cohort} ({', '.join(of)})")
     return [f"{'; '.join(places)}: {text}." for text, places in said.items()]
 
 
@@ -153,12 +153,12 @@ def _performance(run: Recorded) -> View:
     }
     by_class = {
         cohort: matrix(
-            f"{cohort}, one class against the rest",
-            "class",
-            list(METRIC_WORDS.values()),
+            f"{cohort}, one class against the rest (95 % interval)",
+            "measure",
+            [f"class {label}" for label in evaluation.classes],
             {
-                label: [cell(found, (cohort, label, key), LIMITS) for key in METRIC_WORDS]
-                for label in evaluation.classes
+                words: [cell(found, (cohort, label, key), LIMITS) for label in evaluation.classes]
+                for key, words in METRIC_WORDS.items()
             },
         )
         for cohort in evaluation.cohorts
