@@ -3,7 +3,8 @@
     .venv/bin/python benchmarks/report.py [FOLDER]
 
 The run is made up: random scores that know something of the class, and a selection of random names. What is timed is
-`trabecula report` without journal formats: reading the run's folder, every figure, every section.
+`trabecula report` without journal formats, three times: reading the run's folder, every figure, every section; then
+once with all formats.
 """
 
 import os
@@ -19,7 +20,7 @@ import yaml
 from evaluation import CLASSES, predictions
 from trabecula.evaluation import evaluate, protocol_gap, roc_bands
 from trabecula.records import Predictions, Selection
-from trabecula.reporting import RunFacts, record_facts, record_results
+from trabecula.reporting import FORMATS, RunFacts, record_facts, record_results
 from trabecula.settings import EvaluationSettings, Settings
 from trabecula.workflow.extract import write_frame
 from trabecula.workflow.report import make_report
@@ -31,7 +32,7 @@ STEPS = {"extracted": 3172, "missing": 3172, "univariate": 1960, "redundancy": 4
 def selection(names: list[str]) -> Selection:
     """The funnel, 24 coefficients and the path of each signature, in five folds and the final fit."""
     rng = np.random.default_rng(1)
-    funnel, coefficients, path, tuning = [], [], [], []
+    funnel, coefficients, path, tuning, along = [], [], [], [], []
     for name in names:
         for fold in ("1", "2", "3", "4", "5", "final"):
             key = {"signature": name, "fold": fold}
@@ -43,12 +44,17 @@ def selection(names: list[str]) -> Selection:
             for k in range(24):
                 feature = f"resnet50_avgpool_{k:04d}" if k % 2 else f"wavelet-HL_glcm_Feature{k}"
                 coefficients += [key | {"feature": feature, "class": c, "coefficient": rng.normal()} for c in CLASSES]
+                for c in CLASSES if fold == "final" else ():
+                    along += [
+                        {"signature": name, "penalty": 0.3 * 0.95**step, "feature": feature, "class": c}
+                        | {"coefficient": (step - k) * rng.normal() / 50} for step in range(k + 1, 50)
+                    ]  # fmt: skip
             tuning.append(key | {"model": "model 0", "parameters": "{}", "score": 0.7, "note": ""})
     ledger = [
         {"signature": name, "feature": f"feature {k}", "left_at": "lasso", "reason": "", "frequency": 0.5}
         for name in names for k in range(3172)
     ]  # fmt: skip
-    return Selection(*(pd.DataFrame(rows) for rows in (funnel, ledger, coefficients, path, tuning)))
+    return Selection(*(pd.DataFrame(rows) for rows in (funnel, ledger, coefficients, path, tuning, along)))
 
 
 def record(folder: Path) -> None:
@@ -77,12 +83,13 @@ def main() -> None:
         folder.mkdir(parents=True, exist_ok=True)
         if not (folder / "facts.json").exists():
             record(folder)
-        for _ in range(3):
+        for formats in ((), (), (), tuple(FORMATS)):
             start, cpu = time.perf_counter(), time.process_time()
-            page = make_report(folder)
+            page = make_report(folder, formats=formats)
             taken = time.perf_counter() - start, time.process_time() - cpu
             size, load = page.stat().st_size / 1e6, os.getloadavg()[0]
-            print(f"{taken[0]:.1f} s ({taken[1]:.1f} s of processor time, load {load:.0f}), {size:.1f} MB")
+            what = ", ".join(formats) or "the page"
+            print(f"{what}: {taken[0]:.1f} s ({taken[1]:.1f} s of processor time, load {load:.0f}), {size:.1f} MB")
 
 
 if __name__ == "__main__":
