@@ -3,8 +3,10 @@
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
 from tests.conftest import StudyFolder
+from tests.test_explanation import write_study
 from trabecula.settings import EvaluationSettings
 from trabecula.workflow.run import run_study
 from trabecula.workflow.sensitivity import AS_IT_IS, JITTERED, NARROWER, SEED, WIDER
@@ -66,3 +68,13 @@ def test_it_is_off_unless_asked_for():
     assert EvaluationSettings(sensitivity=True).sensitivity.seeds == 3
     with pytest.raises(ValueError, match="and not 0"):
         EvaluationSettings(sensitivity={"grow": [0.0]})
+
+
+def test_a_study_without_films_is_tried_with_other_seeds_alone(tmp_path):
+    folder = write_study(tmp_path / "study")
+    settings = yaml.safe_load((folder / "study.yaml").read_text(encoding="utf-8"))
+    settings["evaluation"]["sensitivity"] = {"seeds": 1}
+    (folder / "study.yaml").write_text(yaml.safe_dump(settings), encoding="utf-8")
+    table = pd.read_csv(run_study(folder).parent / "metrics" / "sensitivity.csv")
+    assert list(dict.fromkeys(table["change"])) == [AS_IT_IS, SEED]
+    assert table["auc"].between(0.3, 1).all()
