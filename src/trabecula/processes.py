@@ -32,9 +32,9 @@ def share(
     if threads:
         yield from _by_threads(work, jobs)
         return
-    with _deaf_to_ctrl_c():
+    with deaf_to_ctrl_c():
         results = joblib.Parallel(n_jobs=jobs, return_as=order, batch_size=batch)(
-            joblib.delayed(_settled)(*call) for call in work
+            joblib.delayed(settled)(*call) for call in work
         )
     yield from results
 
@@ -48,6 +48,27 @@ def loading() -> Iterator[None]:
     finally:
         gc.freeze()
         gc.enable()
+
+
+@contextmanager
+def deaf_to_ctrl_c() -> Iterator[None]:
+    """Processes begun in here never hear Ctrl-C, nor does this one for that moment: they inherit what it ignores."""
+    if threading.current_thread() is not threading.main_thread():  # no other may say what is heard
+        yield
+        return
+    heard = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, heard)
+
+
+def settled(function: Any, arguments: Any, named: Any) -> Any:
+    """One call, where it was handed to."""
+    with joblib.parallel_config(backend="sequential"):  # a call that was shared shares nothing further
+        result = function(*arguments, **named)
+    _settle()
+    return result
 
 
 def _by_threads(work: Iterable[Any], jobs: int) -> Iterator[Any]:
@@ -64,12 +85,6 @@ def _by_threads(work: Iterable[Any], jobs: int) -> Iterator[Any]:
         pool.shutdown(cancel_futures=True)
 
 
-def _settled(function: Any, arguments: Any, named: Any) -> Any:
-    result = function(*arguments, **named)
-    _settle()
-    return result
-
-
 @functools.cache
 def _settle() -> None:
     """Leave what this process has loaded so far out of every later look for garbage.
@@ -77,16 +92,3 @@ def _settle() -> None:
     joblib's workers look once a second, through all libraries: a tenth of their time.
     """
     gc.freeze()
-
-
-@contextmanager
-def _deaf_to_ctrl_c() -> Iterator[None]:
-    """Processes begun in here never hear Ctrl-C, nor does this one for that moment: they inherit what it ignores."""
-    if threading.current_thread() is not threading.main_thread():  # no other may say what is heard
-        yield
-        return
-    heard = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, heard)

@@ -19,6 +19,12 @@ PicturesAgain = Annotated[
     typer.Option("--images", help="Pictures of the cases; default: those of the page that is there."),
 ]
 Jobs = Annotated[int, typer.Option(min=1, help="Processes to use; the result is the same with any number.")]
+Cluster = Annotated[
+    str | None,
+    typer.Option(
+        metavar="local|slurm|ADDRESS", help="Dask workers in place of processes: --jobs new ones, or others'."
+    ),
+]
 Seed = Annotated[int | None, typer.Option(min=0, help="Chance starts here; default: the study's own seed.")]
 Device = Annotated[
     Literal["auto", "cpu", "cuda", "mps"],

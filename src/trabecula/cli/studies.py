@@ -1,5 +1,6 @@
 """Commands on a study: from a new folder to its report."""
 
+import functools
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -8,8 +9,8 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from ..errors import InvalidInput
-from .options import CORES, Device, Jobs, Pictures, PicturesAgain, Seed, StudyFolder
-from .terminal import err, out, print_left_out, print_notes, print_result, progress
+from .options import CORES, Cluster, Device, Jobs, Pictures, PicturesAgain, Seed, StudyFolder
+from .terminal import err, out, print_left_out, print_notes, print_result, progress, workers
 
 app = typer.Typer()
 
@@ -88,12 +89,14 @@ def run(
         bool, typer.Option("--permute-labels", help="Deal the labels anew: does anything still find them?")
     ] = False,
     images: Pictures = "full",
+    cluster: Cluster = None,
 ) -> None:
     """Run a study from files to a report; a run that was stopped goes on."""
+    folder = folder if cluster is None else folder.resolve()  # workers stand elsewhere
     if permute_labels:
         from ..workflow.permute import permute_study
 
-        with progress() as tell:
+        with workers(cluster, jobs, folder), progress() as tell:
             found = permute_study(
                 folder,
                 jobs=jobs,
@@ -110,7 +113,7 @@ def run(
     from ..workflow.finished import begun_afresh, lacking
     from ..workflow.run import run_study
 
-    with progress() as tell:
+    with workers(cluster, jobs, folder), progress() as tell:
         report = run_study(
             folder,
             jobs=jobs,
@@ -187,6 +190,7 @@ def extract(
     ] = None,
     jobs: Jobs = CORES,
     device: Device = "cpu",
+    cluster: Cluster = None,
 ) -> None:
     """Write the features of every case to one table, or, for large studies, to a folder of Parquet parts."""
     from ..workflow.extract import extract_table
@@ -195,8 +199,11 @@ def extract(
 
     part = None if shard is None else Shard.parse(shard)
     by_parts = not output.suffix or output.is_dir()
-    with progress() as tell:
-        made = (extract_parts if by_parts else extract_table)(
+    if cluster is not None:
+        cases, output = cases.resolve(), output.resolve()  # workers stand elsewhere
+        output.parent.mkdir(parents=True, exist_ok=True)
+    with workers(cluster, jobs, cases, output.parent) as spread, progress() as tell:
+        made = (functools.partial(extract_parts, spread=spread) if by_parts else extract_table)(
             cases,
             output,
             params=params,

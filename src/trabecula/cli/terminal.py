@@ -5,8 +5,9 @@ import sys
 import threading
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.progress import (
@@ -45,6 +46,15 @@ def progress() -> Iterator["_Teller"]:
             yield _Teller(bar)
     except KeyboardInterrupt:
         raise Interrupted("Stopped. What was finished is kept; the same command goes on from there.") from None
+
+
+def workers(cluster: str | None, jobs: int, *folders: Path) -> AbstractContextManager[Any]:
+    """The workers of the cluster that is asked for, which must see the folders; None where none is."""
+    if cluster is None:
+        return nullcontext()
+    from ..cluster import on_cluster
+
+    return on_cluster(cluster, jobs, folders)
 
 
 def print_faults(faults: Iterable[Fault]) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 import joblib
 
+from ..cluster import Spread
 from ..errors import Fault, InvalidInput
 from ..features import AskedDevice, Done, ResNetFeatures, drop_parts, extract_part, read_done
 from ..processes import share
@@ -38,14 +39,17 @@ def extract_parts(
     jobs: int = 1,
     device: AskedDevice = "cpu",
     shard: Shard | None = None,
+    spread: Spread | None = None,
     tell: Tell = silent,
 ) -> Extracted:
     """Write the features of a study folder or of a table (image, region) to a folder of Parquet parts of 100 films.
 
     A part is computed again when its settings, its rows or the size, time or mode of one of its files changed. Films
     that cannot be used are left out and listed in faults.csv with the reason. Nothing grows with the length of the
-    table but eight bytes a row. A ``shard`` computes its own parts and lists nothing.
+    table but eight bytes a row. A ``shard`` computes its own parts and lists nothing. ``spread`` hands them to a
+    cluster in place of ``jobs`` processes.
     """
+    cases, output = cases.resolve(), output.resolve()  # other processes may stand elsewhere
     survey, settings, folder = _surveyed(cases)
     extractors, faults = asked_extractors(settings, folder, params, standard, weights, device)
     if output.exists() and not output.is_dir():
@@ -60,7 +64,9 @@ def extract_parts(
 
     work = _unfinished(stream_parts(survey, own.__contains__), output, settings.image, extractors, tell, told)
     on_gpu = any(isinstance(one, ResNetFeatures) and one.on_gpu for one in extractors)
-    for _ in share(work, 1 if on_gpu else jobs, ordered=False, batch=1):  # processes would share one GPU's memory
+    if spread is None:  # processes would share one GPU's memory
+        spread = functools.partial(share, jobs=1 if on_gpu else jobs, ordered=False, batch=1)
+    for _ in spread(work):
         told()
     if shard is None:
         drop_parts(output, survey.parts)

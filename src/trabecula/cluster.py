@@ -1,0 +1,135 @@
+"""The same work on an engine that exists (Dask): one switch, the same bytes; no scheduler of our own."""
+
+import functools
+import itertools
+import logging
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from importlib import metadata
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import joblib
+
+from .errors import Fault, InvalidInput, MissingExtra, TrabeculaError
+from .processes import deaf_to_ctrl_c, settled
+
+Spread: TypeAlias = Callable[[Iterable[Any]], Iterator[Any]]
+
+_AHEAD = 2  # calls a worker: one is computed, one waits
+_WAIT = 600  # seconds for the first worker
+_DECIDING = ("trabecula", "numpy", "scipy", "numba", "PyWavelets", "scikit-learn")  # versions that decide bits
+
+
+@contextmanager
+def on_cluster(where: str, jobs: int, folders: Iterable[Path]) -> Iterator[Spread]:
+    """Within the block everything that is shared among processes is shared among the workers of a cluster.
+
+    ``where``: ``local`` and ``slurm`` start ``jobs`` workers and end them; anything else is a scheduler's address.
+    Every worker must have our versions, one thread, and see the ``folders``. What is given hands out large calls, of a
+    second or more each, and returns their results as they come; a dead worker's calls are done again by others.
+    """
+    try:
+        from distributed import Client
+    except ImportError:
+        raise MissingExtra("--cluster needs Dask. Install it: pip install 'trabecula[cluster]'.") from None
+    logging.getLogger("distributed").setLevel(logging.ERROR)
+    with ExitStack() as stack:
+        start = _STARTED.get(where)
+        address = where if start is None else stack.enter_context(start(jobs))
+        try:
+            client = stack.enter_context(Client(address, set_as_default=False, timeout=30))
+        except (OSError, ValueError) as error:
+            raise InvalidInput([_unreachable(where, error)]) from None
+        try:
+            client.wait_for_workers(1, timeout=_WAIT)
+        except TimeoutError:
+            raise TrabeculaError(f"No worker came to --cluster {where} within {_WAIT // 60} minutes.") from None
+        _check_workers(client, [folder.resolve() for folder in folders])
+        stack.enter_context(joblib.parallel_config(backend="dask", client=client))
+        yield functools.partial(_spread, client)
+
+
+def _spread(client: Any, work: Iterable[Any]) -> Iterator[Any]:
+    from distributed import as_completed
+
+    calls = iter(work)
+
+    def begin(count: int) -> list[Any]:
+        return [client.submit(functools.partial(settled, *call), pure=False) for call in itertools.islice(calls, count)]
+
+    running = as_completed(begin(_AHEAD * _workers(client)), loop=client.loop)
+    try:
+        for future in running:
+            yield future.result()
+            running.update(begin(max(1, _AHEAD * _workers(client) - running.count())))  # workers may have joined
+    finally:
+        client.cancel(list(running.futures))
+
+
+def _workers(client: Any) -> int:
+    return len(client.nthreads())
+
+
+def _local(jobs: int) -> Any:
+    from distributed import LocalCluster
+
+    with deaf_to_ctrl_c():
+        return LocalCluster(
+            n_workers=jobs, threads_per_worker=1, processes=True, dashboard_address=":0", silence_logs=logging.ERROR
+        )
+
+
+def _slurm(jobs: int) -> Any:
+    import dask
+
+    try:
+        from dask_jobqueue import SLURMCluster
+    except ImportError:
+        raise MissingExtra("--cluster slurm needs dask-jobqueue: pip install 'trabecula[cluster]'.") from None
+    memory = dask.config.get("jobqueue.slurm.memory", None) or "4GB"
+    made = SLURMCluster(cores=1, processes=1, memory=memory, scheduler_options={"dashboard_address": ":0"})
+    made.scale(jobs)
+    return made
+
+
+_STARTED: dict[str, Callable[[int], Any]] = {"local": _local, "slurm": _slurm}
+
+
+def _check_workers(client: Any, folders: list[Path]) -> None:
+    """Every worker computes the same bits and reads and writes the same files, or InvalidInput."""
+    ours = _versions()
+    threads = client.nthreads()
+    try:
+        seen = client.run(_look, folders)
+    except ModuleNotFoundError as error:
+        raise TrabeculaError(f"The workers lack the package {error.name}: they need this environment too.") from None
+    faults = []
+    for worker, (versions, absent) in sorted(seen.items()):
+        other = [f"{name} {version}" for name, version in versions.items() if version != ours[name]]
+        if other:
+            expected = ", ".join(f"{name} {ours[name]}" for name, version in versions.items() if version != ours[name])
+            faults.append(Fault(f"worker {worker}", ", ".join(other), expected, "Use one environment everywhere."))
+        if threads[worker] != 1:
+            action = "Start it with: dask worker ADDRESS --nthreads 1 --nworkers CORES."
+            faults.append(Fault(f"worker {worker}", f"{threads[worker]} threads", "one", action))
+        faults += [
+            Fault(f"worker {worker}", f"does not see {folder}", "the same files at the same place") for folder in absent
+        ]
+    if faults:
+        raise InvalidInput(faults)
+
+
+def _look(folders: list[Path]) -> tuple[dict[str, str], list[str]]:
+    return _versions(), [str(folder) for folder in folders if not folder.exists()]
+
+
+def _versions() -> dict[str, str]:
+    return {name: metadata.version(name) for name in _DECIDING}
+
+
+def _unreachable(where: str, error: Exception) -> Fault:
+    words = " ".join(str(error).split())[:120]
+    return Fault(
+        f"--cluster {where}", f"no scheduler answers ({words})", "local, slurm, or an address as tcp://HOST:8786"
+    )

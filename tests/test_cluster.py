@@ -1,0 +1,172 @@
+import os
+import signal
+import stat
+
+import joblib
+import pytest
+from distributed import Client, LocalCluster
+from typer.testing import CliRunner
+
+from trabecula import cluster
+from trabecula.cli import app
+from trabecula.cluster import on_cluster
+from trabecula.errors import InvalidInput
+from trabecula.processes import share
+from trabecula.workflow.extract import extract_table
+from trabecula.workflow.parts import extract_parts
+from trabecula.workflow.run import run_study
+
+pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")  # of Dask's sockets, when a worker is killed
+
+
+@pytest.fixture(scope="module")
+def two_workers():
+    with LocalCluster(
+        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0", silence_logs=50
+    ) as started:
+        yield started
+
+
+@pytest.fixture
+def three_films_a_part(monkeypatch):
+    monkeypatch.setattr("trabecula.reading.stream.FILMS", 3)
+
+
+def _files(folder, *names):
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and (not names or path.suffix in names)
+        if not path.name.startswith(".")  # what a killed process had begun to write beside its place
+    }
+
+
+def _pids(address):
+    with Client(address, set_as_default=False) as client:
+        return sorted(client.run(os.getpid).values())
+
+
+def test_workers_of_a_cluster_give_the_parts_of_one_process(two_workers, study_folder, tmp_path, three_films_a_part):
+    extract_parts(study_folder.folder, tmp_path / "one")
+    told = []
+    with on_cluster(two_workers.scheduler_address, 1, [study_folder.folder]) as spread:
+        made = extract_parts(study_folder.folder, tmp_path / "two", spread=spread, tell=lambda *said: told.append(said))
+    assert made.cases == 27
+    assert told[-1] == ("features", 9, 9)
+    assert _files(tmp_path / "two") == _files(tmp_path / "one")
+
+
+def test_a_worker_killed_in_the_middle_changes_no_byte(two_workers, study_folder, tmp_path, three_films_a_part):
+    extract_parts(study_folder.folder, tmp_path / "one")
+    killed = _pids(two_workers.scheduler_address)[0]
+
+    def kill_once(stage, done, _total):
+        if (stage, done) == ("features", 2):
+            os.kill(killed, signal.SIGKILL)
+
+    with on_cluster(two_workers.scheduler_address, 1, [study_folder.folder]) as spread:
+        extract_parts(study_folder.folder, tmp_path / "two", spread=spread, tell=kill_once)
+    assert killed not in _pids(two_workers.scheduler_address)
+    assert _files(tmp_path / "two") == _files(tmp_path / "one")
+
+
+def test_a_single_table_and_a_whole_run_are_the_same_on_a_cluster(two_workers, study_folder, tmp_path):
+    table = tmp_path / "one" / "f.csv"
+    extract_table(study_folder.folder, table)
+    here = run_study(study_folder.folder, images="none").parent
+    kept = _files(here, ".csv", ".json", ".skops", ".parquet")
+    (study_folder.folder / "cache").rename(tmp_path / "cache")
+    (study_folder.folder / "runs").rename(tmp_path / "runs")
+    with on_cluster(two_workers.scheduler_address, 1, [study_folder.folder]):
+        extract_table(study_folder.folder, tmp_path / "two" / "f.csv")
+        there = run_study(study_folder.folder, images="none").parent
+    assert _files(tmp_path / "two") == _files(tmp_path / "one")
+    assert _files(there, ".csv", ".json", ".skops", ".parquet") == kept
+
+
+def _where():
+    return os.getpid()
+
+
+def test_all_that_is_shared_is_shared_among_the_workers(two_workers):
+    pids = _pids(two_workers.scheduler_address)
+    with on_cluster(two_workers.scheduler_address, 1, []):
+        assert set(share([joblib.delayed(_where)() for _ in range(8)], jobs=1, batch=1)) <= set(pids)
+
+
+def _share_again():
+    return list(joblib.Parallel(n_jobs=2)(joblib.delayed(_where)() for _ in range(4))) == [os.getpid()] * 4
+
+
+def test_what_was_handed_to_a_worker_is_shared_no_further(two_workers):
+    with on_cluster(two_workers.scheduler_address, 1, []) as spread:
+        assert list(share([joblib.delayed(_share_again)()] * 2, jobs=1)) == [True, True]
+        assert list(spread([joblib.delayed(_share_again)()])) == [True]
+
+
+def test_the_command_starts_its_own_workers(study_folder, tmp_path, three_films_a_part):
+    asked = ["extract", str(study_folder.folder), "-o", str(tmp_path / "new" / "large"), "--jobs", "2"]
+    ended = CliRunner().invoke(app, [*asked, "--cluster", "local"])
+    assert ended.exit_code == 0, ended.output
+    extract_parts(study_folder.folder, tmp_path / "one")
+    assert _files(tmp_path / "new" / "large") == _files(tmp_path / "one")
+
+
+def test_more_than_the_bound_is_never_handed_out(two_workers):
+    begun = []
+
+    def calls():
+        for number in range(40):
+            begun.append(number)
+            yield joblib.delayed(abs)(-number)
+
+    with on_cluster(two_workers.scheduler_address, 1, []) as spread:
+        results = spread(calls())
+        next(results)
+        assert len(begun) <= 4
+        assert max([*results, 0]) == 39
+
+
+def test_what_fails_on_a_worker_fails_here(two_workers):
+    with on_cluster(two_workers.scheduler_address, 1, []) as spread, pytest.raises(ZeroDivisionError):
+        list(spread([joblib.delayed(divmod)(1, 0)]))
+
+
+def test_workers_that_would_give_other_bits_or_see_other_files_are_refused(two_workers, tmp_path, monkeypatch):
+    monkeypatch.setattr(cluster, "_versions", lambda: dict.fromkeys(cluster._DECIDING, "0.0"))
+    with pytest.raises(InvalidInput) as refused, on_cluster(two_workers.scheduler_address, 1, [tmp_path / "absent"]):
+        pass
+    words = str(refused.value)
+    assert "expected trabecula 0.0, numpy 0.0" in words
+    assert f"does not see {tmp_path / 'absent'}; expected the same files at the same place" in words
+
+
+def test_an_address_without_a_scheduler_is_refused_in_words():
+    with (
+        pytest.raises(InvalidInput, match=r"--cluster nonsense: no scheduler answers .* tcp://HOST:8786"),
+        on_cluster("nonsense", 1, []),
+    ):
+        pass
+
+
+def test_slurm_jobs_are_asked_for_and_do_the_work(study_folder, tmp_path, three_films_a_part, monkeypatch):
+    """Against a queue of one machine: an sbatch that begins each job at once, in a process of its own."""
+    queue = tmp_path / "bin"
+    queue.mkdir()
+    jobs = tmp_path / "jobs"
+    sbatch = f"""cp "$1" {queue}/script.$$
+setsid sh {queue}/script.$$ >/dev/null 2>&1 &
+echo $! >> {jobs}
+echo Submitted batch job $!"""
+    scancel = """for job in "$@"; do kill -- -$job; done 2>/dev/null
+true"""
+    for name, lines in {"sbatch": sbatch, "scancel": scancel}.items():
+        (queue / name).write_text(f"#!/bin/sh\n{lines}\n")
+        (queue / name).chmod(stat.S_IRWXU)
+    monkeypatch.setenv("PATH", f"{queue}:{os.environ['PATH']}")
+    monkeypatch.setattr(cluster, "_WAIT", 60)
+    with on_cluster("slurm", 2, [study_folder.folder]) as spread:
+        extract_parts(study_folder.folder, tmp_path / "two", spread=spread)
+    assert len(jobs.read_text().split()) == 2
+    extract_parts(study_folder.folder, tmp_path / "one")
+    assert _files(tmp_path / "two") == _files(tmp_path / "one")
