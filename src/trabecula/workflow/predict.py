@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from ..errors import Fault, InvalidInput
 from ..evaluation.conformal import conformal_threshold, prediction_sets
 from ..features import film_facts
 from ..modelling import SITE, distances, drivers, seen_by_learner
-from ..records import PROBABILITY_PREFIX, Extractor, Region, Xray, class_numbers
+from ..records import PROBABILITY_PREFIX, SIX_POINTS, Extractor, Region, Xray, class_numbers
 from .rebuild import extractors_of, training_scores
 
 LEVEL = 0.9
@@ -107,7 +107,7 @@ class Predictor:
             self.level,
             listed,
             scale,
-            (*warnings, *self._unlike(xray, region, row)),
+            (*warnings, *self._unlike(xray, region, row), *_drawn(region)),
             self.bundle.id,
             f"{manifest.signature}, {manifest.model}, of the study {manifest.study}",
             xray.history,
@@ -191,6 +191,12 @@ class Predictor:
         ]
 
 
+def _drawn(region: Region) -> list[str]:
+    if region.source != SIX_POINTS:
+        return []
+    return ["the region was drawn from six points: where those of training were drawn otherwise, answers may differ"]
+
+
 def _within(value: float, low: float, high: float) -> bool:
     slack = 1e-9 * max(abs(low), abs(high))
     return low - slack <= value <= high + slack
@@ -233,6 +239,18 @@ def predict_film(
     predictor: Predictor, image: Path, mask: Path, values: Mapping[str, str] | None = None, site: str = ""
 ) -> Answer:
     """One film and its mask."""
+    return predictor.answer(*film_and_mask(predictor, image, mask), values or {}, site)
+
+
+def predict_points(
+    predictor: Predictor, image: Path, points: str, values: Mapping[str, str] | None = None, site: str = ""
+) -> Answer:
+    """One film and six points on it, "x,y x,y ...", through which the outline is drawn and snapped to the edge."""
+    return predictor.answer(*film_and_points(predictor, image, points), values or {}, site)
+
+
+def film_and_mask(predictor: Predictor, image: Path, mask: Path) -> tuple[Xray, Region]:
+    """One film and the one region that its mask holds."""
     from ..reading import load_film, read_labels
     from ..records import Case
 
@@ -243,20 +261,15 @@ def predict_film(
     if len(drawn) > 1:
         found, action = ", ".join(map(str, drawn[:20])), "Give a mask of one vertebra, or a table with region_value."
         raise InvalidInput([Fault(mask.name, f"values {found}", "one region", action)])
-    return predictor.answer(xray, region, values or {}, site)
+    return xray, region
 
 
-def predict_points(
-    predictor: Predictor, image: Path, points: str, values: Mapping[str, str] | None = None, site: str = ""
-) -> Answer:
-    """One film and six points on it, "x,y x,y ...", through which the outline is drawn and snapped to the edge."""
+def film_and_points(predictor: Predictor, image: Path, points: str) -> tuple[Xray, Region]:
+    """One film and the region within the outline through six points on it."""
     from ..reading import read_film, region_of_points
 
     xray = read_film(image, predictor.bundle.manifest.image)
-    region = region_of_points(xray, points, image.name.split(".")[0])
-    answer = predictor.answer(xray, region, values or {}, site)
-    drawn = "the region was drawn from six points: where those of training were drawn otherwise, answers may differ"
-    return replace(answer, warnings=(*answer.warnings, drawn))
+    return xray, region_of_points(xray, points, image.name.split(".")[0])
 
 
 def told(cells: Sequence[str]) -> dict[str, str]:
