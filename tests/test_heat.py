@@ -1,53 +1,42 @@
-"""The heat map of one answer: weights that are the slope of its score; none where a model has no deep features."""
-
-import io
+from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
-from PIL import Image
 
-from tests.bundles import finished, made  # noqa: F401 fixtures
-from tests.conftest import StudyFolder
-from trabecula.modelling import drivers
-from trabecula.workflow import heat
-from trabecula.workflow.bundling import make_bundle
-from trabecula.workflow.predict import Predictor, by_mask
-from trabecula.workflow.run import run_study
+from trabecula.workflow.heat import _slopes
+from trabecula.workflow.predict import Predictor
+
+NAMES = ("resnet50_0000", "resnet50_0001", "resnet50_0002")
+ROW = pd.DataFrame([[0.3, -1.2, 50.0]], ["case"], ["resnet50_0000", "resnet50_0002", "age"])
 
 
-@pytest.fixture(scope="module")
-def deep(tmp_path_factory):
-    study = StudyFolder(tmp_path_factory.mktemp("deep") / "study")
-    study.settings |= {"deep": {"weights": ["untrained"]}, "signatures": ["deep"], "models": ["lr"]}
-    study.save()
-    run_study(study.folder)
-    return study, Predictor.of(make_bundle(study.folder))
+@pytest.fixture
+def ask(monkeypatch):
+    """A predictor whose probabilities are a function of its rows."""
+
+    def of(probabilities):
+        predictor = object.__new__(Predictor)
+        manifest = SimpleNamespace(features={"resnet50_0000": (-1.0, 1.0), "resnet50_0002": (-4.0, 0.0)})
+        object.__setattr__(predictor, "bundle", SimpleNamespace(manifest=manifest))
+        monkeypatch.setattr(Predictor, "probabilities", lambda self, rows: probabilities(rows.to_numpy()))
+        return predictor
+
+    return of
 
 
-def test_the_weights_are_how_fast_the_score_rises_with_each_deep_feature(deep):
-    study, predictor = deep
-    film = study.folder / "images" / "p08.png"
-    xray, region = by_mask(predictor.bundle, film, film.with_name("p08_mask.png"))
-    answer = predictor.answer(xray, region, {})
-    row, _ = predictor.row(xray, region, {}, "")
-    (network,) = predictor.extractors
-    mean = np.array(predictor.bundle.manifest.spread.mean)
-    weights = heat._weights(predictor, row, network, mean, answer)
-    step = np.random.default_rng(0).normal(size=len(weights))
-    moved = row.copy()
-    moved[list(network.names)] += step
-    before, after = (
-        drivers(predictor.pipeline, one, mean).parts.loc[int(answer.predicted)].sum() for one in (row, moved)
-    )
-    assert np.count_nonzero(weights) == len(predictor.bundle.manifest.features)
-    assert after - before == pytest.approx(weights @ step, rel=1e-9)
-    drawn = heat.heat_map(predictor, xray, region, answer, {})
-    if drawn is not None:  # nothing may speak for the class
-        assert Image.open(io.BytesIO(drawn)).size == xray.pixels.shape[::-1]
+def test_slopes_of_a_softmax_are_weight_less_mean_weight(ask):
+    slopes = np.array([[1.0, 2.0, 0.01], [-1.0, 0.5, 0.0], [0.2, -3.0, 0.02]])
+
+    def softmax(rows):
+        p = np.exp(rows @ slopes.T)
+        return p / p.sum(axis=1, keepdims=True)
+
+    found = _slopes(ask(softmax), ROW, NAMES)
+    p = softmax(ROW.to_numpy())[0]
+    exact = slopes[p.argmax()] - p @ slopes
+    assert found == pytest.approx([exact[0], 0, exact[1]], rel=1e-6)
 
 
-def test_a_model_without_deep_features_has_no_heat_map(finished, made):  # noqa: F811
-    film = finished.folder / "images" / "p08.png"
-    predictor = Predictor.of(made)
-    xray, region = by_mask(made, film, film.with_name("p08_mask.png"))
-    assert heat.heat_map(predictor, xray, region, predictor.answer(xray, region, {}), {}) is None
+def test_a_tree_has_no_slope(ask):
+    assert not _slopes(ask(lambda rows: np.where(rows[:, :1] > 0, [[0.9, 0.1]], [[0.2, 0.8]])), ROW, NAMES).any()

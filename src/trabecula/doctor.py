@@ -29,7 +29,12 @@ _PACKAGES = {
     "h5py": "Keras weights",
     "matplotlib": "figures",
 }
-_EXTRAS = {"torch": ("reading .pth weights, fine-tuning, --device cuda and mps", 'pip install "trabecula[train]"')}
+_EXTRAS = {
+    "torch": ("reading .pth weights, fine-tuning, --device cuda and mps", 'pip install "trabecula[train]"'),
+    "highdicom": ("results as DICOM: predict --dicom", 'pip install "trabecula[pacs]"'),
+    "pynetdicom": ("a PACS spoken to by DIMSE", 'pip install "trabecula[pacs]"'),
+    "dicomweb-client": ("a PACS spoken to by DICOMweb", 'pip install "trabecula[pacs]"'),
+}
 _OTHER_NAMES = {"xgboost": ("xgboost-cpu", "xgboost")}
 
 

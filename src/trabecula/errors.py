@@ -44,3 +44,7 @@ class MissingExtra(TrabeculaError):
 
 class Interrupted(TrabeculaError):
     """The work stopped before its end; what was finished is kept and the next run goes on."""
+
+
+class ArchiveUnavailable(TrabeculaError):
+    """A PACS cannot be reached, or refuses what it is asked; the message says what to tell whom."""

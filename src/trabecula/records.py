@@ -22,6 +22,7 @@ PROBABILITY_PREFIX = "p_"
 MAJORITY, AGE_SEX, HEIGHT = "majority", "age-sex", "height"
 BASELINES = (MAJORITY, AGE_SEX, HEIGHT)  # what a signature has to beat: never chosen, in no planned comparison
 SEEN = -1  # in place of a fold: values that saw the label of every training row
+SIX_POINTS = "six points"  # the source of a region that was drawn through them
 CONFIDENT = 0.75  # at least this probability for the predicted class
 LASSO_PATH = ["signature", "penalty", "feature", "class", "coefficient"]
 FEWEST_PATIENTS = 4  # of a class in training: each of three nested folds needs patients to learn from and to test

@@ -1,6 +1,7 @@
 """The command line: parses and prints, nothing else.
 
-Exit codes: 0 done, 1 failure, 2 usage, 3 faults in the data, 4 partly done, 130 stopped.
+Exit codes: 0 done, 1 failure, 2 usage, 3 faults in the data, 4 partly done, 5 a PACS that
+cannot be reached or refuses, 130 stopped.
 """
 
 import sys
@@ -8,9 +9,9 @@ import sys
 import typer
 from rich.text import Text
 
-from ..errors import Interrupted, InvalidInput, TrabeculaError
+from ..errors import ArchiveUnavailable, Interrupted, InvalidInput, TrabeculaError
 from . import app as browser
-from . import exchange, models, service, studies, tools
+from . import exchange, models, pacs, service, studies, tools
 from .terminal import err, hear_again, print_faults
 
 __all__ = ["app", "main"]
@@ -21,7 +22,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for commands in (studies, exchange, models, service, tools, browser):
+for commands in (studies, exchange, models, pacs, service, tools, browser):
     app.add_typer(commands.app)
 
 
@@ -36,6 +37,9 @@ def main() -> None:
     except Interrupted as error:
         err.print(str(error))
         sys.exit(130)
+    except ArchiveUnavailable as error:
+        err.print(Text(str(error), style="red"))
+        sys.exit(5)
     except TrabeculaError as error:
         err.print(Text(str(error), style="red"))
         sys.exit(1)

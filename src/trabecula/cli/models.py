@@ -128,6 +128,9 @@ def predict(
     level: Level = 0.9,
     weights: WeightsFile = None,
     json_: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    dicom: Annotated[
+        str | None, typer.Option(help="Also DICOM results, some of seg,sr,sc, of a DICOM film into the folder -o.")
+    ] = None,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="Write it to this file.")] = None,
 ) -> None:
     """Ask a bundle about a film: probabilities, what drove them, and whether the film is like those of training."""
@@ -136,10 +139,12 @@ def predict(
     with loading():
         from ..bundle import read_bundle
         from ..storage import write_atomically
-        from ..workflow.predict import Predictor, is_many, predict_film, predict_points, told
+        from ..workflow.predict import Predictor, by_mask, by_points, is_many, told
 
         if (mask is not None) + (points is not None) != (not is_many(image)):
             raise typer.BadParameter("a film needs --mask or --points, one of the two; many films bring their masks")
+        if dicom is not None and (output is None or is_many(image)):
+            raise typer.BadParameter("--dicom needs one film and a folder, -o")
         predictor = Predictor.of(read_bundle(bundle), weights=weights, level=level)
     if mask is None and points is None:
         from ..workflow.batch import predict_many
@@ -151,10 +156,18 @@ def predict(
     else:
         given = told(value or ())
         with loading():  # compiled code at the first film
-            if mask is not None:
-                answer = predict_film(predictor, image, mask, given, site)
-            else:
-                answer = predict_points(predictor, image, str(points), given, site)
+            drawn = (
+                by_points(predictor.bundle, image, str(points))
+                if mask is None
+                else by_mask(predictor.bundle, image, mask)
+            )
+            answer = predictor.answer(*drawn, given, site)
+        if dicom is not None and output is not None:
+            from ..pacs import write_answer
+
+            for path in write_answer(predictor, image, drawn, answer, given, site, dicom, output):
+                out.print(str(path), markup=False)
+            return
         text, faulty = answer.to_json() if json_ or output is not None else "\n".join(answer.lines), 0
     if output is not None:
         write_atomically(output, text)

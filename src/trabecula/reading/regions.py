@@ -5,7 +5,7 @@ import hashlib
 import numpy as np
 
 from ..errors import Fault, InvalidInput
-from ..records import Region, Xray
+from ..records import SIX_POINTS, Region, Xray
 from .outline import ORDER, fill, snap
 
 _FEWEST = 25  # pixels of a region
@@ -19,7 +19,7 @@ def region_of_points(xray: Xray, text: str, name: str) -> Region:
     if int(inside.sum()) < _FEWEST:
         found = f"points that enclose {int(inside.sum())} pixels"
         raise InvalidInput([Fault("points", found, f"a vertebral body, at least {_FEWEST}", _ACTION)])
-    return Region(inside, name, "six points", hashlib.sha256(text.encode()).hexdigest())
+    return Region(inside, name, SIX_POINTS, hashlib.sha256(text.encode()).hexdigest())
 
 
 def outline_of_points(xray: Xray, text: str) -> np.ndarray:

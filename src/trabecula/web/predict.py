@@ -8,6 +8,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import asdict, dataclass
 from typing import Annotated, Any
 
+import numpy as np
 from fastapi import APIRouter, File, Form, Request, Response, UploadFile
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
@@ -18,8 +19,10 @@ from .. import __version__
 from ..errors import Fault, InvalidInput, TrabeculaError
 from ..reading import outline_of_points, read_film
 from ..reading.windows import windows_of
+from ..records import Xray
+from ..reporting import overlay_png
 from ..workflow.heat import heat_map
-from ..workflow.predict import LEVEL, Answer, Predictor, by_mask, by_points, predict_film, predict_points, told
+from ..workflow.predict import LEVEL, Predictor, by_mask, by_points, told
 from .asking import Health, Model, Models, Prediction, Refusal
 from .film import film_answer
 from .models import BusyError, named
@@ -176,22 +179,20 @@ def _answer(predictor: Predictor, sent: Sent, asked: _Asked) -> Prediction:
     values = told(asked.values)
     with kept(sent) as (image, mask):
         if mask is not None:
-            answer = predict_film(predictor, image, mask, values, asked.site)
-            found = by_mask(predictor.bundle, image, mask) if asked.heat else None
+            xray, region = by_mask(predictor.bundle, image, mask)
         else:
-            answer = predict_points(predictor, image, asked.points, values, asked.site)
-            found = by_points(predictor.bundle, image, asked.points) if asked.heat else None
-        outline = None
-        if mask is None:
-            xray, _ = found or by_points(predictor.bundle, image, asked.points)
-            outline = outline_of_points(xray, asked.points).round(2).tolist()
-        drawn = None if found is None else heat_map(predictor, *found, answer, values, asked.site)
-    return _said(answer, outline, drawn)
-
-
-def _said(answer: Answer, outline: list[list[float]] | None, drawn: bytes | None) -> Prediction:
-    picture = None if drawn is None else base64.b64encode(drawn).decode()
+            xray, region = by_points(predictor.bundle, image, asked.points)
+        answer = predictor.answer(xray, region, values, asked.site)
+        outline = outline_of_points(xray, asked.points).round(2).tolist() if mask is None else None
+        heat = heat_map(predictor, xray, region, values, asked.site) if asked.heat else None
+    picture = None if heat is None else base64.b64encode(overlay_png(xray.pixels, heat, _greys(xray))).decode()
     return Prediction.model_validate({**asdict(answer), "outline": outline, "heat_map": picture})
+
+
+def _greys(xray: Xray) -> tuple[float, float]:
+    """The window that a viewer begins with."""
+    low, high = np.percentile(xray.pixels, [0.1, 99.9])
+    return float(low), float(high)
 
 
 def _shown(name: str, predictor: Predictor) -> Model:

@@ -1,4 +1,4 @@
-"""Grad-CAM of one answer of a bundle: where on the film the deep part of its score comes from."""
+"""Where on the film the network's part of one answer comes from."""
 
 from collections.abc import Mapping
 
@@ -6,52 +6,48 @@ import numpy as np
 import pandas as pd
 
 from ..features import ResNetFeatures, grad_cam, on_film
-from ..modelling import drivers
-from ..modelling.contributions import CLOSED, LOG_ODDS
-from ..records import Region, Xray
-from ..reporting import overlay_png
-from .predict import Answer, Predictor
+from ..records import Pixels, Region, Xray
+from .predict import Predictor
+
+_STEP = 1e-4  # of a feature's range in training
 
 
 def heat_map(
-    predictor: Predictor, xray: Xray, region: Region, answer: Answer, values: Mapping[str, str], site: str = ""
-) -> bytes | None:
-    """A PNG of the film's size for the predicted class.
+    predictor: Predictor, xray: Xray, region: Region, values: Mapping[str, str], site: str = ""
+) -> Pixels | None:
+    """Grad-CAM of the log probability of the most probable class, on the film's grid.
 
-    None for a model without deep features, for one whose score is no weighted sum of them, and where none of them
-    speaks for the class.
+    Asked as ``Predictor.answer``. None where the model has no network, and where the probability does not change with
+    it: trees are flat between their cuts.
     """
     network = next((one for one in predictor.extractors if isinstance(one, ResNetFeatures)), None)
-    spread = predictor.bundle.manifest.spread
-    if network is None or spread is None:
+    if network is None:
         return None
     row, _ = predictor.row(xray, region, values, site)
-    weights = _weights(predictor, row, network, np.array(spread.mean), answer)
-    if weights is None:
+    weights = _slopes(predictor, row, network.names)
+    if not weights.any():
         return None
     maps, frame = network.maps(xray, region)
     heat = on_film(grad_cam(maps, weights), frame, xray.pixels.shape)
-    return overlay_png(xray.pixels, heat, network.window(xray)) if heat.any() else None
+    return heat if heat.any() else None
 
 
-def _weights(
-    predictor: Predictor, row: pd.DataFrame, network: ResNetFeatures, mean: np.ndarray, answer: Answer
-) -> np.ndarray | None:
-    """How fast the score of the predicted class rises with each deep feature: of a sum, the same at every step."""
-    steps = {name: max(high - low, 1e-9) for name, (low, high) in predictor.bundle.manifest.features.items()}
-    taken = [name for name in network.names if name in row and name in steps]
-    before = drivers(predictor.pipeline, row, mean)
-    best = predictor.bundle.manifest.classes.index(answer.predicted)
-    if before is None or before.how != _LINEAR or best not in before.parts.index:
-        return None
-    if not taken or not set(before.parts) <= set(steps):  # principal components have no place on the film
-        return None
-    moved = row.copy()
-    moved[taken] = row[taken] + pd.Series(steps)[taken]
-    after = drivers(predictor.pipeline, moved, mean)
-    assert after is not None, "the same model has parts for every row"
-    rises = (after.parts.loc[best] - before.parts.loc[best]).reindex(network.names).fillna(0)
-    return (rises / pd.Series(steps).reindex(network.names).fillna(1)).to_numpy(np.float64)
-
-
-_LINEAR = f"{CLOSED}; score: {LOG_ODDS}"
+def _slopes(predictor: Predictor, row: pd.DataFrame, names: tuple[str, ...]) -> np.ndarray:
+    """Derivatives of log p by the network's features, by central differences; 0 of those not in the model."""
+    ranges = predictor.bundle.manifest.features
+    asked = [name for name in names if name in ranges and name in row and ranges[name][1] > ranges[name][0]]
+    weights = np.zeros(len(names))
+    if not asked:
+        return weights
+    best = int(predictor.probabilities(row)[0].argmax())
+    steps = np.array([_STEP * (ranges[name][1] - ranges[name][0]) for name in asked])
+    places = row.columns.get_indexer(pd.Index(asked))
+    moved = np.repeat(row.to_numpy(np.float64), 2 * len(asked), axis=0)
+    both = np.arange(len(asked)) * 2
+    moved[both, places] += steps
+    moved[both + 1, places] -= steps
+    logs = np.log(
+        np.maximum(predictor.probabilities(pd.DataFrame(moved, columns=row.columns))[:, best], 1e-300)
+    ).reshape(-1, 2)
+    weights[[names.index(name) for name in asked]] = (logs[:, 0] - logs[:, 1]) / (2 * steps)
+    return weights

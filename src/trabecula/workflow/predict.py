@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from ..errors import Fault, InvalidInput
 from ..evaluation.conformal import conformal_threshold, prediction_sets
 from ..features import film_facts
 from ..modelling import SITE, distances, drivers, seen_by_learner
-from ..records import PROBABILITY_PREFIX, Extractor, Region, Xray, class_numbers
+from ..records import PROBABILITY_PREFIX, SIX_POINTS, Extractor, Region, Xray, class_numbers
 from .rebuild import extractors_of, training_scores
 
 LEVEL = 0.9
@@ -109,7 +109,7 @@ class Predictor:
             self.level,
             listed,
             scale,
-            (*warnings, *self._unlike(xray, region, row)),
+            (*warnings, *self._unlike(xray, region, row), *_drawn(region)),
             self.bundle.id,
             f"{manifest.signature}, {manifest.model}, of the study {manifest.study}",
             xray.history,
@@ -193,6 +193,12 @@ class Predictor:
         ]
 
 
+def _drawn(region: Region) -> list[str]:
+    if region.source != SIX_POINTS:
+        return []
+    return ["the region was drawn from six points: where those of training were drawn otherwise, answers may differ"]
+
+
 def _within(value: float, low: float, high: float) -> bool:
     slack = 1e-9 * max(abs(low), abs(high))
     return low - slack <= value <= high + slack
@@ -235,8 +241,14 @@ def predict_film(
     predictor: Predictor, image: Path, mask: Path, values: Mapping[str, str] | None = None, site: str = ""
 ) -> Answer:
     """One film and its mask."""
-    xray, region = by_mask(predictor.bundle, image, mask)
-    return predictor.answer(xray, region, values or {}, site)
+    return predictor.answer(*by_mask(predictor.bundle, image, mask), values or {}, site)
+
+
+def predict_points(
+    predictor: Predictor, image: Path, points: str, values: Mapping[str, str] | None = None, site: str = ""
+) -> Answer:
+    """One film and six points on it, "x,y x,y ...", through which the outline is drawn and snapped to the edge."""
+    return predictor.answer(*by_points(predictor.bundle, image, points), values or {}, site)
 
 
 def by_mask(bundle: Bundle, image: Path, mask: Path) -> tuple[Xray, Region]:
@@ -252,16 +264,6 @@ def by_mask(bundle: Bundle, image: Path, mask: Path) -> tuple[Xray, Region]:
         found, action = ", ".join(map(str, drawn[:20])), "Give a mask of one vertebra, or a table with region_value."
         raise InvalidInput([Fault(mask.name, f"values {found}", "one region", action)])
     return xray, region
-
-
-def predict_points(
-    predictor: Predictor, image: Path, points: str, values: Mapping[str, str] | None = None, site: str = ""
-) -> Answer:
-    """One film and six points on it, "x,y x,y ...", through which the outline is drawn and snapped to the edge."""
-    xray, region = by_points(predictor.bundle, image, points)
-    answer = predictor.answer(xray, region, values or {}, site)
-    drawn = "the region was drawn from six points: where those of training were drawn otherwise, answers may differ"
-    return replace(answer, warnings=(*answer.warnings, drawn))
 
 
 def by_points(bundle: Bundle, image: Path, points: str) -> tuple[Xray, Region]:

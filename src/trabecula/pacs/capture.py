@@ -1,0 +1,67 @@
+"""A film with outline, heat map and answer burnt in, as a picture that any viewer shows."""
+
+import numpy as np
+from jaxtyping import UInt8
+from PIL import Image, ImageDraw, ImageFont
+
+from ..records import Pixels
+from ..reporting.overlay import mixed
+from .finding import Finding, outline
+
+LONGEST = 1400  # pixels of the film's longer side as drawn
+_AMBER = (255, 190, 40)  # seen on every grey, by the colour-blind too
+_SHOWN = 4  # warnings
+_BANNER = "RESEARCH USE ONLY - not a medical device - preliminary, unverified"
+
+Colours = UInt8[np.ndarray, "rows cols 3"]
+
+
+def draw_capture(finding: Finding) -> Colours:
+    """The film below a black head with the words; the film itself carries outline, heat map and the banner."""
+    pixels = finding.xray.pixels
+    scale = min(LONGEST / max(pixels.shape), 1.0)
+    size = (max(round(pixels.shape[1] * scale), 1), max(round(pixels.shape[0] * scale), 1))
+    heat = np.zeros(pixels.shape, np.float32) if finding.heat is None else finding.heat
+    film = Image.fromarray(mixed(_grey(pixels), heat).round().astype(np.uint8)).resize(size, Image.Resampling.BOX)
+    pencil = ImageDraw.Draw(film)
+    shape = [(float(x) * scale, float(y) * scale) for x, y in outline(finding.region.inside)]
+    pencil.line(shape, fill=_AMBER, width=max(round(size[0] / 500), 1), joint="curve")
+    letters = max(size[0] / 45, 9.0)
+    font = ImageFont.load_default(letters)
+    lines = _fitted(finding, font, size[0] - 8)
+    height = round(letters * 1.35)
+    canvas = Image.new("RGB", (size[0], size[1] + height * len(lines) + 8))
+    canvas.paste(film, (0, height * len(lines) + 8))
+    words = ImageDraw.Draw(canvas)
+    for k, line in enumerate(lines):
+        words.text((4, 4 + k * height), line, fill=_AMBER if k == 0 else (255, 255, 255), font=font)
+    words.text((4, canvas.height - height - 4), lines[0], fill=_AMBER, font=font)  # where a viewer crops the head
+    return np.asarray(canvas)
+
+
+def _grey(pixels: Pixels) -> Pixels:
+    """0 to 1 between the greys that one in 200 pixels lies below and above."""
+    dark, bright = np.percentile(pixels, (0.5, 99.5))
+    return np.clip((pixels - np.float32(dark)) / np.float32(max(bright - dark, 1e-9)), 0, 1)
+
+
+def _fitted(finding: Finding, font: "ImageFont.FreeTypeFont | ImageFont.ImageFont", width: int) -> list[str]:
+    answer = finding.answer
+    said = [
+        f"Trabecula: class {answer.predicted}    "
+        + "   ".join(f"{name}: {p:.1%}" for name, p in answer.probabilities.items()),
+        f"{answer.model}; bundle {answer.bundle[:12]}",
+        "heat: what in the region speaks for the class" if finding.heat is not None else "outline: the region",
+        *(f"warning: {words}" for words in answer.warnings[:_SHOWN]),
+    ]
+    if len(answer.warnings) > _SHOWN:
+        said.append(f"{len(answer.warnings) - _SHOWN} more warnings are in the report")
+    return [_cut(line, font, width) for line in (_BANNER, *said)]
+
+
+def _cut(line: str, font: "ImageFont.FreeTypeFont | ImageFont.ImageFont", width: int) -> str:
+    if font.getlength(line) <= width:
+        return line
+    while line and font.getlength(line + "...") > width:
+        line = line[:-1]
+    return line + "..."
