@@ -145,6 +145,7 @@ def test_from_ten_films_to_a_prediction(browser, folder, keyboard):  # noqa: F81
         go(browser, "predict", keyboard)
         name, (shape, points, _) = next(iter(truth.items()))
         browser.film_shape = shape
+        wait(browser, lambda: browser.find_element(By.TAG_NAME, "body").get_attribute("data-ready") == "true")
         browser.find_element(By.ID, "file").send_keys(str(place / f"{name}.png"))
         wait(browser, lambda: browser.find_element(By.ID, "again").is_enabled())
         by_keys(browser, points, shape) if keyboard else click(browser, points)

@@ -61,11 +61,8 @@ def test_the_text_of_a_new_study_takes_every_key_and_gives_it_back(tmp_path):
     init_study(tmp_path)
     text = (tmp_path / "study.yaml").read_text(encoding="utf-8")
     changed = text
-    for keys, value in (
-        (("tuning", "folds"), 2),
-        (("selection", "lasso", "folds"), 2),
-        (("data", "clinical"), ["age"]),
-    ):
+    wanted = {("tuning", "folds"): 2, ("selection", "lasso", "folds"): 2, ("data", "clinical"): ["age"]}
+    for keys, value in wanted.items():
         changed = set_key(changed, keys, value)
     assert yaml.safe_load(changed)["selection"] == {"lasso": {"folds": 2}}
     for keys in wanted:

@@ -110,7 +110,8 @@ def record_facts(folder: Path, facts: RunFacts) -> None:
 
 def recorded(folder: Path) -> Recorded:
     """Read a finished run; InvalidInput names every file that is wanting."""
-    _demand(folder, [FACTS, CHOSEN, "splits.csv"])
+    unmodelled = (folder / FACTS).exists() and _facts(folder).lacking
+    _demand(folder, [FACTS, CHOSEN, "splits.csv", *(() if unmodelled else _RESULTS)])
     facts = _facts(folder)
     others = dict(_others(folder))
     split = read_table(folder / "splits.csv").set_index("case_id")
@@ -124,6 +125,10 @@ def recorded(folder: Path) -> Recorded:
     return Recorded(facts, evaluation, selection, predictions, split, others, words, pictures, deep)
 
 
+_RESULTS = ("predictions.csv", *(f"metrics/{name}.csv" for name in METRICS),
+            *(f"selection/{name}.csv" for name in SELECTIONS))  # fmt: skip
+
+
 def _demand(folder: Path, wanted: Sequence[str]) -> None:
     missing = [name for name in wanted if not (folder / name).exists()]
     if missing:
@@ -133,8 +138,6 @@ def _demand(folder: Path, wanted: Sequence[str]) -> None:
 
 
 def _results(folder: Path, facts: RunFacts, _split: pd.DataFrame) -> tuple[Evaluation, Selection, Predictions]:
-    wanted = ["predictions.csv", *(f"metrics/{name}.csv" for name in METRICS)]
-    _demand(folder, [*wanted, *(f"selection/{name}.csv" for name in SELECTIONS)])
     chosen = json.loads((folder / CHOSEN).read_text(encoding="utf-8"))
     classes = tuple(chosen["classes"])
     signature, model = chosen["chosen"]

@@ -31,6 +31,7 @@ class Models:
         self._built: OrderedDict[str, Predictor] = OrderedDict()
         self._lock = threading.Lock()
         self._places = threading.Semaphore(WAITING)
+        self._workers = workers
         self._pool = ThreadPoolExecutor(workers, "predict")
 
     @property
@@ -63,8 +64,9 @@ class Models:
         return future
 
     def close(self) -> None:
-        """End the threads once what they have begun is done."""
+        """End the threads once what they have begun is done; what is asked afterwards has new ones."""
         self._pool.shutdown()
+        self._pool = ThreadPoolExecutor(self._workers, "predict")
 
 
 def named(paths: list[Path]) -> dict[str, Path]:
