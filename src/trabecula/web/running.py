@@ -1,5 +1,6 @@
 """`trabecula run`, `check` and `bundle make` as a child of the app: one at a time, watched, stopped, taken up again."""
 
+import contextlib
 import os
 import re
 import signal
@@ -132,7 +133,8 @@ def _end(child: subprocess.Popen[bytes]) -> None:
     """End a child that did not stop when asked; what it started ends with it where sessions have groups."""
     if child.poll() is None:
         if hasattr(os, "killpg"):
-            os.killpg(child.pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):  # it ended in this moment
+                os.killpg(child.pid, signal.SIGKILL)
         else:
             child.kill()
 
