@@ -69,7 +69,7 @@ def test_an_answer_is_that_of_the_command_line_to_the_bit(client, made, film):  
 def test_the_name_of_the_file_and_what_is_stated_do_not_matter_or_do_as_they_should(client, film):
     image, mask = (path.read_bytes() for path in film)
     plain = client.post("/api/v1/predict", **sent(image, mask)).json()
-    files = {"image": ("../../../etc/Müller^Anna.dcm", image), "mask": ("/root/m", mask)}
+    files = {"image": ("../../../etc/Müller^Anna.dcm", image), "mask": ("/srv/m", mask)}
     assert client.post("/api/v1/predict", files=files).json() == plain
     spaced = client.post("/api/v1/predict", **sent(image, mask, spacing_mm=0.5)).json()
     assert spaced["warnings"] != plain["warnings"]
