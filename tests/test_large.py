@@ -1,8 +1,11 @@
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
+from trabecula import versions
 from trabecula.cli import app
 from trabecula.errors import InvalidInput
 from trabecula.reading import load_film
@@ -100,6 +103,18 @@ def test_a_finished_part_is_not_computed_again_and_a_changed_one_is(
         "features/part-000001.parquet",
         "diagnostics/part-000001.parquet",
     }
+
+
+def test_parts_of_another_version_of_a_library_are_computed_again(extract, tmp_path, three_films_a_part, monkeypatch):
+    extract()
+    first = _parts(tmp_path / "parts")
+    known = versions._version
+    monkeypatch.setattr(versions, "_version", lambda name: "999.0" if name == "numpy" else known(name))
+    extract()
+    keys = [{n: json.loads(c)["key"] for n, c in parts.items() if n.startswith("done/")} for parts in
+            (first, _parts(tmp_path / "parts"))]  # fmt: skip
+    assert len(keys[0]) == 9
+    assert not set(keys[0].values()) & set(keys[1].values())
 
 
 def test_bad_films_and_rows_stop_no_other_and_are_listed_with_the_reason(

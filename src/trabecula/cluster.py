@@ -5,7 +5,6 @@ import itertools
 import logging
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
-from importlib import metadata
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -13,12 +12,13 @@ import joblib
 
 from .errors import Fault, InvalidInput, MissingExtra, TrabeculaError
 from .processes import deaf_to_ctrl_c, settled
+from .versions import FEATURES, MODELS, versions_of
 
 Spread: TypeAlias = Callable[[Iterable[Any]], Iterator[Any]]
 
 _AHEAD = 2  # calls a worker: one is computed, one waits
 _WAIT = 600  # seconds for the first worker
-_DECIDING = ("trabecula", "numpy", "scipy", "numba", "PyWavelets", "scikit-learn")  # versions that decide bits
+_DECIDING = ("trabecula", *FEATURES, *MODELS)  # whose versions decide bits
 
 
 @contextmanager
@@ -106,10 +106,12 @@ def _check_workers(client: Any, folders: list[Path]) -> None:
         raise TrabeculaError(f"The workers lack the package {error.name}: they need this environment too.") from None
     faults = []
     for worker, (versions, absent) in sorted(seen.items()):
-        other = [f"{name} {version}" for name, version in versions.items() if version != ours[name]]
+        other = [name for name in {**ours, **versions} if versions.get(name) != ours.get(name)]
         if other:
-            expected = ", ".join(f"{name} {ours[name]}" for name, version in versions.items() if version != ours[name])
-            faults.append(Fault(f"worker {worker}", ", ".join(other), expected, "Use one environment everywhere."))
+            found, expected = (
+                ", ".join(f"{name} {where.get(name, 'absent')}" for name in other) for where in (versions, ours)
+            )
+            faults.append(Fault(f"worker {worker}", found, expected, "Use one environment everywhere."))
         if threads[worker] != 1:
             action = "Start it with: dask worker ADDRESS --nthreads 1 --nworkers CORES."
             faults.append(Fault(f"worker {worker}", f"{threads[worker]} threads", "one", action))
@@ -125,7 +127,7 @@ def _look(folders: list[Path]) -> tuple[dict[str, str], list[str]]:
 
 
 def _versions() -> dict[str, str]:
-    return {name: metadata.version(name) for name in _DECIDING}
+    return versions_of(_DECIDING)
 
 
 def _unreachable(where: str, error: Exception) -> Fault:

@@ -1,9 +1,10 @@
 """What is installed, what is missing, and what each missing part is for."""
 
-import importlib.metadata
 import os
 import platform
 from dataclasses import dataclass
+
+from .versions import versions_of
 
 
 @dataclass(frozen=True)
@@ -54,9 +55,4 @@ def examine() -> list[Part]:
 
 
 def _version(*names: str) -> str | None:
-    for name in names:
-        try:
-            return importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return None
+    return next(iter(versions_of(names).values()), None)

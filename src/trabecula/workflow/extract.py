@@ -4,7 +4,6 @@ import functools
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from importlib import metadata
 from pathlib import Path
 
 import pandas as pd
@@ -25,6 +24,7 @@ from ..reading import film_digests, films, load_film, read_batch, read_study
 from ..records import Extractor, FeatureTable, Study
 from ..settings import FILE_NAME, DataSettings, DeepSettings, RadiomicsSettings, Settings, Standard, read_settings
 from ..storage import write_atomically
+from ..versions import versions_of
 from .check import Tell, make_extractors, silent
 from .shard import Shard
 
@@ -131,7 +131,7 @@ def _columns_of(study: Study) -> pd.DataFrame:
 
 def how_computed(extractors: Sequence[Extractor]) -> dict[str, str]:
     """The same for every row: versions, settings and digests, as JSON."""
-    versions = {name: metadata.version(name) for name in ("trabecula", "numpy", "numba", "PyWavelets", "scipy")}
+    versions = versions_of(("trabecula", "numpy", "numba", "PyWavelets", "scipy"))
     settings = [asdict(one.parameters) for one in extractors if isinstance(one, Radiomics)]
     return {
         "diagnostics_Versions": json.dumps(versions),

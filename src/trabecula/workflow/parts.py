@@ -20,6 +20,7 @@ from ..reading import Part, Survey, film_states, load_film, stream_parts, survey
 from ..records import Case, Extractor
 from ..settings import FILE_NAME, ImageSettings, Settings, Standard, read_settings
 from ..storage import write_atomically
+from ..versions import FEATURES, digest_of, versions_of
 from .check import Tell, silent
 from .extract import Extracted, asked_extractors, batch_settings, how_computed, warm_up
 from .shard import Shard
@@ -44,10 +45,10 @@ def extract_parts(
 ) -> Extracted:
     """Write the features of a study folder or of a table (image, region) to a folder of Parquet parts of 100 films.
 
-    A part is computed again when its settings, its rows or the size, time or mode of one of its files changed. Films
-    that cannot be used are left out and listed in faults.csv with the reason. Nothing grows with the length of the
-    table but eight bytes a row. A ``shard`` computes its own parts and lists nothing. ``spread`` hands them to a
-    cluster in place of ``jobs`` processes.
+    A part is computed again when its settings, its rows, the version of a library or the size, time or mode of one of
+    its files changed. Films that cannot be used are left out and listed in faults.csv with the reason. Nothing grows
+    with the length of the table but eight bytes a row. A ``shard`` computes its own parts and lists nothing. ``spread``
+    hands them to a cluster in place of ``jobs`` processes.
     """
     cases, output = cases.resolve(), output.resolve()  # other processes may stand elsewhere
     survey, settings, folder = _surveyed(cases)
@@ -56,7 +57,7 @@ def extract_parts(
         faults = (*faults, Fault(str(output), "a file", "a folder, or a name that ends in .csv or .parquet"))
     if faults:
         raise InvalidInput(faults)
-    own = range(0 if shard is None else shard.number - 1, survey.parts, 1 if shard is None else shard.count)
+    own = range(survey.parts) if shard is None else shard.of(range(survey.parts))
     count = itertools.count(1)
 
     def told() -> None:
@@ -96,7 +97,7 @@ def _unfinished(
     told: Callable[[], None],
 ) -> Iterator[Any]:
     """A call for each part that is not stored as it would come out now."""
-    digests = repr([(one.name, one.digest) for one in extractors])
+    digests = repr([digest_of(versions_of(FEATURES)), *((one.name, one.digest) for one in extractors)])
     ready = False
     for part in parts:
         key = functools.partial(_key, settings=settings, said=repr((digests, part.faults)))

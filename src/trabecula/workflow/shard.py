@@ -31,7 +31,3 @@ class Shard:
     def of(self, items: Sequence[_Item]) -> Sequence[_Item]:
         """Its own of the items: every ``count``-th."""
         return items[self.number - 1 :: self.count]
-
-    def has(self, index: int) -> bool:
-        """Whether the item at this place is its own."""
-        return index % self.count == self.number - 1
