@@ -50,6 +50,11 @@ class Heights:
         """The share of the largest height that the smallest lacks, 0 to 1."""
         return 1 - min(self.left, self.middle, self.right) / max(self.left, self.middle, self.right)
 
+    def facing(self, anterior: str | None) -> tuple[float, float] | tuple[None, None]:
+        """The anterior and the posterior height of a patient who faces that side of the film; None for no side."""
+        sides = {"left": (self.left, self.right), "right": (self.right, self.left)}
+        return sides.get(anterior or "", (None, None))
+
 
 def genant_grade(loss: float) -> int:
     """0 below a loss of 20 %, 1 below 25 %, 2 up to 40 %, 3 above."""
@@ -122,13 +127,16 @@ def _row(inside: Bool[np.ndarray, "rows cols"], xray: Xray) -> FeatureRow:
     if xray.anterior is None:
         sided = (NAMES[0], NAMES[2], NAMES[4], NAMES[5])
         undefined |= dict.fromkeys(sided, "nothing says which side the patient faces: set image.anterior")
-    values = np.array(_values(heights, xray.anterior == "left"))
+    values = np.array(_values(heights, xray.anterior))
     values[[NAMES.index(name) for name in undefined]] = np.nan
     return FeatureRow(values, undefined)
 
 
-def _values(heights: Heights, left_is_anterior: bool) -> tuple[float, ...]:
-    front, back = (heights.left, heights.right) if left_is_anterior else (heights.right, heights.left)
+def _values(heights: Heights, anterior: str | None) -> tuple[float, ...]:
+    """In the order of the names; without a side those that need one mean nothing."""
+    front, back = heights.facing(anterior)
+    if front is None or back is None:
+        front, back = heights.right, heights.left
     middle, largest = heights.middle, max(front, back, heights.middle)
     return (
         front,

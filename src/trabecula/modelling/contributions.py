@@ -21,7 +21,7 @@ from .ordinal import OrdinalLogistic
 Values = Float64[np.ndarray, "rows columns classes"]
 LOG_ODDS = "log probability, but for a term that the classes share"
 PROBABILITY = "probability"
-CLOSED = "linear, closed form; features taken as independent"
+_CLOSED = "linear, closed form; features taken as independent"
 LATENT = "linear predictor of the ordered classes; higher speaks for later ones"
 
 
@@ -65,13 +65,13 @@ def _linear(model: LogisticRegression, x: np.ndarray, background: np.ndarray, kn
     slopes, intercept = both_classes(model.coef_), both_classes(model.intercept_[:, None])[:, 0]
     mean = background.mean(axis=0)
     values = (x - mean)[:, :, None] * slopes.T
-    return Contributions(intercept + slopes @ mean, values, known, LOG_ODDS, CLOSED)
+    return Contributions(intercept + slopes @ mean, values, known, LOG_ODDS, _CLOSED)
 
 
 def _ordinal(model: OrdinalLogistic, x: np.ndarray, background: np.ndarray, _: tuple[int, ...]) -> Contributions:
     mean = background.mean(axis=0)
     values = ((x - mean) * model.coef_)[:, :, None]
-    return Contributions(np.array([model.coef_ @ mean]), values, (), LATENT, CLOSED)
+    return Contributions(np.array([model.coef_ @ mean]), values, (), LATENT, _CLOSED)
 
 
 def _xgboost(model: XGBClassifier, x: np.ndarray, _: np.ndarray, known: tuple[int, ...]) -> Contributions:

@@ -21,18 +21,18 @@ from urllib.parse import quote
 
 import numpy as np
 from jaxtyping import Bool
-from PIL import Image
 
 from ..errors import Fault, InvalidInput
 from ..storage import write_atomically
 from .outline import fill
+from .regions import FEWEST_PIXELS
+from .sixteen import png
 
 Mask = Bool[np.ndarray, "rows cols"]
 Place = tuple[float, float]
 State = Literal["not started", "in progress", "completed", "flagged"]
 
 CONSENSUS = "consensus"  # a reader whose drawings are chosen among others'
-FEWEST = 25  # pixels of a region
 _SCHEMA = 1
 _READER = re.compile(r"[^\W_][\w-]{0,31}")
 _LONGEST = 150  # bytes of a file's name before its suffix
@@ -132,14 +132,14 @@ def save_drawn(
     ``about`` has state, note, steps and all that is to be known of the reading.
     """
     inside = region_of(drawing, shape)
-    if about["state"] == "completed" and inside.sum() < FEWEST:
+    if about["state"] == "completed" and inside.sum() < FEWEST_PIXELS:
         found = f"{int(inside.sum())} pixels inside"
-        raise InvalidInput([Fault(f"case {case_id}", found, f"at least {FEWEST}", "Draw the vertebra, or flag it.")])
+        raise InvalidInput(
+            [Fault(f"case {case_id}", found, f"at least {FEWEST_PIXELS}", "Draw the vertebra, or flag it.")]
+        )
     mask = mask_path(folder, reader, case_id) if inside.any() else None
     if mask is not None:
-        buffer = io.BytesIO()
-        Image.fromarray(inside.astype(np.uint8) * 255).save(buffer, format="PNG")
-        write_atomically(mask, buffer.getvalue())
+        write_atomically(mask, png(inside.astype(np.uint8) * 255))
     else:
         mask_path(folder, reader, case_id).unlink(missing_ok=True)
     content = {"schema": _SCHEMA, "case_id": case_id, "reader": reader, **about, **_as_json(drawing)}

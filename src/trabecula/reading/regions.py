@@ -8,7 +8,7 @@ from ..errors import Fault, InvalidInput
 from ..records import SIX_POINTS, Region, Xray
 from .outline import ORDER, fill, snap
 
-_FEWEST = 25  # pixels of a region
+FEWEST_PIXELS = 25  # pixels of a region
 _APART = 2.0  # pixels
 _ACTION = f"Give them in this order: {', '.join(ORDER)}."
 
@@ -16,9 +16,9 @@ _ACTION = f"Give them in this order: {', '.join(ORDER)}."
 def region_of_points(xray: Xray, text: str, name: str) -> Region:
     """Within the outline through six points, "x,y x,y ..." in pixels in the order of ``outline.ORDER``, snapped."""
     inside = fill(outline_of_points(xray, text), xray.pixels.shape)
-    if int(inside.sum()) < _FEWEST:
+    if int(inside.sum()) < FEWEST_PIXELS:
         found = f"points that enclose {int(inside.sum())} pixels"
-        raise InvalidInput([Fault("points", found, f"a vertebral body, at least {_FEWEST}", _ACTION)])
+        raise InvalidInput([Fault("points", found, f"a vertebral body, at least {FEWEST_PIXELS}", _ACTION)])
     return Region(inside, name, SIX_POINTS, hashlib.sha256(text.encode()).hexdigest())
 
 

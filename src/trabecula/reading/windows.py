@@ -31,9 +31,16 @@ def windows_of(xray: Xray, path: Path) -> tuple[Window, ...]:
     """Those of the file first (keys 1 and 2), then auto (3) and full (5); key 4 is for the greys of a region."""
     pixels = xray.pixels[np.isfinite(xray.pixels)]
     low, high = (float(pixels.min()), float(pixels.max())) if pixels.size else (0.0, 1.0)
-    auto = np.nanpercentile(xray.pixels[::_SAMPLE, ::_SAMPLE], _SHARES) if pixels.size else (low, high)
     of_file = () if path.suffix.lower() in _NOT_DICOM else _of_dicom(path, xray)
-    return (*of_file, _between("3", "auto", float(auto[0]), float(auto[1])), _between("5", "full", low, high))
+    return (*of_file, _between("3", "auto", *auto_range(xray)), _between("5", "full", low, high))
+
+
+def auto_range(xray: Xray) -> tuple[float, float]:
+    """The two greys between which a film is shown where nothing else is said."""
+    if not np.isfinite(xray.pixels).any():
+        return 0.0, 1.0
+    low, high = np.nanpercentile(xray.pixels[::_SAMPLE, ::_SAMPLE], _SHARES)
+    return float(low), float(high)
 
 
 _NOT_DICOM = frozenset({".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp", ".nii", ".gz"})

@@ -9,10 +9,11 @@ import numpy as np
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict
 
-from ..agreement import icc
+from ..agreement import dice, icc
 from ..errors import Fault, InvalidInput
 from ..reading.drawn import (
     CONSENSUS,
+    Mask,
     drawing_saved,
     reader_named,
     readers_of,
@@ -22,7 +23,7 @@ from ..reading.drawn import (
     state_of_case,
     write_reader_table,
 )
-from ..reading.worklist import Worklist
+from ..reading.worklist import ToDraw, Worklist
 from .annotate import anterior_of, case_named, film_of, now, worklist_of, writing
 from .measures import Measures, measures_of
 from .page import render
@@ -62,16 +63,16 @@ def table(asked: Request, one: str, other: str) -> dict[str, Any]:
     for case in work.cases:
         if not _compared(work, pair, case.case_id):
             continue
-        found = [_read(work, reader, case.case_id) for reader in pair]
+        (first, _), (second, _) = found = _read(work, pair, case)
         rows.append(
             {
                 "case_id": case.case_id,
-                "dice": _dice(found[0][1], found[1][1]),
-                "heights": [measures.as_json() if measures else None for _, _, measures in found],
+                "dice": dice(first, second),
+                "heights": [measures.as_json() if measures else None for _, measures in found],
                 "taken": (saved_of(work.folder, CONSENSUS, case.case_id) or {}).get("taken_from"),
             }
         )
-        lengths.append([_heights(measures) for _, _, measures in found])
+        lengths.append([_heights(measures) for _, measures in found])
     return {"cases": rows, "icc": _icc(lengths, rows), "waiting": len(work.cases) - len(rows)}
 
 
@@ -122,19 +123,17 @@ def _ready(work: Worklist, pair: tuple[str, str], case_id: str) -> None:
         raise InvalidInput([Fault(f"case {case_id}", found, "two finished drawings")])
 
 
-def _read(work: Worklist, reader: str, case_id: str) -> tuple[str, np.ndarray, Measures | None]:
-    case = case_named(work, case_id)
+def _read(work: Worklist, pair: tuple[str, str], case: ToDraw) -> list[tuple[Mask, Measures | None]]:
+    """The region that each of both drew on the film, and its heights."""
     xray, _ = film_of(work, case)
-    saved = saved_of(work.folder, reader, case_id)
-    assert saved is not None, "the case is completed"
-    drawing = drawing_saved(saved)
-    inside = region_of(drawing, (xray.pixels.shape[0], xray.pixels.shape[1]))
-    return reader, inside, measures_of(drawing, xray, anterior_of(case, xray))
-
-
-def _dice(one: np.ndarray, other: np.ndarray) -> float:
-    """Twice the overlap over the sum of the areas (Dice 1945, doi:10.2307/1932409)."""
-    return float(2 * (one & other).sum() / (one.sum() + other.sum())) if one.any() or other.any() else 1.0
+    found = []
+    for reader in pair:
+        saved = saved_of(work.folder, reader, case.case_id)
+        assert saved is not None, "the case is completed"
+        drawing = drawing_saved(saved)
+        inside = region_of(drawing, (xray.pixels.shape[0], xray.pixels.shape[1]))
+        found.append((inside, measures_of(drawing, xray, anterior_of(case, xray))))
+    return found
 
 
 def _heights(measures: Measures | None) -> list[float]:

@@ -8,24 +8,21 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict
 
-import numpy as np
 from fastapi import Request, Response
-from jaxtyping import UInt16
 
+from ..reading.sixteen import sixteen_bits
 from ..reading.windows import Window
 from ..records import Xray
-
-_GREYS = 65535
 
 
 def film_answer(asked: Request, xray: Xray, windows: Sequence[Window]) -> Response:
     """Little-endian uint16, row by row; the header X-Film says how the numbers become greys again."""
-    numbers, slope, intercept = as_numbers(xray)
+    numbers = sixteen_bits(xray.pixels)
     about = {
         "rows": xray.pixels.shape[0],
         "columns": xray.pixels.shape[1],
-        "slope": slope,
-        "intercept": intercept,
+        "slope": numbers.slope,
+        "intercept": numbers.intercept,
         "spacing_mm": xray.spacing_mm,
         "spacing_source": xray.spacing_source,
         "unit": unit_of(xray),
@@ -33,19 +30,10 @@ def film_answer(asked: Request, xray: Xray, windows: Sequence[Window]) -> Respon
         "windows": [asdict(window) for window in windows],
     }
     headers = {"X-Film": json.dumps(about), "Vary": "Accept-Encoding"}
-    content = numbers.astype("<u2", copy=False).tobytes()
+    content = numbers.greys.astype("<u2", copy=False).tobytes()
     if "gzip" in asked.headers.get("accept-encoding", ""):
         content, headers["Content-Encoding"] = gzip.compress(content, compresslevel=1, mtime=0), "gzip"
     return Response(content, media_type="application/octet-stream", headers=headers)
-
-
-def as_numbers(xray: Xray) -> tuple[UInt16[np.ndarray, "rows cols"], float, float]:
-    """Numbers, slope and intercept: grey = slope * number + intercept, exactly where the greys are whole numbers."""
-    pixels = np.nan_to_num(xray.pixels.astype(np.float64))
-    low, high = float(pixels.min()), float(pixels.max())
-    whole = high - low <= _GREYS and bool((pixels == np.rint(pixels)).all())
-    slope = 1.0 if whole or high == low else (high - low) / _GREYS
-    return np.rint((pixels - low) / slope).astype(np.uint16), slope, low
 
 
 def unit_of(xray: Xray) -> str:

@@ -53,8 +53,7 @@ def measures_of(drawing: Drawing, xray: Xray, anterior: str | None) -> Measures 
     heights = region_heights(inside, xray.spacing_mm or (1.0, 1.0))
     if heights is None:
         return None
-    ends = {"left": (heights.left, heights.right), "right": (heights.right, heights.left)}
-    front, back = ends.get(anterior or "", (None, None))
+    front, back = heights.facing(anterior)
     return _measures(heights, front, back, xray, "region", () if anterior else ("annotate_side_unknown",))
 
 

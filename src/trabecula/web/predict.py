@@ -8,7 +8,6 @@ from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import asdict, dataclass
 from typing import Annotated, Any
 
-import numpy as np
 from fastapi import APIRouter, File, Form, Request, Response, UploadFile
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
@@ -18,8 +17,7 @@ from starlette.exceptions import HTTPException
 from .. import __version__
 from ..errors import Fault, InvalidInput, TrabeculaError
 from ..reading import outline_of_points, read_film
-from ..reading.windows import windows_of
-from ..records import Xray
+from ..reading.windows import auto_range, windows_of
 from ..reporting import overlay_png
 from ..workflow.heat import heat_map
 from ..workflow.predict import LEVEL, Predictor, by_mask, by_points, told
@@ -81,8 +79,7 @@ def refusal(
     status: int, message: str, faults: tuple[Fault, ...] = (), headers: Mapping[str, str] | None = None
 ) -> JSONResponse:
     """Why there is no answer."""
-    said = [{"where": f.where, "found": f.found, "expected": f.expected, "action": f.action} for f in faults]
-    return JSONResponse({"message": message, "faults": said}, status, headers)
+    return JSONResponse({"message": message, "faults": [asdict(fault) for fault in faults]}, status, headers)
 
 
 @dataclass(frozen=True)
@@ -185,14 +182,8 @@ def _answer(predictor: Predictor, sent: Sent, asked: _Asked) -> Prediction:
         answer = predictor.answer(xray, region, values, asked.site)
         outline = outline_of_points(xray, asked.points).round(2).tolist() if mask is None else None
         heat = heat_map(predictor, xray, region, values, asked.site) if asked.heat else None
-    picture = None if heat is None else base64.b64encode(overlay_png(xray.pixels, heat, _greys(xray))).decode()
+    picture = None if heat is None else base64.b64encode(overlay_png(xray.pixels, heat, auto_range(xray))).decode()
     return Prediction.model_validate({**asdict(answer), "outline": outline, "heat_map": picture})
-
-
-def _greys(xray: Xray) -> tuple[float, float]:
-    """The window that a viewer begins with."""
-    low, high = np.percentile(xray.pixels, [0.1, 99.9])
-    return float(low), float(high)
 
 
 def _shown(name: str, predictor: Predictor) -> Model:

@@ -1,8 +1,6 @@
 """The local app: its screens behind the guard, one process, one browser."""
 
 import contextlib
-import importlib
-import importlib.util
 import mimetypes
 import socket
 import threading
@@ -18,14 +16,15 @@ from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
 
 from ..errors import InvalidInput, TrabeculaError
+from . import agreement, annotate, cases, predict, report, study
 from .page import SCREENS, render
+from .predict import refusal
 from .running import Runner
 from .security import Guard, Protect
 from .state import State, state_of
 from .words import COOKIE, LANGUAGES, language_of, words
 
 _STATIC = Path(__file__).with_name("static")
-_ROOMS = ("cases", "study", "report", "annotate", "agreement", "predict")  # modules with a `router`
 mimetypes.add_type("text/javascript", ".js")  # a Windows registry may say otherwise, and no browser would run it
 
 router = APIRouter()
@@ -46,15 +45,9 @@ def make_app(state: State) -> FastAPI:
     )
     app.state.started, app.state.runner = state, runner
     app.include_router(router)
-    rooms = [
-        importlib.import_module(f".{name}", __package__).router
-        for name in _ROOMS
-        if importlib.util.find_spec(f"{__package__}.{name}")
-    ]
-    for room in rooms:
-        app.include_router(room)
-    paths = {getattr(route, "path", "") for room in rooms for route in room.routes}
-    app.state.screens = [name for name in SCREENS if f"/{name}" in paths and (state.study or name == "predict")]
+    for room in (cases, study, report, annotate, agreement, predict):
+        app.include_router(room.router)
+    app.state.screens = [name for name in SCREENS if state.study or name == "predict"]
     app.mount("/static", StaticFiles(directory=_STATIC))
     app.add_exception_handler(TrabeculaError, _in_words)
     app.add_exception_handler(HTTPException, _not_here)
@@ -101,14 +94,13 @@ def _in_words(asked: Request, error: Exception) -> Response:
     """What Trabecula foresaw: all faults at once, as JSON to a script and as a page to a reader."""
     faults = error.faults if isinstance(error, InvalidInput) else ()
     if asked.url.path.startswith("/api/"):
-        said = [{"where": f.where, "found": f.found, "expected": f.expected, "action": f.action} for f in faults]
-        return JSONResponse({"message": str(error), "faults": said}, 422)
+        return refusal(422, str(error), faults)
     return render(asked, "faults.html", 422, message=str(error), faults=faults)
 
 
 def _not_here(asked: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException), "the handler is for no other"
     if asked.url.path.startswith("/api/"):
-        return JSONResponse({"message": error.detail, "faults": []}, error.status_code)
+        return refusal(error.status_code, error.detail)
     key = "page_absent" if error.status_code == 404 else "page_refused"
     return render(asked, "faults.html", error.status_code, message=words(language_of(asked))[key], faults=())

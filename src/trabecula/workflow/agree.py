@@ -127,9 +127,9 @@ def _row(first: Inside, second: Inside, xray: Xray) -> dict[str, object]:
 
 def _named(heights: Heights | None, anterior: str | None) -> dict[str, float]:
     """By the ends of the film, and by the side of the patient where that is known."""
-    left, middle, right = (heights.left, heights.middle, heights.right) if heights else (np.nan,) * 3
-    front, back = {"left": (left, right), "right": (right, left)}.get(anterior or "", (np.nan, np.nan))
-    return {"left": left, "middle": middle, "right": right, "anterior": front, "posterior": back}
+    found = heights or Heights(*(np.nan,) * 4)
+    front, back = (np.nan if height is None else height for height in found.facing(anterior))
+    return {"left": found.left, "middle": found.middle, "right": found.right, "anterior": front, "posterior": back}
 
 
 def _means(table: pd.DataFrame, unit: str, seed: int) -> Iterator[Line]:
