@@ -2,7 +2,7 @@
 
 from .cases import read_batch, read_second_reader, read_study, read_table
 from .clinical import clinical_columns
-from .edit_table import set_cells
+from .edit_table import OpenTable, open_table, set_cells
 from .feature_table import read_feature_study, unassigned
 from .images import SUFFIXES, read_labels
 from .inspection import case_table, film_table, film_warnings, region_table
@@ -16,6 +16,7 @@ __all__ = [
     "SUFFIXES",
     "FilmCheck",
     "IngestResult",
+    "OpenTable",
     "Pair",
     "Part",
     "Survey",
@@ -32,6 +33,7 @@ __all__ = [
     "ingest",
     "load_film",
     "near_duplicates",
+    "open_table",
     "outline_of_points",
     "read_batch",
     "read_feature_study",

@@ -1,15 +1,46 @@
-"""Cells of the table of cases set in place: every other byte of a CSV file stays as it was."""
+"""The table of cases while it is worked on: cells set in place, every other byte of a CSV file as it was."""
 
 import csv
 import io
 import threading
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
 from ..errors import Fault, InvalidInput
+from ..settings import Settings
 from ..storage import write_atomically
 from .cases import read_table
+
+
+@dataclass(frozen=True)
+class OpenTable:
+    """Its rows by our names of columns; ``headings`` are the table's own by ours. Nothing need be filled in yet."""
+
+    path: Path
+    headings: Mapping[str, str]
+    rows: tuple[dict[str, str], ...]
+
+    def set(self, case_id: str, cells: Mapping[str, str]) -> bool:
+        """Set cells of the one row of a case, as ``set_cells`` does."""
+        named = {self.headings.get(name, name): cell for name, cell in cells.items()}
+        return set_cells(self.path, (self.headings.get("case_id", "case_id"), case_id), named)
+
+    def set_region(self, case_id: str, region: str) -> bool:
+        """Set a region of its own; a value that would point into another mask goes."""
+        return self.set(case_id, {"region": region} | dict.fromkeys({"region_value"} & self.headings.keys(), ""))
+
+
+def open_table(folder: Path, settings: Settings) -> OpenTable:
+    """The table that a study of films names."""
+    assert settings.data.cases is not None, "the caller has seen that it begins with films"
+    path = folder / settings.data.cases
+    written, rows = read_table(path)
+    ours = {heading: settings.data.columns.get(heading, heading) for heading in written}
+    renamed = ({ours[heading]: cell for heading, cell in row.items()} for row in rows)
+    return OpenTable(path, {name: heading for heading, name in ours.items()}, tuple(renamed))
+
 
 _EDITING = threading.Lock()  # a request a thread: the second reads what the first wrote
 

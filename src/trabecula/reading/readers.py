@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import Fault, InvalidInput
-from ..records import TRAINING, Case, Inside, Study
+from ..records import Case, Inside, Study
 from ..settings import Settings
 from ..storage import write_atomically
-from .cases import KNOWN, faults_of_ids, missing_columns, read_second_reader, read_table
+from .cases import case_of, faults_of_ids, missing_columns, read_second_reader
 from .cohorts import assign_cohorts
 from .drawn import file_name, mask_path, reader_named, saved_of, write_reader_table
-from .edit_table import set_cells
+from .edit_table import open_table
 from .outline import ORDER, Points
 from .sixteen import png
 
@@ -24,19 +24,18 @@ def cases_to_mark(folder: Path, settings: Settings) -> tuple[Case, ...]:
     """Every case of the table whose film is there; it needs neither region nor label yet."""
     if settings.data.cases is None:
         raise InvalidInput([Fault("data.cases", "absent", "a table of films", "Regions belong to films.")])
-    path = folder / settings.data.cases
-    headings, rows = read_table(path)
-    names = {heading: settings.data.columns.get(heading, heading) for heading in headings}
-    missing = missing_columns(path.name, list(names.values()), ("case_id", "image"))
+    table = open_table(folder, settings)
+    name, rows = table.path.name, list(table.rows)
+    missing = missing_columns(name, list(table.headings), ("case_id", "image"))
     if missing:
         raise InvalidInput(missing)
-    renamed = [{names[heading]: value for heading, value in row.items()} for row in rows]
-    faults = [*assign_cohorts(path.name, renamed, settings.split)]
+    faults = [*assign_cohorts(name, rows, settings.split)]
     cases = []
-    for number, row in enumerate(renamed, start=2):
-        faults += _row_faults(f"{path.name}, row {number}", folder, row)
-        cases.append(_case(folder, row))
-    faults += faults_of_ids(path.name, cases)
+    for number, row in enumerate(rows, start=2):
+        faults += _row_faults(f"{name}, row {number}", folder, row)
+        drawn = {"patient_id": row.get("patient_id") or row["case_id"], "region": row.get("region") or _UNDRAWN}
+        cases.append(case_of(folder, {"label": "", **row, **drawn}, {}))
+    faults += faults_of_ids(name, cases)
     if faults:
         raise InvalidInput(faults)
     return tuple(cases)
@@ -102,34 +101,14 @@ def set_regions(folder: Path, settings: Settings, reader: str, names: Sequence[s
 
     Returns the cases whose cell was changed. All other cells stay as they are.
     """
-    assert settings.data.cases is not None
-    path = folder / settings.data.cases
-    headings, rows = read_table(path)
-    ours = {settings.data.columns.get(heading, heading): heading for heading in headings}
-    region, value, key = ours.get("region", "region"), ours.get("region_value", ""), ours["case_id"]
-    empty = {row[key] for row in rows if not row.get(region)}
-    changed = []
-    for name in names:
-        cells = {region: mask_path(folder, reader, name).relative_to(folder).as_posix()} | (
-            {value: ""} if value else {}
-        )
-        if (all_ or name in empty) and set_cells(path, (key, name), cells):
-            changed.append(name)
-    return changed
+    table = open_table(folder, settings)
+    empty = {row["case_id"] for row in table.rows if not row.get("region")}
+    wanted = [name for name in names if all_ or name in empty]
+    masks = {name: mask_path(folder, reader, name).relative_to(folder).as_posix() for name in wanted}
+    return [name for name, mask in masks.items() if table.set_region(name, mask)]
 
 
-def _case(folder: Path, row: Mapping[str, str]) -> Case:
-    value = row.get("region_value", "")
-    return Case(
-        row["case_id"],
-        row.get("patient_id") or row["case_id"],
-        folder / row["image"],
-        folder / row["region"] if row.get("region") else folder / ".no-region",
-        int(float(value)) if value.replace(".0", "").isdigit() else None,
-        row.get("label", ""),
-        row.get("cohort") or TRAINING,
-        {name: text for name, text in row.items() if name not in KNOWN},
-    )
+_UNDRAWN = ".no-region"  # no file is called so
 
 
 def _row_faults(where: str, folder: Path, row: Mapping[str, str]) -> list[Fault]:

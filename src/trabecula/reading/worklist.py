@@ -5,8 +5,8 @@ from pathlib import Path
 
 from ..errors import Fault, InvalidInput
 from ..settings import FILE_NAME, ImageSettings, read_settings
-from .cases import missing_columns, read_table
-from .edit_table import set_cells
+from .cases import missing_columns
+from .edit_table import OpenTable, open_table
 
 _NEEDED = ("case_id", "image")
 
@@ -28,21 +28,13 @@ class Worklist:
     """The cases of a study in the order of its table."""
 
     folder: Path
-    table: Path
+    table: OpenTable
     image: ImageSettings
-    headings: dict[str, str]  # our name of a column -> the table's own
     cases: tuple[ToDraw, ...]
 
     def case(self, case_id: str) -> ToDraw | None:
         """The case of that name."""
         return next((case for case in self.cases if case.case_id == case_id), None)
-
-    def set_region(self, case_id: str, region: str) -> bool:
-        """Write a region of its own into the case's row; a value that would point into another mask goes."""
-        cells = {self.headings.get("region", "region"): region}
-        if "region_value" in self.headings:
-            cells[self.headings["region_value"]] = ""
-        return set_cells(self.table, (self.headings["case_id"], case_id), cells)
 
 
 def read_worklist(folder: Path) -> Worklist:
@@ -53,17 +45,15 @@ def read_worklist(folder: Path) -> Worklist:
     if settings.data.cases is None:
         found = "a study that starts from features"
         raise InvalidInput([Fault(f"{FILE_NAME}, data.cases", found, "a table of cases with films to draw on")])
-    table = folder / settings.data.cases
-    written, rows = read_table(table)
-    headings = {settings.data.columns.get(heading, heading): heading for heading in written}
-    if missing := missing_columns(table.name, list(headings), _NEEDED):
+    table = open_table(folder, settings)
+    if missing := missing_columns(table.path.name, list(table.headings), _NEEDED):
         raise InvalidInput(missing)
     cases = {}
-    for row in rows:
-        name, image, region, level, view, anterior = (row.get(headings.get(column, ""), "") for column in _CELLS)
+    for row in table.rows:
+        name, image, region, level, view, anterior = (row.get(column, "") for column in _CELLS)
         if name and image:
             cases[name] = ToDraw(name, folder / image, region, level, view, anterior)
-    return Worklist(folder, table, settings.image, headings, tuple(cases.values()))
+    return Worklist(folder, table, settings.image, tuple(cases.values()))
 
 
 _CELLS = (*_NEEDED, "region", "level", "view", "anterior")

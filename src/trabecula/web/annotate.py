@@ -258,14 +258,14 @@ def case_named(work: Worklist, case_id: str) -> ToDraw:
     """The case, or a refusal in words."""
     case = work.case(case_id)
     if case is None:
-        raise InvalidInput([Fault("case", repr(case_id[:80]), f"a case_id of {work.table.name}")])
+        raise InvalidInput([Fault("case", repr(case_id[:80]), f"a case_id of {work.table.path.name}")])
     return case
 
 
 def film_of(work: Worklist, case: ToDraw) -> tuple[Xray, tuple[Window, ...]]:
     """The film of a case and the windows to show it in, kept in memory while it is drawn on."""
     if not case.image.is_file():
-        where = f"{work.table.name}, case {case.case_id}, image"
+        where = f"{work.table.path.name}, case {case.case_id}, image"
         raise InvalidInput([Fault(where, f"no file {case.image.name}", "a film that exists")])
     now = case.image.stat()
     return _film(case.image, work.image, (now.st_ino, now.st_size, now.st_mtime_ns))
@@ -330,7 +330,7 @@ def _enter_region(work: Worklist, reader: str, case: ToDraw) -> bool:
     if owners - {reader}:
         return False
     region = mask_path(work.folder, reader, case.case_id).relative_to(work.folder).as_posix()
-    return work.set_region(case.case_id, region)
+    return work.table.set_region(case.case_id, region)
 
 
 def _shape(xray: Xray) -> tuple[int, int]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..errors import Fault, InvalidInput
-from ..reading import read_table, set_cells
+from ..reading import OpenTable, open_table
 from ..settings import FILE_NAME, ImageSettings, Settings, read_settings
 
 EDITABLE = ("label", "patient_id")
@@ -30,6 +30,7 @@ class Table:
     """The settings that could be read, and the rows in the order of the file."""
 
     folder: Path
+    file: OpenTable
     settings: Settings
     rows: tuple[Row, ...]
 
@@ -40,7 +41,7 @@ class Table:
 
 def read_cases(folder: Path) -> Table:
     """The cases of a study; InvalidInput only where there is no study or no table."""
-    settings, rows = _read(folder)
+    settings, file, rows = _read(folder)
     counts = Counter(row.case_id for row in rows)
     cohorts: dict[str, set[str]] = {}
     for row in rows:
@@ -57,12 +58,12 @@ def read_cases(folder: Path) -> Table:
         }
         yield from (key for key, found in wrong.items() if found)
 
-    return Table(folder, settings, tuple(replace(row, amiss=tuple(amiss(row))) for row in rows))
+    return Table(folder, file, settings, tuple(replace(row, amiss=tuple(amiss(row))) for row in rows))
 
 
 def film_of(folder: Path, case_id: str) -> tuple[Path, ImageSettings] | None:
     """The film of a case, and how it is to be read; None where there is no such case."""
-    settings, rows = _read(folder)
+    settings, _, rows = _read(folder)
     return next(((row.image, settings.image) for row in rows if row.case_id == case_id), None)
 
 
@@ -80,22 +81,17 @@ def edit_case(table: Table, case_id: str, cells: Mapping[str, str]) -> None:
         faults.append(Fault(f"case {case_id}, patient_id", repr(patient[:40]), "1 to 100 signs on one line"))
     if faults:
         raise InvalidInput(faults)
-    data = table.settings.data
-    heading = {ours: theirs for theirs, ours in data.columns.items()}
-    assert data.cases is not None, "read_cases saw it"
-    named = {heading.get(name, name): cell.strip() for name, cell in cells.items()}
-    set_cells(table.folder / data.cases, (heading.get("case_id", "case_id"), case_id), named)
+    table.file.set(case_id, {name: cell.strip() for name, cell in cells.items()})
 
 
-def _read(folder: Path) -> tuple[Settings, list[Row]]:
+def _read(folder: Path) -> tuple[Settings, OpenTable, list[Row]]:
     settings, faults = read_settings(folder / FILE_NAME)
     if settings is None:
         raise InvalidInput(faults)
     if settings.data.cases is None:
         raise InvalidInput([Fault(f"{FILE_NAME}, data.cases", "a study of features alone", "a table of films")])
-    ours = settings.data.columns
-    _, rows = read_table(folder / settings.data.cases)
-    return settings, [_row(folder, {ours.get(heading, heading): cell for heading, cell in row.items()}) for row in rows]
+    file = open_table(folder, settings)
+    return settings, file, [_row(folder, cells) for cells in file.rows]
 
 
 def _row(folder: Path, cells: Mapping[str, str]) -> Row:
