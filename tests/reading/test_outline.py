@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
+from tests.outlines import corners_and_middles
 
 from trabecula.phantom.anatomy import bodies
 from trabecula.phantom.design import plan_study
@@ -44,18 +45,6 @@ def phantoms():
         value = 20 + ("L1", "L2", "L3", "L4", "L5").index(body.level)
         made.append((bright, mask == value, corners_and_middles(body, hospital.spacing)))
     return made
-
-
-def corners_and_middles(body, spacing):
-    front, middle, back = body.heights
-
-    def place(u, side):
-        half = (middle + (back - front) / 2 * u + ((front + back) / 2 - middle) * u**2) / 2
-        along, down = u * body.depth / 2, side * half
-        cosine, sine = np.cos(body.tilt), np.sin(body.tilt)
-        return (body.x + along * cosine - down * sine) / spacing, (body.y + along * sine + down * cosine) / spacing
-
-    return np.array([place(u, side) for side, ends in ((-1, (-0.97, 0, 0.97)), (1, (0.97, 0, -0.97))) for u in ends])
 
 
 def jittered(points, seed, share=0.025):

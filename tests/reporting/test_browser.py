@@ -1,22 +1,17 @@
 """The page in a real browser: nothing is fetched, nothing is cut, and a screen reader can follow it."""
 
 import json
-import shutil
 from importlib import resources
 
 import pytest
 
+from tests.browsers import NEEDED, browsing
+from tests.browsers import size as resize
 from trabecula.reporting import recorded, write_page
 
 from .test_page import record
 
-selenium = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
-CHROMIUM, DRIVER = (shutil.which(name) for name in ("chromium", "chromedriver"))
-pytestmark = [
-    pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="no chromium and chromedriver on this computer"),
-    pytest.mark.filterwarnings("ignore::ResourceWarning"),  # selenium's own sockets
-]
-FLAGS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run")
+pytestmark = NEEDED
 SIZES = {"wide": (1440, 900), "narrow": (390, 844)}
 
 
@@ -29,23 +24,14 @@ def page(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def browser():
-    options = selenium.ChromeOptions()
-    options.binary_location = CHROMIUM
-    for flag in FLAGS:
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"performance": "ALL", "browser": "ALL"})
-    driver = selenium.Chrome(options=options, service=selenium.ChromeService(DRIVER))
-    driver.set_script_timeout(240)
-    yield driver
-    driver.quit()
+    with browsing("performance", "browser", seconds=240) as driver:
+        yield driver
 
 
 def show(browser, page, size="wide", scheme="light"):
-    width, height = SIZES[size]
     media = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
-    metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": size == "narrow"}
-    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    resize(browser, *SIZES[size])
     browser.get(page.as_uri())
 
 

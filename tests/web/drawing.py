@@ -5,25 +5,13 @@ import json
 import numpy as np
 from PIL import Image
 
+from tests.outlines import corners_and_middles
 from trabecula.phantom.anatomy import bodies
 from trabecula.phantom.design import plan_study
 from trabecula.phantom.film import HOSPITALS
 from trabecula.phantom.write import render
 
 SETTINGS = 'classes: ["0", "1", "2"]\ndata:\n  cases: cases.csv\n'
-
-
-def corners_and_middles(body, spacing):
-    """Six points on the true outline of a phantom's body, in the order of outline.ORDER."""
-    front, middle, back = body.heights
-
-    def place(u, side):
-        half = (middle + (back - front) / 2 * u + ((front + back) / 2 - middle) * u**2) / 2
-        along, down = u * body.depth / 2, side * half
-        cosine, sine = np.cos(body.tilt), np.sin(body.tilt)
-        return (body.x + along * cosine - down * sine) / spacing, (body.y + along * sine + down * cosine) / spacing
-
-    return np.array([place(u, side) for side, ends in ((-1, (-0.97, 0, 0.97)), (1, (0.97, 0, -0.97))) for u in ends])
 
 
 def undrawn_study(folder, cases=3):

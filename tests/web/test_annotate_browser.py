@@ -3,7 +3,6 @@
 import contextlib
 import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -15,24 +14,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.browsers import NEEDED, ActionChains, By, Keys, WebDriverWait, browsing, size, start_browser
 from trabecula.reading.drawn import steps_of
 
 from .drawing import dice, undrawn_study
 from .test_annotate import draw
 
-selenium = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
-from selenium.webdriver.common.action_chains import ActionChains  # noqa: E402
-from selenium.webdriver.common.by import By  # noqa: E402
-from selenium.webdriver.common.keys import Keys  # noqa: E402
-from selenium.webdriver.support.wait import WebDriverWait  # noqa: E402
-
-CHROMIUM, DRIVER = (shutil.which(name) for name in ("chromium", "chromedriver"))
-pytestmark = [
-    pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="no chromium and chromedriver on this computer"),
-    pytest.mark.filterwarnings("ignore::ResourceWarning"),  # selenium's own sockets
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
-]
-FLAGS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run")
+pytestmark = [*NEEDED, pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")]
 SERVE = """
 import sys
 from pathlib import Path
@@ -48,21 +36,9 @@ LARGE = "LARGE"  # a case on a film of 2880 x 1984 pixels
 
 @pytest.fixture(scope="module")
 def browser():
-    options = selenium.ChromeOptions()
-    options.binary_location = CHROMIUM
-    for flag in FLAGS:
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    driver = selenium.Chrome(options=options, service=selenium.ChromeService(DRIVER))
-    driver.set_script_timeout(120)
-    size(driver, 1440, 900)
-    yield driver
-    driver.quit()
-
-
-def size(driver, width, height):
-    metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500}
-    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    with browsing("browser") as driver:
+        size(driver, 1440, 900)
+        yield driver
 
 
 @pytest.fixture(scope="module")
@@ -308,11 +284,7 @@ def test_a_killed_server_loses_nothing_that_was_drawn_meanwhile(browser, app, st
 def test_a_killed_browser_loses_nothing_that_was_drawn(app, study):
     folder, truth = study
     case, (inside, points, _) = next(iter(truth.items()))
-    options = selenium.ChromeOptions()
-    options.binary_location = CHROMIUM
-    for flag in FLAGS:
-        options.add_argument(flag)
-    first = selenium.Chrome(options=options, service=selenium.ChromeService(DRIVER))
+    first = start_browser()
     first.film_shape = inside.shape
     size(first, 1440, 900)
     app.open(first, f"/annotate?case={case}")

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.outlines import corners_and_middles
 from trabecula.phantom.anatomy import bodies
 from trabecula.phantom.design import plan_study
 from trabecula.phantom.film import HOSPITALS
 from trabecula.phantom.write import render
 
-from .drawing import corners_and_middles
 from .test_annotate_browser import By, Keys, browser, click, press, pytestmark, said, wait  # noqa: F401 one browser for all
 
 FILMS = 10
