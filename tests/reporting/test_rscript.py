@@ -67,7 +67,7 @@ def simulated(classes, per_patient, absent=None):
     if absent is not None:
         truth[(cohort == "external") & (truth == absent)] = (absent + 1) % k
         truth[(cohort == "training") & (patient % 3 == 0) & (truth == absent)] = (absent + 1) % k  # and in a fold
-    frames = []
+    frames, p = [], None
     for signature in ("radiomics", "deep, unit", "same as deep"):
         p = np.round(rng.dirichlet(np.ones(k), n) + 0.4 * np.eye(k)[truth], 2) if signature != "same as deep" else p
         frame = pd.DataFrame({"case_id": [f"c{i:03d}" for i in range(n)], "patient_id": [f"p{i}" for i in patient]})
