@@ -6,7 +6,18 @@ import pytest
 
 from tests.conftest import StudyFolder
 from trabecula.workflow.bundling import make_bundle
+from trabecula.workflow.predict import by_mask, by_points
 from trabecula.workflow.run import run_study
+
+
+def predict_film(predictor, image, mask, values=None, site=""):
+    """The answer about a film and its mask, as the command line and the service ask for it."""
+    return predictor.answer(*by_mask(predictor.bundle, image, mask), values or {}, site)
+
+
+def predict_points(predictor, image, points, values=None, site=""):
+    """The same about six points on it, "x,y x,y ..."."""
+    return predictor.answer(*by_points(predictor.bundle, image, points), values or {}, site)
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tests.bundles import predict_film
 from tests.conftest import StudyFolder
 from tests.features.narrow import narrow_weights
 from trabecula.bundle import WEIGHTS, read_bundle
@@ -17,7 +18,7 @@ from trabecula.reporting import read_table
 from trabecula.workflow.batch import predict_many
 from trabecula.workflow.bundling import make_bundle
 from trabecula.workflow.gradcam import draw_maps
-from trabecula.workflow.predict import Predictor, predict_film
+from trabecula.workflow.predict import Predictor
 from trabecula.workflow.rebuild import extractors_of, training_scores
 from trabecula.workflow.run import run_study
 from trabecula.workflow.validate import KEY, validate

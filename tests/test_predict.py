@@ -11,12 +11,12 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from tests.bundles import finished, made  # noqa: F401 fixtures
+from tests.bundles import finished, made, predict_film, predict_points  # noqa: F401 fixtures
 from trabecula.bundle import read_bundle
 from trabecula.errors import InvalidInput
 from trabecula.workflow.batch import predict_many
 from trabecula.workflow.bundling import make_bundle
-from trabecula.workflow.predict import Predictor, predict_film, predict_points, told
+from trabecula.workflow.predict import Predictor, told
 from trabecula.workflow.validate import KEY, validate
 from trabecula.workflow.verify import verify
 

@@ -14,14 +14,14 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from tests.bundles import finished, made  # noqa: F401 fixtures
+from tests.bundles import finished, made, predict_film, predict_points  # noqa: F401 fixtures
 from trabecula.cli import app as cli
 from trabecula.errors import InvalidInput
 from trabecula.web.door import Audit, Rate
 from trabecula.web.models import WAITING, BusyError, Models
 from trabecula.web.serve import Service, make_schema, make_service
 from trabecula.web.users import Passwords, read_users, set_user
-from trabecula.workflow.predict import Predictor, predict_film, predict_points
+from trabecula.workflow.predict import Predictor
 
 from .conftest import HOME, TestClient
 

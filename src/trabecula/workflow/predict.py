@@ -237,20 +237,6 @@ def _given(bundle: Bundle, values: Mapping[str, str], site: str) -> tuple[dict[s
     return known, said
 
 
-def predict_film(
-    predictor: Predictor, image: Path, mask: Path, values: Mapping[str, str] | None = None, site: str = ""
-) -> Answer:
-    """One film and its mask."""
-    return predictor.answer(*by_mask(predictor.bundle, image, mask), values or {}, site)
-
-
-def predict_points(
-    predictor: Predictor, image: Path, points: str, values: Mapping[str, str] | None = None, site: str = ""
-) -> Answer:
-    """One film and six points on it, "x,y x,y ...", through which the outline is drawn and snapped to the edge."""
-    return predictor.answer(*by_points(predictor.bundle, image, points), values or {}, site)
-
-
 def by_mask(bundle: Bundle, image: Path, mask: Path) -> tuple[Xray, Region]:
     """A film and the one region of its mask, read as the study read its own."""
     from ..reading import load_film, read_labels
