@@ -1,3 +1,4 @@
+import contextlib
 import gc
 import signal
 import subprocess
@@ -7,7 +8,9 @@ import time
 
 import joblib
 import pytest
+from joblib.externals.loky import get_reusable_executor
 
+from trabecula import processes
 from trabecula.processes import share
 
 
@@ -18,6 +21,15 @@ def _deaf():
 def test_only_the_first_process_hears_ctrl_c():
     assert all(share([joblib.delayed(_deaf)() for _ in range(6)], jobs=2))
     assert not _deaf()
+
+
+def test_a_process_that_is_begun_later_in_place_of_another_hears_it_no_more(monkeypatch):
+    """joblib begins it in a thread of its own, at any time, where nothing can be inherited."""
+    get_reusable_executor().shutdown(kill_workers=True)
+    monkeypatch.setattr(processes, "deaf_to_ctrl_c", contextlib.nullcontext)
+    assert all(share([joblib.delayed(_deaf)() for _ in range(6)], jobs=2))
+    assert not _deaf()
+    get_reusable_executor().shutdown(kill_workers=True)
 
 
 @pytest.mark.parametrize("threads", [False, True])

@@ -33,7 +33,7 @@ def share(
         yield from _by_threads(work, jobs)
         return
     with deaf_to_ctrl_c():
-        results = joblib.Parallel(n_jobs=jobs, return_as=order, batch_size=batch)(
+        results = joblib.Parallel(n_jobs=jobs, return_as=order, batch_size=batch, initializer=_hear_nothing)(
             joblib.delayed(settled)(*call) for call in work
         )
     yield from results
@@ -83,6 +83,11 @@ def _by_threads(work: Iterable[Any], jobs: int) -> Iterator[Any]:
             yield begun.popleft().result()
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _hear_nothing() -> None:
+    """Where joblib itself starts a process, in place of one that it ended for its memory, nothing is inherited."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 @functools.cache
