@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ..errors import Fault, InvalidInput
 from ..reporting import FACTS
-from ..storage import write_atomically
+from ..storage import drop_unfinished, write_atomically
 
 BEGUN = "run.json"  # written first
 MANIFEST = "manifest.json"  # written last: a run folder that has it is finished
@@ -44,7 +44,8 @@ def begun_afresh(run: Path) -> tuple[str, ...]:
 
 
 def write_manifest(run: Path) -> None:
-    """The SHA-256 of everything in the run folder; written last."""
+    """The SHA-256 of everything in the run folder; written last, when nobody else writes there."""
+    drop_unfinished(run)
     digests = {
         path.relative_to(run).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(run.rglob("*"))

@@ -31,6 +31,7 @@ from .report import images_of, make_report, report_study
 from .sensitivity import sensitivity_table
 from .signatures import HEIGHTS
 from .stability import stability_of
+from .turns import alone_in
 
 
 def run_study(
@@ -51,17 +52,24 @@ def run_study(
     on in its own folder, and one that was finished is returned as it is, its page made again where it has other
     ``images``. ``redraw`` draws the cohorts again, which the report will say. Where a class has too few training
     patients for a model, all that needs none is still written, and the report says what is wanting (see ``lacking``).
+    Where the study is run by another process, its end is waited for.
     """
-    ready = prepare(
-        folder,
-        jobs=jobs,
-        seed=seed,
-        protocol=protocol,
-        redraw=redraw,
-        allow_label_items=allow_label_items,
-        device=device,
-        tell=tell,
-    )
+    with alone_in(folder, tell):
+        ready = prepare(
+            folder,
+            jobs=jobs,
+            seed=seed,
+            protocol=protocol,
+            redraw=redraw,
+            allow_label_items=allow_label_items,
+            device=device,
+            tell=tell,
+        )
+        return _finish(folder, ready, images, jobs, tell)
+
+
+def _finish(folder: Path, ready: Ready, images: Images, jobs: int, tell: Tell) -> Path:
+    """Begin the run of a study that is made ready, or go on with it, and return the report's path."""
     run = run_folder(folder, ready)
     report = run / "report.html"
     if (run / MANIFEST).exists():
