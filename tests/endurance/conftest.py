@@ -25,9 +25,17 @@ def run_of(folder, jobs=2):
     return "run", folder, "--jobs", jobs, "--images", "thumbs"
 
 
-def begin(*command, **how):
+TWO_FILMS_A_PART = """
+from trabecula.reading import stream
+stream.FILMS = 2
+from trabecula.cli import main
+main()
+"""
+
+
+def begin(*command, program=("-m", "trabecula"), **how):
     """Start `trabecula` in a process group of its own."""
-    line = [sys.executable, "-m", "trabecula", *map(str, command)]
+    line = [sys.executable, *program, *map(str, command)]
     piped = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     return subprocess.Popen(line, start_new_session=True, **{**piped, **how})
 
@@ -38,10 +46,10 @@ def kill_all(process):
     return process.communicate()
 
 
-def whole_files(folder):
+def whole_files(folder, tops=("runs", "cache")):
     """Every file below runs/ and cache/ that has its place, by its path: what is still being written has none."""
     found = {}
-    for top in ("runs", "cache"):
+    for top in tops:
         for path in sorted((folder / top).rglob("*")):
             if path.is_file() and not path.name.startswith("."):
                 found[path.relative_to(folder).as_posix()] = path.read_bytes()
@@ -78,3 +86,17 @@ def study(pristine, tmp_path):
     """A copy of the small study."""
     shutil.copytree(pristine, tmp_path / "study")
     return tmp_path / "study"
+
+
+def with_mounts(script, *arguments, timeout=600):
+    """Run a shell script where it may mount what it likes and nobody else sees it, or skip the test."""
+    private = ["unshare", "-rm", "sh", "-eu", "-c"]
+    try:
+        tried = subprocess.run([*private, "mount -t tmpfs none /mnt"], capture_output=True, text=True)
+    except FileNotFoundError:
+        pytest.skip("unshare (util-linux) is not installed: no file system of its own")
+    if tried.returncode:
+        pytest.skip(f"no file system of its own here: {tried.stderr.strip()}")
+    trabecula = f'trabecula() {{ "{sys.executable}" -m trabecula "$@"; }}\n'
+    line = [*private, trabecula + script, "sh", *map(str, arguments)]
+    return subprocess.run(line, capture_output=True, text=True, timeout=timeout)

@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from ..errors import Fault, InvalidInput
@@ -10,6 +12,7 @@ from ..storage import drop_unfinished, write_atomically
 
 BEGUN = "run.json"  # written first
 MANIFEST = "manifest.json"  # written last: a run folder that has it is finished
+_NAME = re.compile(r"(?P<day>\d{4}-\d\d-\d\d)_(?P<number>\d{2,})")
 
 
 def find_run(folder: Path, name: str | None = None, *, modelled: bool = True) -> Path:
@@ -17,7 +20,9 @@ def find_run(folder: Path, name: str | None = None, *, modelled: bool = True) ->
 
     InvalidInput says why no model could be made, where that is so.
     """
-    finished = [path.parent for path in sorted((folder / "runs").glob(f"*/{MANIFEST}"))]
+    finished = sorted(
+        (path.parent for path in (folder / "runs").glob(f"*/{MANIFEST}")), key=lambda run: in_order(run.name)
+    )
     if not finished:
         found, action = "no finished run", f"Run it first: trabecula run {folder}."
         raise InvalidInput([Fault(str(folder), found, "a run that came to its end", action)])
@@ -30,6 +35,19 @@ def find_run(folder: Path, name: str | None = None, *, modelled: bool = True) ->
         found = f"no model: {' '.join(lacking(chosen[-1]))}"
         raise InvalidInput([Fault(f"run {chosen[-1].name}", found.rstrip("."), "a run with models")])
     return usable[-1]
+
+
+def next_name(names: Sequence[str], today: str) -> str:
+    """A name for a new run: the day and a number; where the clock was set back, the day of the last run goes on."""
+    known = [(match["day"], int(match["number"])) for name in names if (match := _NAME.fullmatch(name))]
+    day = max([today, *(day for day, _ in known)])
+    number = 1 + max((number for of, number in known if of == day), default=0)
+    return f"{day}_{number:02d}"
+
+
+def in_order(name: str) -> tuple[str, int, str]:
+    """By this runs are sorted, the newest last: by day, then by number."""
+    return name[:10], len(name), name
 
 
 def lacking(run: Path) -> tuple[str, ...]:
