@@ -23,7 +23,7 @@ import numpy as np
 from jaxtyping import Bool
 
 from ..errors import Fault, InvalidInput
-from ..storage import write_atomically
+from ..storage import write_atomically, writing
 from .outline import fill
 from .regions import FEWEST_PIXELS
 from .sixteen import png
@@ -107,14 +107,9 @@ def append_step(folder: Path, reader: str, case_id: str, after: int, step: Step,
         raise InvalidInput(
             [Fault(f"case {case_id}", found, "the same number", "It was drawn in another window too: open it again.")]
         )
-    path.parent.mkdir(parents=True, exist_ok=True)
     line = json.dumps({"at": at, "step": step}, ensure_ascii=False, separators=(",", ":")) + "\n"
-    with path.open("ab") as file:
-        if _torn(path):
-            file.write(b"\n")
-        file.write(line.encode())
-        file.flush()
-        os.fsync(file.fileno())
+    with writing(path):
+        _append(path, line.encode())
     return after + 1
 
 
@@ -239,6 +234,16 @@ def _lines(path: Path) -> Iterator[dict[str, Any]]:
             continue
         if isinstance(found, dict) and "step" in found:
             yield found
+
+
+def _append(path: Path, line: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("ab") as file:
+        if _torn(path):
+            file.write(b"\n")
+        file.write(line)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def _torn(path: Path) -> bool:

@@ -33,6 +33,7 @@ class FilmCheck:
     spacing_source: str
     thumbnail: Thumbnail | None = field(default=None, repr=False, compare=False)
     facts: FilmFacts | None = None
+    digests: tuple[str, ...] = ()  # of its cases, as film_digests gives them
 
 
 def films(study: Study, wanted: Container[str] | None = None) -> list[tuple[Path, tuple[Case, ...]]]:
@@ -44,9 +45,10 @@ def films(study: Study, wanted: Container[str] | None = None) -> list[tuple[Path
 
 
 def load_film(cases: Sequence[Case], settings: ImageSettings) -> tuple[Xray, list[Region]]:
-    """One film and the regions of its cases, or InvalidInput with every fault of both."""
+    """One film and the regions of its cases, or InvalidInput with every fault of both; a file that changes is one."""
     faults: list[Fault] = []
     image = cases[0].image
+    before = _states_of(cases)
     names = ", ".join(case.case_id for case in cases[:3]) + ("" if len(cases) < 4 else f" and {len(cases) - 3} more")
     picture: Picture | None = None
     try:
@@ -69,9 +71,18 @@ def load_film(cases: Sequence[Case], settings: ImageSettings) -> tuple[Xray, lis
                 regions.append(_region(case, found, None if picture is None else picture.pixels.shape))
         except InvalidInput as error:
             faults += [Fault(f"case {case.case_id}, {f.where}", f.found, f.expected, f.action) for f in error.faults]
-    if faults or picture is None:
+    xray = None if picture is None else _xray(picture, image, said)
+    now = _states_of(cases)
+    faults += [changed(f"case {names}, {path.name}", "it was read") for path in before if now[path] != before[path]]
+    if faults or xray is None:
         raise InvalidInput(faults)
-    return _xray(picture, image, said), regions
+    return xray, regions
+
+
+def changed(where: str, when: str) -> Fault:
+    """A file did not stay as it was while something was done."""
+    action = "Give the same command again when nothing is copied or drawn there any more."
+    return Fault(where, f"changed while {when}", "a file that stays as it is", action)
 
 
 def read_film(image: Path, settings: ImageSettings) -> Xray:
@@ -102,16 +113,18 @@ def film_digests(cases: Sequence[Case], settings: ImageSettings) -> list[str]:
 
 def film_states(cases: Sequence[Case], settings: ImageSettings) -> list[str]:
     """For each case of one film what film_digests sees, with size, time and mode of the files in place of bytes."""
-    known: dict[Path, tuple[int, ...] | None] = {}
+    known = _states_of(cases)
     states = []
     for case in cases:
         paths = (case.image, sidecar_of(case.image), case.region)
-        for path in paths:
-            if path not in known:
-                known[path] = _state_of(path)
         said = (case.case_id, case.region_value, case.columns.get(ANTERIOR, ""), case.image.name, case.region.name)
         states.append(repr([_READING, settings.model_dump_json(), *said, *(known[path] for path in paths)]))
     return states
+
+
+def _states_of(cases: Sequence[Case]) -> dict[Path, tuple[int, ...] | None]:
+    paths = dict.fromkeys(path for one in cases for path in (one.image, sidecar_of(one.image), one.region))
+    return {path: _state_of(path) for path in paths}
 
 
 def _state_of(path: Path) -> tuple[int, ...] | None:
@@ -177,7 +190,8 @@ def _check_film(cases: Sequence[Case], settings: ImageSettings) -> FilmCheck:
     if xray.spacing_source == "imager_pixel_spacing":
         notes.append("spacing is that of the detector plane")
     small, facts = thumbnail(xray.pixels), inspect_film(xray, regions)
-    return FilmCheck(xray.source, ids, (), tuple(notes), xray.spacing_source, small, facts)
+    digests = tuple(film_digests(cases, settings))
+    return FilmCheck(xray.source, ids, (), tuple(notes), xray.spacing_source, small, facts, digests)
 
 
 def _sha256(path: Path) -> str:
