@@ -193,6 +193,24 @@ def test_a_pull_goes_on_where_it_was_cut_off(orthanc, trabecula, tmp_path, way):
     assert lost.exists()
 
 
+def test_pulled_films_go_on_without_names(orthanc, trabecula, tmp_path):
+    write(film(name="PLANTED^NAME", PatientID="PLANTED-ID"), tmp_path / "out/film.dcm")
+    trabecula("pacs", "push", "get", tmp_path / "out")
+    pull = ("pacs", "pull", "get", "--patient", "PLANTED-ID", "-o", tmp_path / "in", "--deid", tmp_path / "deid.key")
+    for _ in range(2):
+        code, _, said = trabecula(*pull)
+        assert code == 0, said
+    assert "pass on" in said
+    made = [path for path in (tmp_path / "in/without-names").rglob("*") if path.is_file()]
+    assert {path.suffix for path in made} == {".png", ".json", ".csv", ".html"}
+    assert len([path for path in made if path.parent.name == "films" and path.suffix == ".png"]) == 1
+    for path in made:
+        assert b"PLANTED" not in path.read_bytes(), path
+        assert "1.2.3.1" not in path.name, "no name of the film's own"
+    code, _, said = trabecula(*pull[:-1], tmp_path / "in/films/deid.key")
+    assert code == 3, "a key is not kept beside the films"
+
+
 @pytest.mark.parametrize("way", WAYS)
 def test_what_is_no_film_is_quarantined_with_the_reason_or_left(orthanc, trabecula, tmp_path, way):
     many = film(seed=1, NumberOfFrames=2)

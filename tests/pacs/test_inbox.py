@@ -428,7 +428,9 @@ def test_a_place_to_listen_at_is_read(text, place):
     assert (found.title, found.host, found.port) == place
 
 
-@pytest.mark.parametrize("text", ["", "TRABECULA", ":104", "A:0", "A:70000", "FAR TOO LONG A TITLE:104", "A@:104"])
+@pytest.mark.parametrize(
+    "text", ["", "TRABECULA", ":104", " :104", "A:0", "A:70000", "FAR TOO LONG A TITLE:104", "A@:104"]
+)
 def test_what_is_no_place_is_refused_with_an_example(text):
     with pytest.raises(InvalidInput, match=r"expected AET:PORT or AET@ADDRESS:PORT, as TRABECULA:11112"):
         Place.of(text)

@@ -18,8 +18,8 @@ INSIDE = ("in_namespace.py", "receiving_in_namespace.py")
 @pytest.mark.parametrize("inside", INSIDE)
 def test_everything_with_a_real_orthanc_in_a_network_of_its_own(request, inside):
     orthanc = shutil.which("Orthanc", path=f"{os.environ['PATH']}:/usr/sbin")
-    if orthanc is None or not PLUGIN.exists():
-        pytest.skip("orthanc and orthanc-dicomweb are not installed")
+    if orthanc is None or not PLUGIN.exists() or shutil.which("storescu") is None:
+        pytest.skip("orthanc, orthanc-dicomweb and dcmtk are not all installed")
     private = ["unshare", "-rn", "sh", "-c", 'ip link set lo up && exec "$@"', "sh"]
     tried = subprocess.run([*private, "true"], capture_output=True, text=True, check=False)
     if tried.returncode != 0:

@@ -227,6 +227,8 @@ def test_the_page_lists_films_only_where_they_are_received(receives, made, tmp_p
     [
         (["--listen", "A:11112"], "--listen needs --reply"),
         (["--listen", "A@0.0.0.0:11112", "--reply", "B@pacs:104"], "name who may send (--from AET,AET...)"),
+        (["--from", "PACS"], "--from and --reply belong to --listen AET:PORT"),
+        (["--listen", "A:11112", "--reply", "B@pacs:104", "--from", "B,FAR-TOO-LONG-A-TITLE"], "an AE title has 16"),
         (["--listen", "A@hospital.lan:11112", "--reply", "B@pacs:104"], "name who may send (--from AET,AET...)"),
     ],
 )

@@ -43,6 +43,8 @@ def serve(
     """Answer predictions as a JSON API and a page: on this computer, or on a network with users and encryption."""
     from ..web.serve import Receiving, Service, checked, run
 
+    if listen is None and (from_ or reply):
+        raise typer.BadParameter("--from and --reply belong to --listen AET:PORT, where films come from a PACS.")
     callers = tuple(title.strip() for title in from_.split(",") if title.strip())
     receiving = None if listen is None else Receiving(listen, reply, callers, inbox, profiles)
     service = Service(

@@ -56,12 +56,21 @@ class Asked:
 class Film:
     """A film as a list shows it; ``waiting`` names what is accepted of it and not yet sent."""
 
-    film: str
-    about: Mapping[str, str]
+    path: Path
     state: State
     waiting: tuple[str, ...]
     sent: int
     asked: Asked | None
+
+    @property
+    def film(self) -> str:
+        """Its SOP instance UID."""
+        return self.path.stem
+
+    @property
+    def about(self) -> Mapping[str, str]:
+        """What a person knows it by."""
+        return _about(self.path)
 
 
 class Inbox:
@@ -113,7 +122,7 @@ class Inbox:
             name = path.stem
             asked, waiting, gone = self.asked(name), accepted.get(name, ()), sent.get(name, ())
             state: State = "answered" if asked else "accepted" if waiting else "sent" if gone else "received"
-            film = Film(name, _about(path), state, tuple(waiting), len(gone), asked)
+            film = Film(path, state, tuple(waiting), len(gone), asked)
             found.append((state == "sent", -path.stat().st_mtime, film))
         return [film for *_, film in sorted(found, key=lambda one: one[:2])]
 
@@ -173,7 +182,7 @@ class Inbox:
 
 @lru_cache(maxsize=10_000)
 def _about(path: Path) -> dict[str, str]:
-    """What a person knows the film by."""
+    """From the header; a film's file never changes."""
     import pydicom
 
     header = pydicom.dcmread(path, specific_tags=list(_SHOWN), stop_before_pixels=True)

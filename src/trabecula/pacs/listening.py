@@ -37,9 +37,14 @@ class Place:
     def of(cls, text: str) -> "Place":
         """InvalidInput where it is neither."""
         found = _OURS.fullmatch(text)
-        if found is None or not 1 <= int(found["port"]) <= 65535:
+        if found is None or not found["title"].strip() or not 1 <= int(found["port"]) <= 65535:
             raise InvalidInput([Fault("--listen", repr(text), "AET:PORT or AET@ADDRESS:PORT, as TRABECULA:11112")])
         return cls(found["title"].strip(), found["host"] or "127.0.0.1", int(found["port"]))
+
+
+def is_title(text: str) -> bool:
+    """Whether an AE title may be so."""
+    return re.fullmatch(_TITLE, text) is not None
 
 
 def reply_to(text: str, ours: Place, profiles: Path | None = None) -> Archive:

@@ -16,7 +16,7 @@ from starlette.types import ASGIApp
 
 from .. import __version__
 from ..errors import Fault, InvalidInput
-from ..pacs.listening import Place, reply_to
+from ..pacs.listening import Place, is_title, reply_to
 from ..pacs.node import Node
 from . import predict, received, server
 from .door import ADMIN, Audit, Door
@@ -46,6 +46,9 @@ class Receiving:
         said = []
         if self.reply is None:
             said.append("--listen needs --reply: where accepted results go, AET@HOST:PORT or a profile of pacs.yaml.")
+        said += [
+            f"--from {title}: an AE title has 16 letters at most." for title in self.callers if not is_title(title)
+        ]
         if not _loopback(Place.of(self.listen).host) and not self.callers:
             said.append(
                 f"--listen {self.listen} can be reached from other computers: name who may send (--from AET,AET...)."
