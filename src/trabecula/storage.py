@@ -58,3 +58,14 @@ def _write(path: Path, data: bytes) -> None:
     except BaseException:
         Path(beside).unlink(missing_ok=True)
         raise
+
+
+def settle(folder: Path) -> None:
+    """Have the disk keep what was renamed into or out of a folder, also where the power fails in the next moment."""
+    if os.name == "nt":  # a folder cannot be opened there; renames are kept by the file system's own log
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
