@@ -193,7 +193,7 @@ def extract(
     cluster: Cluster = None,
 ) -> None:
     """Write the features of every case to one table, or, for large studies, to a folder of Parquet parts."""
-    from ..workflow.extract import extract_table
+    from ..workflow.extract import Wishes, extract_table
     from ..workflow.parts import FAULTS, extract_parts
     from ..workflow.shard import Shard
 
@@ -206,11 +206,8 @@ def extract(
         made = (functools.partial(extract_parts, spread=spread) if by_parts else extract_table)(
             cases,
             output,
-            params=params,
-            standard=standard,
-            weights=weights or (),
+            wishes=Wishes(params, standard, weights or (), device),
             jobs=jobs,
-            device=device,
             shard=part,
             tell=tell,
         )

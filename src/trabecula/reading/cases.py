@@ -11,6 +11,7 @@ from ..errors import Fault, InvalidInput
 from ..records import TRAINING, Case, Study
 from ..settings import Settings
 from .cohorts import assign_cohorts
+from .remote import address_faults, is_address, placed
 
 NEEDED = ("case_id", "patient_id", "image", "region", "label")
 KNOWN = (*NEEDED, "region_value", "cohort")
@@ -180,16 +181,18 @@ def faults_of_classes(cases: Sequence[Case], classes: tuple[str, ...]) -> list[F
 def case_of(folder: Path, row: Row, cells: Row) -> Case:
     """One row of the table as a case; ``cells`` is the row under the table's own headings."""
     value = row.get("region_value", "")
+    (image, region), addresses = placed(folder, row["image"], row["region"])
     return Case(
         row["case_id"],
         row["patient_id"],
-        folder / row["image"],
-        folder / row["region"],
+        image,
+        region,
         int(float(value)) if _WHOLE.fullmatch(value) else None,
         row["label"],
         row.get("cohort") or TRAINING,
         {name: text for name, text in row.items() if name not in KNOWN},
         cells,
+        addresses,
     )
 
 
@@ -253,6 +256,8 @@ def cell_faults(where: str, row: Row) -> list[Fault]:
         if name not in _WORDS and _DECIMAL_COMMA.fullmatch(cell):
             action = f"Write {cell.replace(',', '.')}."
             faults.append(Fault(f"{where}, {name}", f"a decimal comma in {cell!r}", "a decimal point", action))
+    for name in ("image", "region"):
+        faults += address_faults(f"{where}, {name}", row[name])
     value = row.get("region_value", "")
     if value and not _DECIMAL_COMMA.fullmatch(value) and not _WHOLE.fullmatch(value):
         faults.append(Fault(f"{where}, region_value", repr(value), "a whole number, or nothing"))
@@ -264,7 +269,7 @@ def _file_faults(where: str, folder: Path, row: Row) -> list[Fault]:
     for name in ("image", "region"):
         if not row[name]:
             faults.append(Fault(f"{where}, {name}", "empty", "a file"))
-        elif not (folder / row[name]).is_file():
+        elif not is_address(row[name]) and not (folder / row[name]).is_file():
             there = [path.name for path in (folder / row[name]).parent.glob("*")][:2000]
             near = difflib.get_close_matches(Path(row[name]).name, there, n=1, cutoff=0.7)
             action = f"Did you mean {near[0]}?" if near else ""

@@ -37,7 +37,8 @@ def read_labels(path: Path, settings: ImageSettings) -> Integer[np.ndarray, "row
 
 def sidecar_of(path: Path) -> Path:
     """Where a film's own notes would lie: the same name with the suffix .json."""
-    return path.with_name(path.name.removesuffix(".gz")).with_suffix(".json")
+    stem = path.stem if path.suffix != ".gz" else Path(path.stem).stem
+    return path.with_name(f"{stem}.json")
 
 
 def _suffix(path: Path) -> str:

@@ -30,6 +30,30 @@ from .shard import Shard
 
 
 @dataclass(frozen=True)
+class Wishes:
+    """What goes before the settings of an extraction: PyRadiomics' parameter file, whose definitions, networks."""
+
+    params: Path | None = None
+    standard: Standard | None = None
+    weights: Sequence[str] = ()
+    device: AskedDevice = "cpu"
+
+    def extractors(self, settings: Settings, folder: Path) -> tuple[tuple[Extractor, ...], tuple[Fault, ...]]:
+        """Those of the settings, save where something else is wished for, and what is wrong with them."""
+        radiomics, deep = settings.radiomics, settings.deep
+        if self.params is not None:
+            radiomics = RadiomicsSettings(params=str(self.params.resolve()), standard=radiomics.standard)
+        if self.standard is not None:
+            radiomics = radiomics.model_copy(update={"standard": self.standard})
+        if self.weights:
+            deep = DeepSettings(weights=tuple(self.weights))
+        return make_extractors(radiomics, deep, folder, find_device(self.device))
+
+
+NO_WISHES = Wishes()
+
+
+@dataclass(frozen=True)
 class Extracted:
     """What an extraction came to; ``faults``: the first of those for which ``left_out`` cases have no features."""
 
@@ -45,11 +69,8 @@ def extract_table(
     cases: Path,
     output: Path,
     *,
-    params: Path | None = None,
-    standard: Standard | None = None,
-    weights: Sequence[str] = (),
+    wishes: Wishes = NO_WISHES,
     jobs: int = 1,
-    device: AskedDevice = "cpu",
     shard: Shard | None = None,
     tell: Tell = silent,
 ) -> Extracted:
@@ -63,7 +84,7 @@ def extract_table(
     is missing.
     """
     settings, study = _cases_to_extract(cases)
-    extractors, faults = asked_extractors(settings, study.folder, params, standard, weights, device)
+    extractors, faults = wishes.extractors(settings, study.folder)
     if output.suffix not in _WRITERS:
         faults = (*faults, Fault(str(output), f"suffix {output.suffix!r}", "one of " + ", ".join(_WRITERS)))
     if faults:
@@ -84,25 +105,6 @@ def extract_table(
         sum(len(table.undefined) for table in tables),
         sum(len(table.warnings) for table in tables),
     )
-
-
-def asked_extractors(
-    settings: Settings,
-    folder: Path,
-    params: Path | None,
-    standard: Standard | None,
-    weights: Sequence[str],
-    device: AskedDevice,
-) -> tuple[tuple[Extractor, ...], tuple[Fault, ...]]:
-    """The extractors of the settings, save where something else is asked for, and what is wrong with them."""
-    radiomics, deep = settings.radiomics, settings.deep
-    if params is not None:
-        radiomics = RadiomicsSettings(params=str(params.resolve()), standard=radiomics.standard)
-    if standard is not None:
-        radiomics = radiomics.model_copy(update={"standard": standard})
-    if weights:
-        deep = DeepSettings(weights=tuple(weights))
-    return make_extractors(radiomics, deep, folder, find_device(device))
 
 
 def _write_tables(
