@@ -30,6 +30,11 @@ class Layout:
 # https://github.com/BMEII-AI/RadImageNet/issues/18
 _DOUBT = "RadImageNet's own samples disagree between caffe and minus-one-to-one: choose with deep.conventions"
 TORCHVISION = Layout("keys as in torchvision and timm", "imagenet")
+WITHOUT_TOP = Layout(
+    "keys as in torchvision and timm, without a last layer",
+    "imagenet",
+    doubt="if the file is RadImageNet's, choose minus-one-to-one with deep.conventions",
+)
 HUGGING_FACE = Layout("keys as in Hugging Face's transformers", "imagenet")
 NUMBERED = Layout("RadImageNet's numbered keys for PyTorch", "minus-one-to-one", doubt=_DOUBT)
 KERAS = Layout("Keras' layers, biases and strides", "caffe", "1x1", 1.001e-5, _DOUBT)
@@ -50,16 +55,18 @@ def as_torchvision(tensors: Tensors) -> tuple[Tensors, Layout]:
         if any(mark.search(key) for key in bare):
             state, layout = dict(translate(key, array) for key, array in bare.items()), family
             break
+    if layout is TORCHVISION and not any(_TOP.search(key) for key in tensors):
+        layout = WITHOUT_TOP
     if layout is not KERAS and any(key in BIASES for key in state):
         layout = KERAS_PORT  # only Keras' convolutions have biases: strides and epsilon are Keras' as well
     return state, layout
 
 
 _PREFIXES = ("module.", "state_dict.", "model.", "backbone.", "encoder.", "resnet.", "base_model.", "_orig_mod.")
-_LEFT_OUT = re.compile(
-    rf"num_batches_tracked$|^({'|'.join(map(re.escape, _PREFIXES))})*(fc|classifier(\.1)?)\.(weight|bias)$"
-    r"|^(predictions|probs|fc1000)/"
+_TOP = re.compile(
+    rf"^({'|'.join(map(re.escape, _PREFIXES))})*(fc|classifier(\.1)?)\.(weight|bias)$|^(predictions|probs|fc1000)/"
 )
+_LEFT_OUT = re.compile(rf"num_batches_tracked$|{_TOP.pattern}")
 
 
 def _without_prefix(tensors: Tensors) -> Tensors:
