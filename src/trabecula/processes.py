@@ -4,7 +4,6 @@ import functools
 import gc
 import signal
 import threading
-import warnings
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -33,8 +32,6 @@ def share(
     if threads:
         yield from _by_threads(work, jobs)
         return
-    # joblib ends a process that has grown and begins another: no news for who waits for the results
-    warnings.filterwarnings("ignore", "A worker stopped while some jobs were given to the executor", UserWarning)
     with deaf_to_ctrl_c():
         results = joblib.Parallel(n_jobs=jobs, return_as=order, batch_size=batch, initializer=_hear_nothing)(
             joblib.delayed(settled)(*call) for call in work

@@ -162,15 +162,13 @@ def looks_like(tensors: Mapping[str, np.ndarray]) -> str:
         if any(mark.search(key) for key in tensors):
             return words
     stages = [len({k.split(".")[1] for k in tensors if k.startswith(f"layer{s}.")}) for s in (1, 2, 3, 4)]
-    stem = tensors["conv1.weight"].shape if "conv1.weight" in tensors else ()
+    stem, inner = (tensors[key].shape if key in tensors else () for key in ("conv1.weight", "layer1.0.conv2.weight"))
     if stages[3] == 0 and stages[0] and len(set(stages[:3])) == 1:
         return f"a ResNet-{6 * stages[0] + 2} for the 32 x 32 pictures of CIFAR (three stages)"
-    widths = {shape[0] for key, array in tensors.items() if key == "layer1.0.conv2.weight" and (shape := array.shape)}
-    inner = {array.shape[1] for key, array in tensors.items() if key == "layer1.0.conv2.weight" and array.ndim == 4}
     deep = any(key.startswith("layer1.0.conv3") for key in tensors)
     named = _FAMILY.get((*stages, deep), "")
-    if named and deep and widths and widths != {64}:
-        return f"a {'ResNeXt' if inner != widths else 'wide ResNet'} of {named}'s depth"
+    if named and deep and inner and inner[0] != 64:
+        return f"a {'ResNeXt' if inner[1:2] != inner[:1] else 'wide ResNet'} of {named}'s depth"
     if named and len(stem) == 4 and stem[1] != 3:
         return f"a {named} for pictures of {stem[1]} channel{'s' * (stem[1] != 1)}"
     return f"a {named}" if named else ""
