@@ -307,7 +307,8 @@ def _lasso(run: Recorded, settings: Settings) -> Iterator[Sentence]:
 
 def _models(run: Recorded, settings: Settings) -> Iterator[Sentence]:
     names = settings["models"]
-    yield say("{} classifiers were trained: {}.", _count(len(names), f"{SETTINGS}, models"),
+    several = "classifiers were" if len(names) > 1 else "classifier was"
+    yield say(f"{{}} {several} trained: {{}}.", _count(len(names), f"{SETTINGS}, models"),
               Value(listing(MODELS.get(n, n) for n in names), f"{SETTINGS}, models"))  # fmt: skip
     if run.facts.protocol != PUBLISHED:
         yield say(

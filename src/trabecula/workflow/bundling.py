@@ -30,7 +30,7 @@ from ..bundle import (
 )
 from ..errors import Fault, InvalidInput
 from ..features import DEFINITIONS, Morphometry, Radiomics, ResNetFeatures, film_facts
-from ..features.weights.parse import UNTRAINED
+from ..features.weights import UNTRAINED
 from ..modelling import SITE, columns_of, distances, kept_columns, seen_by_learner, site_numbers, spread_of, unpack
 from ..reading import clinical_columns, films, load_film, read_study
 from ..records import BASELINES, PROBABILITY_PREFIX, Case, Extractor, Region, Study, Xray

@@ -3,6 +3,8 @@
 import io
 import json
 import pickle
+import re
+import warnings
 import zipfile
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
@@ -29,9 +31,13 @@ def read_tensors(name: str, content: bytes) -> Tensors:
     for matches, read in _READERS:
         if matches(content):
             return read(name, content)
+    begin = content[:512].removeprefix(b"\xef\xbb\xbf").lstrip()
     for start, what, action in _NOT_WEIGHTS:
-        if content[:512].lstrip().lower().startswith(start):
+        if begin.lower().startswith(start):
             raise unusable(name, what, FORMATS, action)
+    if not _CONTROL.search(begin):
+        line = begin.partition(b"\n")[0].rstrip()[:60].decode("utf-8", "replace")
+        raise unusable(name, f"a text, not weights (it begins: {line})", FORMATS, _READ_IT)
     raise unusable(name, f"a format that we do not know (it begins with {content[:8]!r})", FORMATS, _CONVERT)
 
 
@@ -49,12 +55,15 @@ def unusable(name: str, found: str, expected: str, action: str) -> InvalidInput:
     return InvalidInput([Fault(f"weights {name}", found, expected, action)])
 
 
+_CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1f]")  # what no text holds
+_READ_IT = "Open it in an editor: it may say what went wrong with the download."
 _CONVERT = "If it holds a ResNet-50, save its state dict: safetensors.torch.save_file(model.state_dict(), FILE)."
+_UNPACK = "Unpack it and give the weights file inside."
 _NOT_WEIGHTS = (
     (b"version https://git-lfs", "a pointer of Git LFS, not the file it points to", "Fetch it: git lfs pull."),
     (b"<", "a web page, not weights", "Open the address in a browser: it may ask for a licence or a log-in."),
     (b"{", "a text in JSON, not weights", "Give the file with the numbers; an index.json names the parts of one."),
-    (b"\x1f\x8b", "a compressed archive", "Unpack it and give the weights file inside."),
+    *((start, "a compressed archive", _UNPACK) for start in (b"\x1f\x8b", b"7z\xbc\xaf", b"rar!")),
 )
 
 
@@ -87,9 +96,6 @@ def _read_zip(name: str, content: bytes) -> Tensors:
     raise unusable(name, f"a zip archive that holds {members[0] if members else 'nothing'}", FORMATS, _UNPACK)
 
 
-_UNPACK = "Unpack it and give the weights file inside."
-
-
 def _read_torch(name: str, content: bytes) -> Tensors:
     """Read a state dict without unpickling anything but tensors and plain containers."""
     try:
@@ -101,7 +107,9 @@ def _read_torch(name: str, content: bytes) -> Tensors:
         )
         raise MissingExtra(words) from None
     try:
-        found = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch's own words on files that are refused below
+            found = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         if "Weights only" in str(error):
             found, action = "Python objects that would have to be run, not tensors alone", _PLAIN
@@ -109,10 +117,14 @@ def _read_torch(name: str, content: bytes) -> Tensors:
         raise _truncated(name, _first_line(error)) from None
     except Exception as error:  # noqa: BLE001 a damaged archive may fail in any way
         raise _truncated(name, _first_line(error)) from None
-    return {
-        key: value.float().numpy() if value.is_floating_point() else value.numpy()
-        for key, value in _innermost(found, torch.Tensor).items()
-    }
+    try:
+        return {
+            key: (value.float() if value.is_floating_point() else value).detach().numpy()
+            for key, value in _innermost(found, torch.Tensor).items()
+        }
+    except (TypeError, RuntimeError):
+        what, action = "tensors that are not plain (quantised or sparse)", "Give the weights before quantisation."
+        raise unusable(name, what, "float32 or float16", action) from None
 
 
 _PLAIN = "It was not opened. Ask its author for torch.save(model.state_dict(), FILE), or for .safetensors."
