@@ -6,6 +6,7 @@ from matplotlib.figure import Figure
 
 from ..records import PROBABILITY_PREFIX
 from . import figures, panels
+from .learners import short
 from .nomogram import nomogram
 from .recorded import Recorded
 from .sections.section import cases_of, identified, of_chosen, protocol_of, signatures_of
@@ -59,7 +60,7 @@ def _of_models(run: Recorded) -> Iterator[tuple[str, Drawing]]:
     auc, roc, protocol = evaluation.auc, evaluation.roc, protocol_of(evaluation)
     auc, roc = auc[auc["protocol"] == protocol], roc[roc["protocol"] == protocol]
     macro = auc[(auc["class"] == "macro") & (auc["model"] == model)]
-    yield "forest", (f"Macro AUC of every signature, {model}", figures.auc_forest(macro, evaluation.cohorts))
+    yield "forest", (f"Macro AUC of every signature, {short(model)}", figures.auc_forest(macro, evaluation.cohorts))
     for name in signatures_of(evaluation):
         band = run.other("metrics/roc_band") if name == signature else None
         grid = figures.roc_grid(
@@ -69,7 +70,7 @@ def _of_models(run: Recorded) -> Iterator[tuple[str, Drawing]]:
         yield f"roc-{name}", (f"ROC curves of {name}, One-vs-Rest", grid)
     counts = of_chosen(evaluation.confusion, evaluation)
     drawing = figures.confusions(counts, evaluation.classes, evaluation.cohorts)
-    yield "confusion", (f"Confusion matrices of {signature}, {model}", drawing)
+    yield "confusion", (f"Confusion matrices of {signature}, {short(model)}", drawing)
 
 
 def _of_probabilities(run: Recorded) -> Iterator[tuple[str, Drawing]]:
@@ -82,10 +83,10 @@ def _of_probabilities(run: Recorded) -> Iterator[tuple[str, Drawing]]:
     long["class"] = long["class"].str.removeprefix(PROBABILITY_PREFIX)
     reliability = of_chosen(evaluation.reliability, evaluation)
     drawn = figures.calibration(reliability, long, classes, cohorts)
-    yield "calibration", (f"Calibration of {signature}, {model}", drawn)
+    yield "calibration", (f"Calibration of {signature}, {short(model)}", drawn)
     curves = evaluation.decision_curve[evaluation.decision_curve["model"] == model]
     curves = curves[curves["protocol"] == protocol_of(evaluation)]
-    yield "decision", (f"Decision curves, {model}", figures.decision_curves(curves, classes, cohorts))
+    yield "decision", (f"Decision curves, {short(model)}", figures.decision_curves(curves, classes, cohorts))
 
 
 def _beside(run: Recorded) -> Iterator[tuple[str, Drawing]]:

@@ -7,21 +7,11 @@ import pandas as pd
 import yaml
 
 from ..records import PUBLISHED, TRAINING
+from .learners import IN_FULL
 from .prose import FIXED, SETTINGS, Sentence, Settings, Text, Value, listing, say, section
 from .recorded import Recorded
 
 TITLE = "Methods (draft, made from the run; check every sentence)"
-MODELS = {
-    "lr": "logistic regression",
-    "svm": "support vector machine",
-    "knn": "k-nearest neighbours",
-    "rf": "random forest",
-    "et": "extremely randomised trees",
-    "xgb": "XGBoost",
-    "lgbm": "LightGBM",
-    "mlp": "multilayer perceptron",
-    "ordinal": "ordinal logistic regression (proportional odds)",
-}
 _IMAGES = {"original": "the original film", "wavelet": "its wavelet sub-bands", "log": "its Laplacian-of-Gaussian maps"}
 _SIGNATURES = {
     "radiomics": "radiomics features",
@@ -308,7 +298,7 @@ def _lasso(run: Recorded, settings: Settings) -> Iterator[Sentence]:
 def _models(run: Recorded, settings: Settings) -> Iterator[Sentence]:
     names = settings["models"]
     yield say("{} classifiers were trained: {}.", _count(len(names), f"{SETTINGS}, models"),
-              Value(listing(MODELS.get(n, n) for n in names), f"{SETTINGS}, models"))  # fmt: skip
+              Value(listing(IN_FULL.get(n, n) for n in names), f"{SETTINGS}, models"))  # fmt: skip
     if run.facts.protocol != PUBLISHED:
         yield say(
             "Each was tuned in {} patient-grouped inner folds by the mean One-vs-Rest AUC, and the training cohort was "
@@ -337,7 +327,7 @@ def _models(run: Recorded, settings: Settings) -> Iterator[Sentence]:
         f"The signature and model with the {best} ({{}}, {{}}) were reported first; no held-out cohort took part in "
         "that choice.",
         Value(signature, "metrics/chosen.json, chosen"),
-        Value(MODELS.get(model, model), "metrics/chosen.json, chosen"),
+        Value(IN_FULL.get(model, model), "metrics/chosen.json, chosen"),
     )
 
 

@@ -147,4 +147,7 @@ def shap(table: pd.DataFrame, most: int = 12) -> Figure:
 
 
 def _short(name: str, most: int = 44) -> str:
-    return name if len(name) <= most else f"{name[: most - 1]}…"
+    """The first of features that go together ("a; b; c"), and how many more there are."""
+    first, *others = name.split("; ")
+    end = f" + {len(others)}" if others else ""
+    return f"{first}{end}" if len(first + end) <= most else f"{first[: most - 1 - len(end)]}…{end}"

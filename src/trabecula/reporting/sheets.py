@@ -6,6 +6,7 @@ import pandas as pd
 
 from ..records import Evaluation, Selection
 from .documents import Sheet
+from .learners import short
 from .recorded import Recorded
 from .sections.section import of_chosen, protocol_of
 from .shown import cell, three
@@ -56,7 +57,7 @@ def auc_sheet(evaluation: Evaluation) -> Sheet:
     wide = auc.assign(cell=cells)[auc["class"].isin(kinds)].pivot_table(
         index=keys, columns="class", values="cell", aggfunc="first", sort=False
     )
-    rows = wide.reindex(columns=list(kinds)).reset_index()
+    rows = wide.reindex(columns=list(kinds)).rename(index=short, level="model").reset_index()
     rows.columns = pd.Index(["Cohort", "Signature", "Model", "Macro AUC", *(_class(k) for k in evaluation.classes)])
     notes = [f"{cohort}: {counts_line(auc, cohort, evaluation.classes)}" for cohort in evaluation.cohorts]
     return Sheet("auc", "AUC (95 % CI) of every model, One-vs-Rest", rows, tuple(notes))
@@ -101,7 +102,7 @@ def delong_sheet(evaluation: Evaluation) -> Sheet:
             "P, Holm": [p_value(p) for p in table["p_adjusted"]],
         }
     )  # fmt: skip
-    title = f"Comparison of signatures with the model {evaluation.chosen[1]}"
+    title = f"Comparison of signatures with the model {short(evaluation.chosen[1])}"
     return Sheet("delong", title, rows, tuple(dict.fromkeys(f"{m}." for m in table["method"])))
 
 
@@ -136,7 +137,7 @@ def _class(label: str) -> str:
 
 def _named(evaluation: Evaluation) -> str:
     signature, model = evaluation.chosen
-    return f"{signature}, {model}"
+    return f"{signature}, {short(model)}"
 
 
 def _methods(table: pd.DataFrame, classes: Sequence[str]) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """From thousands of features to a signature, and what its model makes of them."""
 
 import pandas as pd
+import yaml
 
 from ...records import Selection
 from ..recorded import Recorded
@@ -19,6 +20,7 @@ def _selection(run: Recorded) -> View:
         "extracted": run.facts.features,
         "empty": _empty(run.selection),
         "folds": len(set(coefficients["fold"]) - {FINAL}),
+        "most": _limit(run),
         "kept": {name: table for name, table in kept.items() if table is not None},
     }
 
@@ -61,6 +63,15 @@ def _empty(selection: Selection) -> list[str]:
     return [
         f"{row['signature']}, fold {row['fold']}" for _, row in notes.drop_duplicates(["signature", "fold"]).iterrows()
     ]
+
+
+def _limit(run: Recorded) -> int | None:
+    """The most features that the LASSO may keep, where the chosen penalty is the last one that allows for it."""
+    final = run.selection.path[run.selection.path["fold"] == FINAL]
+    last = final.groupby("signature", sort=False).tail(1)
+    if not last["chosen"].astype(bool).any():
+        return None
+    return int(yaml.safe_load(run.facts.settings)["selection"]["lasso"]["max_features"])
 
 
 def _explanation(run: Recorded) -> View:

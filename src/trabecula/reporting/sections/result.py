@@ -5,22 +5,13 @@ from collections.abc import Iterator
 import pandas as pd
 
 from ...records import INTERNAL, TRAINING
+from ..learners import IN_FULL
 from ..recorded import Recorded
 from ..shown import cell
 from ..tables import interval
 from .section import Section, View, cases_of, of_chosen
 
-LEARNERS = {
-    "lr": "logistic regression",
-    "svm": "a support vector machine",
-    "knn": "k nearest neighbours",
-    "rf": "a random forest",
-    "et": "extremely randomised trees",
-    "xgb": "XGBoost",
-    "lgbm": "LightGBM",
-    "mlp": "a multilayer perceptron",
-    "ordinal": "ordinal regression",
-}
+_ONE_OF_MANY = {"svm", "rf", "mlp"}
 _SLOPES = (0.8, 1.25)
 _SITE_AUC = 0.6
 _FEWEST = 100  # cases of the rarest class, in all held-out cohorts together (doi 10.1002/sim.6787)
@@ -46,7 +37,8 @@ def _card(run: Recorded) -> View:
             }
         )
     model = evaluation.chosen[1]
-    return {"card": rows, "verdicts": list(_verdicts(run)), "learner": LEARNERS.get(model, model)}
+    learner = f"{'a ' * (model in _ONE_OF_MANY)}{IN_FULL.get(model, model)}"
+    return {"card": rows, "verdicts": list(_verdicts(run)), "learner": learner}
 
 
 def _verdicts(run: Recorded) -> Iterator[tuple[str, str, str]]:
