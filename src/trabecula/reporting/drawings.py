@@ -9,7 +9,7 @@ from . import figures, panels
 from .learners import short
 from .nomogram import nomogram
 from .recorded import Recorded
-from .sections.section import cases_of, identified, of_chosen, protocol_of, signatures_of
+from .sections.section import cases_of, deep_beginnings, identified, of_chosen, protocol_of, signatures_of
 
 Drawing = tuple[str, Figure]  # title, figure
 
@@ -31,7 +31,7 @@ def _of_data(run: Recorded) -> Iterator[tuple[str, Drawing]]:
 
 
 def _of_selection(run: Recorded) -> Iterator[tuple[str, Drawing]]:
-    selection, evaluation = run.selection, run.evaluation
+    selection, evaluation, deep = run.selection, run.evaluation, deep_beginnings(run)
     selected = [name for name in signatures_of(evaluation) if name in set(selection.path["signature"])]
     final = selection.funnel[selection.funnel["fold"] == "final"]
     reduced = final.groupby("signature", sort=False)["step"].nunique()
@@ -44,13 +44,13 @@ def _of_selection(run: Recorded) -> Iterator[tuple[str, Drawing]]:
         along = identified(run, selection.lasso_path[selection.lasso_path["signature"] == name])
         steps = selection.path[(selection.path["signature"] == name) & (selection.path["fold"] == "final")]
         if len(along):
-            drawing = panels.lasso_coefficients(along, steps, list(dict.fromkeys(along["class"])))
+            drawing = panels.lasso_coefficients(along, steps, list(dict.fromkeys(along["class"])), deep)
             yield f"path-{name}", (f"LASSO coefficients of {name} along the path, final fit", drawing)
     final = selection.coefficients[selection.coefficients["fold"] == "final"]
     for name in signatures_of(evaluation):
         rows = identified(run, final[final["signature"] == name])
         if len(rows):
-            drawing = figures.coefficients(rows, list(dict.fromkeys(rows["class"])))
+            drawing = figures.coefficients(rows, list(dict.fromkeys(rows["class"])), deep)
             yield f"coefficients-{name}", (f"LASSO coefficients of {name}", drawing)
 
 
@@ -96,7 +96,10 @@ def _beside(run: Recorded) -> Iterator[tuple[str, Drawing]]:
         yield "subgroups", ("Macro AUC in subgroups", figures.subgroups(groups, run.evaluation.cohorts))
     importance, shap = run.other("explain/importance"), run.other("explain/shap")
     if len(importance):
-        yield "importance", ("Loss of macro AUC when a feature is shuffled", panels.importance(importance))
+        yield (
+            "importance",
+            ("Loss of macro AUC when a feature is shuffled", panels.importance(importance, deep_beginnings(run))),
+        )
     if len(shap):
         yield "shap", ("What each feature adds to the score of each class", panels.shap(shap))
     ladder = run.other("metrics/ladder")

@@ -190,8 +190,11 @@ def penalty_axis(axes: Axes) -> None:
     axes.invert_xaxis()
 
 
-def coefficients(rows: pd.DataFrame, classes: Sequence[str]) -> Figure:
-    """Coefficients of one signature's final LASSO, a panel a class, all on one scale; radiomics blue, deep orange."""
+def coefficients(rows: pd.DataFrame, classes: Sequence[str], deep: tuple[str, ...] = ("resnet",)) -> Figure:
+    """Coefficients of one signature's final LASSO, a panel a class, all on one scale; radiomics blue, deep orange.
+
+    ``deep``: how the names of deep features begin.
+    """
     with mpl.rc_context(STYLE):
         size = rows.groupby("feature")["coefficient"].apply(lambda values: float(values.abs().max()))
         features = list(size.sort_values(ascending=False).index)
@@ -199,7 +202,7 @@ def coefficients(rows: pd.DataFrame, classes: Sequence[str]) -> Figure:
         panels = figure.subplots(1, len(classes), squeeze=False, sharex=True, sharey=True)[0]
         for axes, label in zip(panels, classes, strict=True):
             values = rows[rows["class"] == label].set_index("feature")["coefficient"].reindex(features).fillna(0)
-            colours = [FAMILY_COLOURS["deep" if name.startswith("resnet") else "radiomics"] for name in features]
+            colours = [FAMILY_COLOURS["deep" if name.startswith(deep) else "radiomics"] for name in features]
             axes.barh(range(len(features)), values, color=colours, height=0.66)
             axes.axvline(0, color="#444444", linewidth=0.6)
             axes.set_title(f"class {label}", loc="left")

@@ -4,11 +4,11 @@ from collections.abc import Iterator, Sequence
 
 import pandas as pd
 
-from ..records import Evaluation, Selection
+from ..records import Evaluation
 from .documents import Sheet
 from .learners import short
 from .recorded import Recorded
-from .sections.section import of_chosen, protocol_of
+from .sections.section import identified, of_chosen, protocol_of
 from .shown import cell, three
 from .table1 import table1
 from .tables import counts_line, interval, p_value
@@ -32,7 +32,7 @@ def sheets(run: Recorded) -> Iterator[Sheet]:
         performance_sheet(evaluation),
         delong_sheet(evaluation),
         calibration_sheet(evaluation),
-        coefficient_sheet(evaluation, run.selection),
+        coefficient_sheet(run),
     )
     return (sheet for sheet in made if len(sheet.rows))
 
@@ -106,13 +106,12 @@ def delong_sheet(evaluation: Evaluation) -> Sheet:
     return Sheet("delong", title, rows, tuple(dict.fromkeys(f"{m}." for m in table["method"])))
 
 
-def coefficient_sheet(evaluation: Evaluation, selection: Selection) -> Sheet:
-    """The features that the final LASSO of the chosen signature kept, the largest first."""
-    signature = evaluation.chosen[0]
-    table = selection.coefficients
-    table = table[(table["fold"] == "final") & (table["signature"] == signature)]
+def coefficient_sheet(run: Recorded) -> Sheet:
+    """The features that the final LASSO of the chosen signature kept, the largest first, as the page shows them."""
+    signature, table = run.evaluation.chosen[0], run.selection.coefficients
+    table = identified(run, table[(table["fold"] == "final") & (table["signature"] == signature)])
     wide = table.pivot_table(index="feature", columns="class", values="coefficient", sort=False)
-    wide = wide.reindex(columns=[c for c in evaluation.classes if c in wide.columns])
+    wide = wide.reindex(columns=[c for c in run.evaluation.classes if c in wide.columns] or list(wide.columns))
     wide = wide.loc[wide.abs().max(axis=1).sort_values(ascending=False, kind="stable").index]
     rows = wide.map(lambda value: f"{value:.4f}".replace("-", "−")).reset_index()
     rows.columns = pd.Index(["Feature", *(_class(c) for c in wide.columns)])

@@ -139,7 +139,13 @@ def _sensitivity(run: Recorded) -> View:
             rows.append((cohort, whose, ends[0], f"{scored['auc'].median():.3f}", ends[1]))
     heads = ("cohort", "scored", "lowest", "median", "highest")
     learners = shown(f"{evaluation.chosen[0]}: macro AUC over the learners", heads, rows, (0, 1))
-    return {"learners": learners if several else None, "changes": changes}
+    kinds = set(run.other("metrics/sensitivity").get("change", ()))
+    return {
+        "learners": learners if several else None,
+        "changes": changes,
+        "redrawn": bool(kinds & {"narrower", "wider", "jittered"}),
+        "reseeded": "seed" in kinds,
+    }
 
 
 def _changes(run: Recorded) -> Shown | None:

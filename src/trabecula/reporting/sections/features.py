@@ -85,7 +85,7 @@ def _explanation(run: Recorded) -> View:
 
 
 def _sentence(text: str) -> str:
-    return f"{text[:1].upper()}{text[1:].rstrip('.')}."
+    return f"{text[:1].upper()}{text[1:].rstrip('.')}." if text else ""
 
 
 def _odds(odds: pd.DataFrame) -> Shown | None:

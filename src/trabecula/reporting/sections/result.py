@@ -45,6 +45,7 @@ def _verdicts(run: Recorded) -> Iterator[tuple[str, str, str]]:
     """What speaks for the result and against it: (good, doubt or bad; words; the section that shows it)."""
     yield from _of_protocol(run)
     yield from _of_cohorts(run)
+    yield from _of_films(run)
     yield from _of_calibration(run)
     yield from _of_sites(run)
     yield from _of_baselines(run)
@@ -76,6 +77,17 @@ def _of_cohorts(run: Recorded) -> Iterator[tuple[str, str, str]]:
         yield ("good" if fewest >= _FEWEST else "doubt"), words, "auc"
 
 
+def _of_films(run: Recorded) -> Iterator[tuple[str, str, str]]:
+    """A held-out film that is in training as well was not held out."""
+    pairs = run.other("quality/duplicates")
+    if pairs.empty:
+        return
+    across = pairs[(pairs["cohort_a"] == TRAINING) != (pairs["cohort_b"] == TRAINING)]
+    if len(across):
+        said = "A film" if len(across) == 1 else f"{len(across)} films"
+        yield "bad", f"{said} of a held-out cohort nearly the same as one in training, of another patient", "quality"
+
+
 def _of_calibration(run: Recorded) -> Iterator[tuple[str, str, str]]:
     evaluation = run.evaluation
     table = of_chosen(evaluation.calibration, evaluation)
@@ -84,8 +96,8 @@ def _of_calibration(run: Recorded) -> Iterator[tuple[str, str, str]]:
         return
     low, high = slopes["value"].min(), slopes["value"].max()
     within = _SLOPES[0] <= low and high <= _SLOPES[1]
-    ends = " to ".join(f"{value:.2f}".replace("-", "−") for value in (low, high))
-    words = f"Calibration slopes of the held-out cohorts from {ends}; 1 is right"
+    ends = list(dict.fromkeys(f"{value:.2f}".replace("-", "−") for value in (low, high)))
+    words = f"Calibration slopes of the held-out cohorts {'from ' * (len(ends) - 1)}{' to '.join(ends)}; 1 is right"
     yield ("good" if within else "doubt"), words, "calibration"
 
 
