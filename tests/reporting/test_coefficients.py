@@ -38,7 +38,9 @@ def test_of_three_classes_and_of_one_against_the_rest_nothing_is_changed():
 def test_deep_features_of_a_table_are_known_by_the_beginning_that_the_study_names():
     facts = SimpleNamespace(settings="data: {deep: {paper: DL_}}")
     beginnings = deep_beginnings(SimpleNamespace(facts=facts))
-    table = rows(("s", "DL_1", "0", 0.5), ("s", "original_glcm_Contrast", "0", 0.4), ("s", "resnet50_avgpool_1", "0", 0.3))
+    table = rows(
+        ("s", "DL_1", "0", 0.5), ("s", "original_glcm_Contrast", "0", 0.4), ("s", "resnet50_avgpool_1", "0", 0.3)
+    )
     figure = figures.coefficients(table, ["0"], beginnings)
     colours = [to_hex(bar.get_facecolor()).upper() for bar in figure.axes[0].patches]
     assert colours == [figures.FAMILY_COLOURS[name] for name in ("deep", "radiomics", "deep")]
