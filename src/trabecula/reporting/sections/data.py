@@ -39,7 +39,10 @@ def _table1(run: Recorded) -> View:
 def _quality(run: Recorded) -> View:
     films, regions = run.other("quality/films"), run.other("quality/regions")
     return {
-        "notes": [*run.words.get("quality/notes", {}).get("films", ()), *run.facts.notes],
+        "notes": [
+            *run.words.get("quality/notes", {}).get("films", ()),
+            *(text for text in run.facts.notes if not text.endswith(run.facts.lacking)),  # said above
+        ],
         "films": run.facts.films,
         "properties": _properties(films),
         "regions": _regions(regions),
@@ -72,10 +75,8 @@ def _regions(regions: pd.DataFrame) -> Shown | None:
 def _by_cohort(table: pd.DataFrame, column: str, count: str, cohorts: Sequence[str]) -> Iterator[tuple[str, ...]]:
     """Each value, how many of each cohort have it, and which share."""
     for value, here in table.groupby(column, sort=False):
-        of = here.set_index("cohort")
-        cells = [f"{of.loc[c, count]:,.0f} ({100 * of.loc[c, 'share']:.0f} %)" if c in of.index else "0"
-                 for c in cohorts]  # fmt: skip
-        yield _SPACING.get(str(value), str(value)), *cells
+        said = {row["cohort"]: f"{row[count]:,.0f} ({100 * row['share']:.0f} %)" for row in here.to_dict("records")}
+        yield _SPACING.get(str(value), str(value)), *(said.get(cohort, "0") for cohort in cohorts)
 
 
 def _duplicates(table: pd.DataFrame) -> Shown | None:
