@@ -79,9 +79,9 @@ def test_counts_are_those_of_the_split(run):
         ({"radiomics__bin_range": [-3.0, 3.0]}, "region's own range", "fixed range of greys (-3.0 to 3.0)"),
         ({"radiomics__standard": "ibsi"}, "those of PyRadiomics", "those of IBSI"),
         ({"radiomics__params": "p.yaml"}, "32 bins", "parameter file, used unchanged"),
-        ({"data__features": "table.csv"}, "were extracted", "read from a table made beforehand"),
+        ({"data__features": "table.csv"}, "were extracted", "From a table made beforehand"),
         ({"split__internal": 0.2}, "given in the table of cases", "20% of the training patients"),
-        ({"split__external": ["C"]}, "given in the table of cases", "1 hospital was held out whole"),
+        ({"split__external": ["C"]}, "given in the table of cases", "was 1 hospital, held out whole"),
         ({"protocol": "sound"}, "flow that is usual", ""),
     ],
 )

@@ -83,7 +83,7 @@ def _finish(folder: Path, ready: Ready, images: Images, jobs: int, tell: Tell) -
         record_no_results(run, ready.study.classes, ready.study.cohorts)
     else:
         _fit_and_record(run, ready, jobs, tell)
-        draw_pictures(folder, run, images=images, jobs=jobs, tell=tell)
+    draw_pictures(folder, run, images=images, jobs=jobs, tell=tell)
     make_report(run, images=images)
     write_manifest(run)
     tell("report", 1, 1)
