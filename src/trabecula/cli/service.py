@@ -1,6 +1,8 @@
 """Commands of the prediction service: serve, serve-user, serve-schema."""
 
+import contextlib
 import json
+import signal
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -39,7 +41,9 @@ def serve(
     address = f"{'https' if cert else 'http'}://{f'[{host}]' if ':' in host else host}:{port}/"
     err.print("Research use only; not a medical device. Ctrl-C stops it.")
     out.print(address if users else f"{address}?token={service.state.token}", markup=False)
-    run(service)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends it as Ctrl-C does
+    with contextlib.suppress(KeyboardInterrupt):  # the server raises it again once all is answered
+        run(service)
     err.print("Stopped.")
 
 
