@@ -55,7 +55,7 @@ def without_regions(study):
     study.save()
 
 
-RASTER = [name for name in FORMATS if name != "dicom-seg"]
+RASTER = [name for name, layout in FORMATS.items() if layout.write and name != "dicom-seg"]
 
 
 @pytest.mark.parametrize("levels", [True, False])

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -90,14 +91,14 @@ def test_a_corrected_outline_keeps_what_was_painted_and_a_new_one_does_not(tool,
 def test_steps_come_back_as_they_were_written(tmp_path):
     steps = [shape(), stroke([[40, 30]]), {"kind": "undo"}]
     for number, step in enumerate(steps):
-        assert append_step(tmp_path, "R1", "c1", number, step, AT) == number + 1
+        assert len(append_step(tmp_path, "R1", "c1", number, step, AT)) == number + 1
     assert steps_of(tmp_path, "R1", "c1") == steps
     assert steps_of(tmp_path, "R2", "c1") == []
 
 
 def test_a_step_sent_twice_is_written_once(tmp_path):
-    assert append_step(tmp_path, "R1", "c1", 0, shape(), AT) == 1
-    assert append_step(tmp_path, "R1", "c1", 0, shape(), AT) == 1
+    assert append_step(tmp_path, "R1", "c1", 0, shape(), AT) == [shape()]
+    assert append_step(tmp_path, "R1", "c1", 0, shape(), AT) == [shape()]
     assert steps_of(tmp_path, "R1", "c1") == [shape()]
 
 
@@ -150,7 +151,7 @@ def test_whatever_was_answered_for_is_there_after_a_kill(tmp_path):
     steps = steps_of(tmp_path, "R1", "c1")
     assert len(steps) >= answered[-1] + 1
     assert [step["path"][0][0] for step in steps] == list(range(len(steps)))
-    assert append_step(tmp_path, "R1", "c1", len(steps), shape(), AT) == len(steps) + 1
+    assert append_step(tmp_path, "R1", "c1", len(steps), shape(), AT) == [*steps, shape()]
 
 
 def test_a_saved_case_has_its_mask_and_comes_back(tmp_path):
@@ -174,6 +175,18 @@ def test_a_case_is_in_progress_from_its_first_step_and_again_after_a_later_one(t
     assert state_of_case(tmp_path, "R1", "c1") == "completed"
     append_step(tmp_path, "R1", "c1", 1, {"kind": "undo"}, AT)
     assert state_of_case(tmp_path, "R1", "c1") == "in progress"
+
+
+def test_the_state_of_a_case_is_not_read_again_while_its_files_are_the_same(tmp_path, monkeypatch):
+    for number in range(3):
+        append_step(tmp_path, "R1", "c1", number, shape(), AT)
+    assert state_of_case(tmp_path, "R1", "c1") == "in progress"
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "read_bytes", None)
+        assert state_of_case(tmp_path, "R1", "c1") == "in progress"
+        assert state_of_case(tmp_path, "R1", "another") == "not started"
+    save_drawn(tmp_path, "R1", "c1", drawn_after([shape()]), (40, 50), about(3))
+    assert state_of_case(tmp_path, "R1", "c1") == "completed"
 
 
 def test_a_case_without_a_region_can_be_flagged_and_not_completed(tmp_path):

@@ -35,3 +35,13 @@ def open_app():
         return client
 
     return start
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """One for all tests of a module."""
+    from .screens import browsing, size
+
+    with browsing("browser", "performance") as driver:
+        size(driver, 1440, 900)
+        yield driver

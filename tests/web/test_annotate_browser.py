@@ -1,26 +1,25 @@
 """The annotation screen in a real browser: six clicks, keys alone, what is kept when something is killed, its speed."""
 
 import contextlib
-import json
 import os
 import signal
 import socket
 import subprocess
 import sys
 import time
-from importlib import resources
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from tests.browsers import NEEDED, ActionChains, By, Keys, WebDriverWait, browsing, size, start_browser
+from tests.browsers import start_browser
 from trabecula.reading.drawn import steps_of
 
 from .drawing import dice, undrawn_study
+from .screens import ActionChains, By, Keys, click, followed, needed, on_screen, picture, press, said, size, wait
 from .test_annotate import draw
 
-pytestmark = [*NEEDED, pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")]
+pytestmark = needed
 SERVE = """
 import sys
 from pathlib import Path
@@ -32,13 +31,6 @@ app = make_app(State(study=Path(study), reader=reader, token="opens"))
 uvicorn.run(app, host="127.0.0.1", port=int(port), log_level="error")
 """
 LARGE = "LARGE"  # a case on a film of 2880 x 1984 pixels
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with browsing("browser") as driver:
-        size(driver, 1440, 900)
-        yield driver
 
 
 @pytest.fixture(scope="module")
@@ -101,33 +93,6 @@ def app(study):
     started.kill()
 
 
-def wait(browser, condition, seconds=30):
-    WebDriverWait(browser, seconds, 0.05).until(lambda _: condition())
-
-
-def said(browser, name):
-    return browser.find_element(By.ID, name).text
-
-
-def on_screen(browser, points):
-    """Places of the film as places of the window, the film fitted into its canvas as at first."""
-    box = browser.execute_script(
-        "const b = document.getElementById('film').getBoundingClientRect(); return [b.left, b.top, b.width, b.height]"
-    )
-    rows, columns = browser.film_shape
-    scale = min(box[2] / columns, box[3] / rows)
-    centre = np.array([(columns - 1) / 2, (rows - 1) / 2])
-    return (np.asarray(points) - centre) * scale + [box[0] + box[2] / 2, box[1] + box[3] / 2]
-
-
-def click(browser, points):
-    for x, y in on_screen(browser, points):
-        chain = ActionChains(browser, duration=0)
-        chain.w3c_actions.pointer_action.move_to_location(round(x), round(y))
-        chain.w3c_actions.pointer_action.click()
-        chain.perform()
-
-
 def drag(browser, start, end):
     (x0, y0), (x1, y1) = on_screen(browser, [start, end])
     chain = ActionChains(browser, duration=40)
@@ -136,11 +101,6 @@ def drag(browser, start, end):
     chain.w3c_actions.pointer_action.move_to_location(round(x1), round(y1))
     chain.w3c_actions.pointer_action.pointer_up()
     chain.perform()
-
-
-def press(browser, *keys):
-    for key in keys:
-        ActionChains(browser, duration=0).send_keys(key).perform()
 
 
 def mask_of(study, case, reader="R1"):
@@ -364,22 +324,3 @@ def test_a_screen_reader_can_follow_it_and_nothing_is_cut_on_a_narrow_screen(bro
             followed(browser)
     finally:
         size(browser, 1440, 900)
-
-
-def picture(browser, name):
-    if folder := os.environ.get("TRABECULA_PICTURES"):
-        browser.save_screenshot(f"{folder}/{name}.png")
-
-
-def followed(browser):
-    """No serious finding of axe."""
-    browser.execute_cdp_cmd("Page.setBypassCSP", {"enabled": True})
-    browser.execute_script(resources.files("axe_core_python").joinpath("axe.min.js").read_text(encoding="utf-8"))
-    found = browser.execute_async_script("axe.run().then(arguments[0]);")
-    browser.execute_cdp_cmd("Page.setBypassCSP", {"enabled": False})
-    serious = [
-        (one["id"], [node["html"][:120] for node in one["nodes"]])
-        for one in found["violations"]
-        if one["impact"] in {"serious", "critical"}
-    ]
-    assert serious == [], json.dumps(serious, indent=1)

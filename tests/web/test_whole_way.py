@@ -1,11 +1,5 @@
 """A newcomer's whole way in a real browser: ten films in an empty folder, regions, a run, its report, a prediction."""
 
-import contextlib
-import os
-import re
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 from PIL import Image
@@ -16,7 +10,9 @@ from trabecula.phantom.design import plan_study
 from trabecula.phantom.film import HOSPITALS
 from trabecula.phantom.write import render
 
-from .test_annotate_browser import By, Keys, browser, click, press, pytestmark, said, wait  # noqa: F401 one browser for all
+from .screens import By, Keys, click, needed, press, said, started, wait
+
+pytestmark = needed
 
 FILMS = 10
 QUICK = "radiomics: {filters: [original]}\nmodels: [lr]\ntuning: {folds: 2, inner_folds: 2}\n"
@@ -38,20 +34,6 @@ def folder(tmp_path):
         truth[name] = film.shape, corners_and_middles(body, HOSPITALS[patient.hospital].spacing), vertebra.label
     assert len(truth) == FILMS
     return tmp_path, truth
-
-
-@contextlib.contextmanager
-def started(folder):
-    """The command as a user starts it; gives the link that it prints."""
-    command = [sys.executable, "-m", "trabecula", "app", str(folder), "--no-browser"]
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "COLUMNS": "200", "PYTHONUNBUFFERED": "1"}
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
-    try:
-        yield re.match(r"http://127\.0\.0\.1:\d+/\?token=\S+", process.stdout.readline()).group()
-    finally:
-        process.terminate()
-        process.wait(30)
-        process.stdout.close()
 
 
 def by_keys(driver, places, shape):
@@ -90,7 +72,7 @@ def go(driver, name, keyboard):
 
 
 @pytest.mark.parametrize("keyboard", [False, True], ids=["mouse", "keyboard"])
-def test_from_ten_films_to_a_prediction(browser, folder, keyboard):  # noqa: F811
+def test_from_ten_films_to_a_prediction(browser, folder, keyboard):
     place, truth = folder
     with started(place) as link:
         browser.get(link)

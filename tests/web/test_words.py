@@ -33,6 +33,11 @@ def test_chinese_is_chinese():
     assert [key for key, text in words("zh").items() if not re.search("[\u4e00-\u9fff]", text)] == []
 
 
+def test_chinese_has_its_own_commas():
+    beside = "[\u4e00-\u9fff][,;:?!]|[,;:?!][\u4e00-\u9fff]"
+    assert [key for key, text in words("zh").items() if re.search(beside, text)] == []
+
+
 def test_every_phrase_is_used_and_every_used_phrase_is_there():
     web = FOLDER.parent
     pages = "\n".join(

@@ -1,5 +1,6 @@
 """The command that opens the local app in a browser."""
 
+import signal
 import socket
 import webbrowser
 from pathlib import Path
@@ -53,5 +54,6 @@ def open_app(
     link = f"http://{name}:{listening.getsockname()[1]}/?token={state.token}"
     out.print(link, markup=False)
     err.print("The link opens the app once. Ctrl-C ends it. Research use only; not a medical device.")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends it as Ctrl-C does
     serve_app(state, listening, opened=None if no_browser else lambda: webbrowser.open(link))
     err.print("Ended. What was drawn and set is kept; a run that was under way goes on when it is started again.")

@@ -21,7 +21,9 @@ roi_app = typer.Typer(help="Regions to and from other programs, and two readers 
 app.add_typer(roi_app, name="roi")
 
 _Layout = Literal["nifti", "png", "labelme", "coco", "cvat", "nnunet", "monai", "bids", "dicom-seg"]
-_AnyLayout = Literal["auto", "nifti", "png", "labelme", "coco", "cvat", "nnunet", "monai", "bids", "dicom-seg"]
+_AnyLayout = Literal[
+    "auto", "nifti", "png", "labelme", "coco", "cvat", "nnunet", "monai", "bids", "dicom-seg", "rtstruct"
+]
 
 
 @roi_app.command("export")

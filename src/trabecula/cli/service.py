@@ -1,6 +1,8 @@
 """Commands of the prediction service: serve, serve-user, serve-schema."""
 
+import contextlib
 import json
+import signal
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -60,7 +62,9 @@ def serve(
     if receiving:
         print_notes([receiving.said])
     out.print(address if users else f"{address}?token={service.state.token}", markup=False)
-    run(service)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends it as Ctrl-C does
+    with contextlib.suppress(KeyboardInterrupt):  # the server raises it again once all is answered
+        run(service)
     err.print("Stopped.")
 
 

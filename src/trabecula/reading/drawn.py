@@ -9,6 +9,7 @@ Coordinates are (x, y) in pixels, whole numbers at pixel centres.
 """
 
 import csv
+import functools
 import io
 import json
 import os
@@ -59,6 +60,7 @@ class Drawing:
 
 
 Step = Mapping[str, Any]
+_Stamp = tuple[int, int, int] | None  # of a file as it is now; None where there is none
 
 
 def reader_named(name: str) -> str:
@@ -93,15 +95,15 @@ def region_of(drawing: Drawing, shape: tuple[int, int]) -> Mask:
     return inside
 
 
-def append_step(folder: Path, reader: str, case_id: str, after: int, step: Step, at: str) -> int:
-    """Write a step that follows ``after`` others; the number of steps then. One that was written already is not again.
+def append_step(folder: Path, reader: str, case_id: str, after: int, step: Step, at: str) -> list[Step]:
+    """Write a step that follows ``after`` others; all steps then. One that was written already is not again.
 
     ``at`` is the time. Refused where another window has drawn in the meantime.
     """
     path = _journal(folder, reader, case_id)
     known = steps_of(folder, reader, case_id)
     if len(known) == after + 1 and known[-1] == step:
-        return len(known)
+        return known
     if len(known) != after:
         found = f"{len(known)} steps on disk, {after} in this window"
         raise InvalidInput(
@@ -110,7 +112,7 @@ def append_step(folder: Path, reader: str, case_id: str, after: int, step: Step,
     line = json.dumps({"at": at, "step": step}, ensure_ascii=False, separators=(",", ":")) + "\n"
     with writing(path):
         _append(path, line.encode())
-    return after + 1
+    return [*known, step]
 
 
 def steps_of(folder: Path, reader: str, case_id: str) -> list[Step]:
@@ -169,12 +171,9 @@ def drawing_saved(content: Mapping[str, Any]) -> Drawing:
 
 
 def state_of_case(folder: Path, reader: str, case_id: str) -> State:
-    """Completed or flagged as last saved, in progress where steps came since."""
-    steps = len(steps_of(folder, reader, case_id))
-    saved = saved_of(folder, reader, case_id)
-    if saved is None:
-        return "in progress" if steps else "not started"
-    return saved["state"] if saved["steps"] == steps else "in progress"
+    """Completed or flagged as last saved, in progress where steps came since; read again where a file has changed."""
+    stamps = tuple(_stamp(path) for path in (_journal(folder, reader, case_id), _saved(folder, reader, case_id)))
+    return _state(folder, reader, case_id, stamps) if any(stamps) else "not started"
 
 
 def write_reader_table(folder: Path, reader: str, case_ids: Sequence[str]) -> None:
@@ -216,6 +215,23 @@ def _harmless(sign: str) -> bool:
 
 def _escaped(sign: str) -> str:
     return quote(sign, safe="") if sign != "." else "%2E"
+
+
+@functools.lru_cache(maxsize=2**16)
+def _state(folder: Path, reader: str, case_id: str, _stamps: tuple[_Stamp, ...]) -> State:
+    steps = len(steps_of(folder, reader, case_id))
+    saved = saved_of(folder, reader, case_id)
+    if saved is None:
+        return "in progress" if steps else "not started"
+    return saved["state"] if saved["steps"] == steps else "in progress"
+
+
+def _stamp(path: Path) -> _Stamp:
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def _saved(folder: Path, reader: str, case_id: str) -> Path:

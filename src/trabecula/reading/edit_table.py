@@ -23,13 +23,20 @@ class OpenTable:
     rows: tuple[dict[str, str], ...]
 
     def set(self, case_id: str, cells: Mapping[str, str]) -> bool:
-        """Set cells of the one row of a case, as ``set_cells`` does."""
-        named = {self.headings.get(name, name): cell for name, cell in cells.items()}
-        return set_cells(self.path, (self.headings.get("case_id", "case_id"), case_id), named)
+        """Set cells of the one row of a case, as ``set_cells`` does; True where that changed any."""
+        return bool(self._set({case_id: cells}))
 
-    def set_region(self, case_id: str, region: str) -> bool:
-        """Set a region of its own; a value that would point into another mask goes."""
-        return self.set(case_id, {"region": region} | dict.fromkeys({"region_value"} & self.headings.keys(), ""))
+    def set_regions(self, regions: Mapping[str, str]) -> list[str]:
+        """Give cases regions of their own; a value that would point into another mask goes. The cases that changed."""
+        without = dict.fromkeys({"region_value"} & self.headings.keys(), "")
+        return self._set({case_id: {"region": region} | without for case_id, region in regions.items()})
+
+    def _set(self, wanted: Mapping[str, Mapping[str, str]]) -> list[str]:
+        def named(cells: Mapping[str, str]) -> dict[str, str]:
+            return {self.headings.get(name, name): cell for name, cell in cells.items()}
+
+        column = self.headings.get("case_id", "case_id")
+        return set_cells(self.path, column, {case_id: named(cells) for case_id, cells in wanted.items()})
 
 
 def open_table(folder: Path, settings: Settings) -> OpenTable:
@@ -45,31 +52,35 @@ def open_table(folder: Path, settings: Settings) -> OpenTable:
 _EDITING = threading.Lock()  # a request a thread: the second reads what the first wrote
 
 
-def set_cells(path: Path, key: tuple[str, str], cells: Mapping[str, str], *, only_empty: bool = False) -> bool:
-    """In the one row whose column ``key[0]`` holds ``key[1]``, set each heading's cell; True where that changed any.
+def set_cells(path: Path, column: str, wanted: Mapping[str, Mapping[str, str]]) -> list[str]:
+    """For each name, set cells in the one row that holds it in a column; the names of rows that this changed.
 
-    Headings are the table's own; one that is absent is added on the right. ``only_empty`` leaves alone what is filled
-    in. The file is replaced whole and keeps its encoding, its separator and its line ends; refused where the row is
-    absent or not the only one.
+    Headings are the table's own; one that is absent is added on the right. The file is replaced whole and keeps its
+    encoding, its separator and its line ends; refused where a row is absent or not the only one.
     """
-    name, wanted = key
     with _EDITING:
         headings, rows = read_table(path)
-        found = [row for row in rows if row.get(name) == wanted]
-        if len(found) != 1:
-            raise InvalidInput([Fault(f"{path.name}, {name} {wanted}", f"{len(found)} rows", "one row")])
+        found: dict[str | None, list[dict[str, str]]] = {}
+        for row in rows:
+            found.setdefault(row.get(column), []).append(row)
+        counts = {name: len(found.get(name, ())) for name in wanted}
+        faults = [
+            Fault(f"{path.name}, {column} {name}", f"{n} rows", "one row") for name, n in counts.items() if n != 1
+        ]
+        if faults:
+            raise InvalidInput(faults)
         changed = {
-            heading: cell
-            for heading, cell in cells.items()
-            if found[0].get(heading, "") != cell and not (only_empty and found[0].get(heading))
+            name: {heading: cell for heading, cell in cells.items() if found[name][0].get(heading, "") != cell}
+            for name, cells in wanted.items()
         }
+        changed = {name: cells for name, cells in changed.items() if cells}
         if changed:
             write = _xlsx_with if path.suffix.lower() == ".xlsx" else _csv_with
-            write_atomically(path, write(path, headings, key, changed))
-    return bool(changed)
+            write_atomically(path, write(path, headings, column, changed))
+    return list(changed)
 
 
-def _csv_with(path: Path, headings: Sequence[str], key: tuple[str, str], cells: Mapping[str, str]) -> bytes:
+def _csv_with(path: Path, headings: Sequence[str], column: str, changed: Mapping[str, Mapping[str, str]]) -> bytes:
     content = path.read_bytes()
     try:
         text, encoding = content.decode("utf-8-sig"), "utf-8"
@@ -77,7 +88,7 @@ def _csv_with(path: Path, headings: Sequence[str], key: tuple[str, str], cells: 
         text, encoding = content.decode("gb18030"), "gb18030"
     mark = b"\xef\xbb\xbf" if content.startswith(b"\xef\xbb\xbf") else b""
     delimiter = max(",;\t", key=text.partition("\n")[0].count)
-    new = [heading for heading in cells if heading not in headings]
+    new = _new_headings(headings, changed)
     made: list[str] = []
     first: list[str] = []
     for piece, row in _pieces(text, delimiter):
@@ -87,12 +98,16 @@ def _csv_with(path: Path, headings: Sequence[str], key: tuple[str, str], cells: 
             wished = [*row, *new]
         else:
             named = dict(zip(first, row, strict=False))
-            is_it = named.get(key[0], "").strip() == key[1]
-            wished = [({**named, **cells} if is_it else named).get(heading, "") for heading in (*first, *new)]
-            filled = filled and (is_it or bool(new))
+            cells = changed.get(named.get(column, "").strip(), {})
+            wished = [{**named, **cells}.get(heading, "") for heading in (*first, *new)]
+            filled = filled and bool(cells or new)
         end = piece[len(piece.rstrip("\r\n")) :]
         made.append(_line(wished, delimiter) + end if filled and (new or wished != row) else piece)
     return mark + "".join(made).encode(encoding)
+
+
+def _new_headings(headings: Sequence[str], changed: Mapping[str, Mapping[str, str]]) -> list[str]:
+    return list(dict.fromkeys(heading for cells in changed.values() for heading in cells if heading not in headings))
 
 
 def _pieces(text: str, delimiter: str) -> list[tuple[str, list[str]]]:
@@ -112,23 +127,22 @@ def _line(row: Sequence[str], delimiter: str) -> str:
     return line.getvalue().removesuffix("\r\n")
 
 
-def _xlsx_with(path: Path, headings: Sequence[str], key: tuple[str, str], cells: Mapping[str, str]) -> bytes:
+def _xlsx_with(path: Path, headings: Sequence[str], key: str, changed: Mapping[str, Mapping[str, str]]) -> bytes:
     import openpyxl
 
     book = openpyxl.load_workbook(path)
     sheet = book.worksheets[0]
     filled = [row for row in sheet.iter_rows() if any(cell.value not in (None, "") for cell in row)]
     column = {str(cell.value).strip(): cell.column for cell in filled[0] if cell.value is not None}
-    for heading in cells:
-        if heading not in headings:
-            column[heading] = max(column.values()) + 1
-            sheet.cell(filled[0][0].row, column[heading], heading)
+    for heading in _new_headings(headings, changed):
+        column[heading] = max(column.values()) + 1
+        sheet.cell(filled[0][0].row, column[heading], heading)
     for row in filled[1:]:
         number = row[0].row
-        value = sheet.cell(number, column[key[0]]).value
-        if (str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)).strip() == key[1]:
-            for heading, cell in cells.items():
-                sheet.cell(number, column[heading], cell)
+        value = sheet.cell(number, column[key]).value
+        name = str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+        for heading, cell in changed.get(name.strip(), {}).items():
+            sheet.cell(number, column[heading], cell)
     made = io.BytesIO()
     book.save(made)
     return made.getvalue()

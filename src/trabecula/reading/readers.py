@@ -104,8 +104,7 @@ def set_regions(folder: Path, settings: Settings, reader: str, names: Sequence[s
     table = open_table(folder, settings)
     empty = {row["case_id"] for row in table.rows if not row.get("region")}
     wanted = [name for name in names if all_ or name in empty]
-    masks = {name: mask_path(folder, reader, name).relative_to(folder).as_posix() for name in wanted}
-    return [name for name, mask in masks.items() if table.set_region(name, mask)]
+    return table.set_regions({name: mask_path(folder, reader, name).relative_to(folder).as_posix() for name in wanted})
 
 
 _UNDRAWN = ".no-region"  # no file is called so

@@ -210,8 +210,8 @@ def step(asked: Request, case_id: str, sent: SentStep) -> dict[str, Any]:
     work, reader = worklist_of(asked)
     case = case_named(work, case_id)
     with writing:
-        count = append_step(work.folder, reader, case_id, sent.after, _plain(sent.step), now())
-    return {"steps": count, "measures": _measured(work, case, drawn_after(steps_of(work.folder, reader, case_id)))}
+        steps = append_step(work.folder, reader, case_id, sent.after, _plain(sent.step), now())
+    return {"steps": len(steps), "measures": _measured(work, case, drawn_after(steps))}
 
 
 @router.post("/api/annotate/save/{case_id:path}")
@@ -330,7 +330,7 @@ def _enter_region(work: Worklist, reader: str, case: ToDraw) -> bool:
     if owners - {reader}:
         return False
     region = mask_path(work.folder, reader, case.case_id).relative_to(work.folder).as_posix()
-    return work.table.set_region(case.case_id, region)
+    return bool(work.table.set_regions({case.case_id: region}))
 
 
 def _shape(xray: Xray) -> tuple[int, int]:

@@ -40,6 +40,9 @@ class Imported:
 
 def export_regions(folder: Path, layout: str, output: Path, *, reader: str = OWN, tell: Tell = silent) -> Exported:
     """Write films and regions to a new folder, whole or not at all; every fault of the films at once."""
+    write = FORMATS[layout].write
+    if write is None:
+        raise InvalidInput([Fault("format", layout, "a layout that is written", "For a PACS, export dicom-seg.")])
     settings = study_settings(folder)
     if output.exists() and (not output.is_dir() or any(output.iterdir())):
         raise InvalidInput([Fault(str(output), "exists already", "a new folder", "Name another with -o.")])
@@ -60,7 +63,7 @@ def export_regions(folder: Path, layout: str, output: Path, *, reader: str = OWN
     shutil.rmtree(beside, ignore_errors=True)
     faults: list[Fault] = []
     try:
-        FORMATS[layout].write(_films(folder, reader, films, numbers, settings, faults, tell), beside, about)
+        write(_films(folder, reader, films, numbers, settings, faults, tell), beside, about)
     except InvalidInput as error:
         faults += error.faults
     if faults:

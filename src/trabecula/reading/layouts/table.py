@@ -13,13 +13,14 @@ from .dicomseg import is_dicom_seg, read_dicom_seg, write_dicom_seg
 from .labelme import is_labelme, read_labelme, write_labelme
 from .marks import Read, Recognise, Write
 from .plain import is_plain, read_plain, write_maps, write_png
+from .rtstruct import is_rtstruct, read_rtstruct
 
 
 @dataclass(frozen=True)
 class Format:
-    """How one layout is written, read and told from the others."""
+    """How one layout is written, where it is at all, read and told from the others."""
 
-    write: Write
+    write: Write | None
     read: Read
     recognise: Recognise
 
@@ -32,6 +33,7 @@ FORMATS: Mapping[str, Format] = {  # in the order in which content is asked
     "bids": Format(write_bids, read_bids, is_bids),
     "labelme": Format(write_labelme, read_labelme, is_labelme),
     "dicom-seg": Format(write_dicom_seg, read_dicom_seg, is_dicom_seg),
+    "rtstruct": Format(None, read_rtstruct, is_rtstruct),
     "nifti": Format(write_maps, read_plain, is_plain),
     "png": Format(write_png, read_plain, is_plain),
 }

@@ -32,7 +32,10 @@ async function fillTable() {
     return fill(t.agreement_icc, { name: t[`agreement_${name}`], value: number(value), low: number(low), high: number(high), n });
   }).join("; ");
   $("cases").replaceChildren(...cases.map(row));
-  for (const [id, reader] of [["take-one", pair().one], ["take-other", pair().other]]) $(id).textContent = fill(t.agreement_take, { reader });
+  for (const [id, reader] of [["take-one", pair().one], ["take-other", pair().other]]) {
+    $(id).textContent = fill(t.agreement_take, { reader });
+    $(id).hidden = !cases.length;
+  }
   return cases;
 }
 

@@ -55,17 +55,22 @@ function show(told) {
   document.body.dataset.unsaved = changed ? "1" : "";
 }
 
-/** Ask about the text, one question after the other; what the latest says is shown. @param {() => Promise<any>} question */
-function examine(question) {
+/**
+ * Ask about the text, one question after the other; what the latest says is shown.
+ * @param {string} address @param {Record<string, unknown>} [change] a field that is set
+ */
+function examine(address, change) {
   const mine = ++asked;
-  queue = queue.then(() => answer(question, mine));
+  queue = queue.then(() => answer(address, change, mine));
 }
 
-/** @param {() => Promise<any>} question @param {number} mine */
-async function answer(question, mine) {
+/** What is typed while a question is under way stays. @param {string} address @param {any} change @param {number} mine */
+async function answer(address, change, mine) {
+  const sent = text.value;
   try {
-    const told = await question();
-    if (told.text !== text.value) text.value = told.text;
+    const told = await ask(address, { text: sent, ...change });
+    if (text.value !== sent) return change && answer(address, change, mine);
+    if (told.text !== sent) text.value = told.text;
     if (mine === asked) show(told);
   } catch (error) {
     if (mine === asked) await showFaults(error);
@@ -88,14 +93,13 @@ async function keep(withFaults) {
 
 for (const field of fields) {
   field.addEventListener("change", () => {
-    const change = { name: field.dataset.name, typed: typed(field) };
-    examine(() => ask("/api/study/set", { text: text.value, ...change }));
+    examine("/api/study/set", { name: field.dataset.name, typed: typed(field) });
   });
 }
 text.addEventListener("input", () => {
   save.disabled = true;
   clearTimeout(waiting);
-  waiting = setTimeout(() => examine(() => ask("/api/study/check", { text: text.value })), 300);
+  waiting = setTimeout(() => examine("/api/study/check"), 300);
 });
 document.getElementById("form")?.addEventListener("submit", (event) => event.preventDefault());
 save.addEventListener("click", () => keep(false));
