@@ -2,11 +2,12 @@
 
 import contextlib
 import json
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
+
+from filelock import FileLock, Timeout
 
 from ..errors import Fault, InvalidInput
 from ..records import Region, Xray
@@ -97,25 +98,15 @@ def _plain(answer: Answer) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def _alone(folder: Path) -> Iterator[None]:
-    """Hold the folder for this program; the lock ends with it, however it ends."""
-    with (folder / ".lock").open("a+b") as file:
-        try:
-            _lock(file)
-        except OSError:
-            action = "Stop it, or name another --inbox."
-            found = "another trabecula serve works on it"
-            raise InvalidInput([Fault(str(folder), found, "a folder of its own", action)]) from None
+    """Hold the folder for this program; the system lets go of it when the program ends, however it ends."""
+    held = FileLock(folder / ".lock")
+    try:
+        held.acquire(blocking=False)
+    except Timeout:
+        action = "Stop it, or name another --inbox."
+        found = "another trabecula serve works on it"
+        raise InvalidInput([Fault(str(folder), found, "a folder of its own", action)]) from None
+    try:
         yield
-
-
-if sys.platform == "win32":
-    import msvcrt
-
-    def _lock(file: IO[bytes]) -> None:
-        file.seek(0)
-        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-else:
-    import fcntl
-
-    def _lock(file: IO[bytes]) -> None:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    finally:
+        held.release()
