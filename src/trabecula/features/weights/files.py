@@ -1,15 +1,16 @@
 """A weights file's bytes -> named tensors. What a file is, is told by its content; nothing is unpickled."""
 
 import io
-import json
 import pickle
 import zipfile
+import zlib
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
 import numpy as np
 
 from ...errors import Fault, InvalidInput, MissingExtra
+from ...plain_text import json_of
 
 Tensors: TypeAlias = dict[str, np.ndarray]
 
@@ -38,8 +39,8 @@ def read_tensors(name: str, content: bytes) -> Tensors:
 def read_metadata(content: bytes) -> dict[str, Any]:
     """What we wrote beside the tensors of a .safetensors file, whose beginning is enough; empty in all other files."""
     try:
-        told = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")]).get("__metadata__", {})
-        return dict(json.loads(told[METADATA]))
+        told = json_of(content[8 : 8 + int.from_bytes(content[:8], "little")]).get("__metadata__", {})
+        return dict(json_of(told[METADATA]))
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
         return {}
 
@@ -76,15 +77,31 @@ def _read_safetensors(name: str, content: bytes) -> Tensors:
 
 def _read_zip(name: str, content: bytes) -> Tensors:
     try:
-        members = zipfile.ZipFile(io.BytesIO(content)).namelist()
-    except zipfile.BadZipFile:
-        raise _truncated(name, "a zip archive without its end") from None
-    if "model.weights.h5" in members:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            return _read_hdf5(name, archive.read("model.weights.h5"))
+            members = archive.namelist()
+            _refuse_swelling(name, archive, len(content))
+            inside = archive.read(_KERAS) if _KERAS in members else None
+    except zipfile.BadZipFile as error:
+        why = "a zip archive without its end" if "not a zip file" in str(error) else _first_line(error)
+        raise _truncated(name, why) from None
+    except (ValueError, RuntimeError, NotImplementedError, EOFError, zlib.error, OSError) as error:
+        raise _truncated(name, _first_line(error)) from None
+    if inside is not None:
+        return _read_hdf5(name, inside)
     if any(member.endswith("data.pkl") for member in members):
         return _read_torch(name, content)
     raise unusable(name, f"a zip archive that holds {members[0] if members else 'nothing'}", FORMATS, _UNPACK)
+
+
+_KERAS = "model.weights.h5"
+_SWELLING = 20  # times: numbers of weights are hardly packed at all
+_SMALL = 1 << 26  # bytes
+
+
+def _refuse_swelling(name: str, archive: zipfile.ZipFile, packed: int) -> None:
+    size = sum(member.file_size for member in archive.infolist())
+    if size > max(_SMALL, _SWELLING * packed):
+        raise unusable(name, f"members of {size >> 20} MiB, unpacked", "weights stored as they are", AGAIN)
 
 
 _UNPACK = "Unpack it and give the weights file inside."
