@@ -24,6 +24,7 @@ from .readers import READERS, Nothing, _check_cause
 MEMORY = 1 << 30  # bytes beyond what was there before
 SECONDS = 20  # of processor time, after which the process ends
 SLOW = 5.0
+_KEEPERS = ("numba.", "matplotlib.")  # keep what they compiled or found, and open it again
 _LONGEST = 4000  # letters of one fault
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
@@ -36,9 +37,7 @@ class Guard:
         sys.addaudithook(self._hear)
 
     def _hear(self, event, arguments):
-        if (
-            not self.on or event not in _HEARD or _within(("numba.", "matplotlib."))
-        ):  # which keep what they made, and look for it
+        if not self.on or event not in _HEARD or _within(_KEEPERS):
             return
         said = _HEARD[event](*arguments)
         if said is None or (not said.startswith("!") and str(Path(said).resolve()).startswith(self.place)):

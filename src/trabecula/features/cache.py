@@ -49,9 +49,18 @@ def read_row(cache: Path, extractor: Extractor, key: str) -> FeatureRow | None:
         return None
 
 
+_SMALL = 1 << 27  # bytes of a table
+_SWELLING = 20  # times: of features hardly two are alike
+
+
 def read_frame(path: Path) -> pd.DataFrame:
     """The table of features that a run keeps in Parquet, indexed by case id; InvalidInput where it is damaged."""
+    from pyarrow import parquet
+
     try:
+        told = parquet.read_metadata(path)
+        if (size := 8 * told.num_rows * told.num_columns) > max(_SMALL, _SWELLING * path.stat().st_size):
+            raise ValueError(f"{size >> 20} MiB, unpacked")
         frame = pd.read_parquet(path)
         if frame.index.name != "case_id":
             raise ValueError("no index case_id")

@@ -14,6 +14,7 @@ import numpy as np
 
 from ..errors import InvalidInput
 from ..records import Side
+from .codestream import stream_size
 from .picture import LARGEST, SWOLLEN, Picture, refuse, spacing_of, words
 
 _PIECE = 1 << 20
@@ -26,10 +27,9 @@ def read_dicom(path: Path) -> Picture:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # clinical files break rules that do not matter here
         try:
-            file = io.BytesIO(_whole(path))  # of a file on disk a part is asked for as long as its header says it is
-            _refuse_swelling(path, file)
-            dataset = pydicom.dcmread(file)
+            dataset = pydicom.dcmread(unswollen(path))
             _refuse_unusable(path, dataset)
+            _refuse_other_size(path, dataset)
             return _picture(dataset, dataset.pixel_array)
         except pydicom.errors.InvalidDicomError:
             raise refuse(path, "no image that we know", "DICOM, PNG, TIFF, JPEG or NIfTI") from None
@@ -37,6 +37,13 @@ def read_dicom(path: Path) -> Picture:
             raise
         except Exception as error:  # noqa: BLE001 a decoder may fail in any way on a damaged file
             raise refuse(path, f"cannot be decoded ({words(error, path)})", "a whole DICOM image") from None
+
+
+def unswollen(path: Path) -> BinaryIO:
+    """The file in memory, where nothing of it is longer than it is; refused if it would swell when it is unpacked."""
+    file = io.BytesIO(_whole(path))
+    _refuse_swelling(path, file)
+    return file
 
 
 def _whole(path: Path) -> bytes:
@@ -78,6 +85,20 @@ def _refuse_unusable(path: Path, dataset: Any) -> None:
     interpretation = dataset.get("PhotometricInterpretation", "MONOCHROME2")
     if int(dataset.get("SamplesPerPixel") or 1) != 1 or not interpretation.startswith("MONOCHROME"):
         raise refuse(path, f"colours ({interpretation[:40]})", "MONOCHROME1 or MONOCHROME2")
+
+
+def _refuse_other_size(path: Path, dataset: Any) -> None:
+    """A compressed stream says itself how large it is, and its decoder takes memory for that, or ends the process."""
+    from pydicom.encaps import get_frame
+    from pydicom.uid import RLELossless
+
+    syntax = dataset.file_meta.TransferSyntaxUID
+    if not syntax.is_encapsulated or syntax == RLELossless:
+        return
+    size, asked = stream_size(get_frame(dataset.PixelData, 0, number_of_frames=1)), (dataset.Rows, dataset.Columns)
+    if size != asked:
+        found = "no JPEG stream" if size is None else f"a stream of {size[0]} x {size[1]} pixels"
+        raise refuse(path, found, f"one of {asked[0]} x {asked[1]}, as the header says")
 
 
 def _picture(dataset: Any, stored: np.ndarray) -> Picture:

@@ -150,7 +150,7 @@ def _read_hdf5(name: str, content: bytes) -> Tensors:
     try:
         with h5py.File(io.BytesIO(content), "r") as file:
             tensors: Tensors = {}
-            file.visititems(lambda path, item: _take(tensors, path, item))
+            file.visititems(lambda path, item: _take(tensors, path, item, max(_SMALL, _SWELLING * len(content))))
     except (OSError, RuntimeError, KeyError, ValueError) as error:
         raise _truncated(name, _first_line(error)) from None
     if any(layer == "vars" for layer, _, _ in (key.partition("/") for key in tensors)):
@@ -159,12 +159,14 @@ def _read_hdf5(name: str, content: bytes) -> Tensors:
     return tensors
 
 
-def _take(tensors: Tensors, path: str, item: Any) -> None:
+def _take(tensors: Tensors, path: str, item: Any, most: int) -> None:
     """Name a data set of Keras' by its layer and its role in it, in each of the layouts that Keras has had."""
     if not hasattr(item, "shape") or path.startswith(("optimizer_weights", "optimizer/")):
         return
     *groups, last = path.removesuffix(":0").split("/")
     layer = groups[-1] if groups else ""
+    if item.nbytes > most:  # of what was never written there is nothing in the file
+        raise ValueError(f"{path} of {item.nbytes >> 20} MiB, unpacked")
     array = item[()]
     if layer == "vars":  # Keras 3 numbers a layer's variables and keeps its name beside them
         roles = _NORM if len(item.parent) == len(_NORM) else _KERNEL
