@@ -43,7 +43,7 @@ def survey_table(table: Path, columns: Mapping[str, str] | None = None) -> Surve
     """
     try:
         headings = _headings(table)
-    except (OSError, StopIteration, ValueError):
+    except Exception:  # a spreadsheet reader may fail in any way on a damaged file
         read_table(table)  # says in words what is wrong
         raise
     names = batch_columns(headings) if columns is None else columns

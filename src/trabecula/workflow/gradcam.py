@@ -12,6 +12,7 @@ from jaxtyping import Float
 
 from ..errors import Fault, InvalidInput
 from ..features import ResNetFeatures, grad_cam, on_film, score_map, weights_on_features
+from ..features.cache import read_frame
 from ..features.weights import read_head
 from ..modelling import columns_behind, unpack
 from ..reading import load_film, read_study
@@ -162,7 +163,7 @@ def _chosen(study: Study, wanted: Sequence[str]) -> list[Case]:
 
 
 def _training_rows(run: Path, extractor: ResNetFeatures) -> pd.DataFrame:
-    values = pd.read_parquet(run / "features" / f"{extractor.name}.parquet")
+    values = read_frame(run / "features" / f"{extractor.name}.parquet")
     cohort = read_table(run / "splits.csv").set_index("case_id")["cohort"]
     training = values.loc[np.asarray(cohort.loc[values.index] == TRAINING)]
     return training[list(extractor.names)]
