@@ -103,6 +103,12 @@ def test_a_fine_tuned_network_is_described_and_one_that_was_not_is_not(run):
     assert "The last stage (layer4, three blocks) and a new linear head were fine-tuned" in text
     assert "batches of 16" in text
     assert "The whole network and a new linear head" in text_of(deep, deep__finetune=tuned | {"layers": "all"})
+    by_protocol = {name: replace(deep, facts=replace(deep.facts, protocol=name)) for name in ("sound", "published")}
+    said = {
+        name: "came from a network that had seen" in text_of(one, deep__finetune=tuned)
+        for name, one in by_protocol.items()
+    }
+    assert said == {"sound": True, "published": False}
 
 
 def test_weights_without_training_are_said_to_be_random(run):

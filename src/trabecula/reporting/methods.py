@@ -164,6 +164,11 @@ def _deep(run: Recorded, settings: Settings) -> Iterator[Sentence]:
         yield from _network(name, number, run.deep.get(name, {}))
     if tables and settings["deep.finetune"]:
         yield from _finetuned(settings)
+        if run.facts.protocol != PUBLISHED:
+            yield say(
+                "No feature of a training case came from a network that had seen the labels of its fold or of the fold "
+                "that was scored; held-out cases had theirs from the network tuned on all training rows."
+            )
 
 
 def _network(name: str, number: int, record: Mapping[str, Any]) -> Iterator[Sentence]:

@@ -344,7 +344,7 @@ def _deep_input(source: _Source, network: ResNetFeatures, with_weights: bool) ->
         "settings": settings.model_dump(mode="json"),
         "digest": network.digest,
         "sha256": network.sha256,
-        "statement": network.statement,
+        "statement": network.note,
         "file": WEIGHTS if with_weights else None,
     }
 

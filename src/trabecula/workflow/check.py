@@ -64,7 +64,7 @@ class Check:
                 counted[note] = counted.get(note, 0) + 1
         of_films = tuple(f"{note} ({n} film{'s' * (n != 1)})" for note, n in counted.items())
         deep = [extractor for extractor in self.extractors if isinstance(extractor, ResNetFeatures)]
-        of_weights = [f"{one.statement} Input policy {one.policy.name}." for one in deep]
+        of_weights = [one.note for one in deep]
         said = (
             tuple(f"no model can be made: {fault}" for fault in self.too_few),
             self._left_out,
