@@ -15,7 +15,9 @@ import urllib.error
 import urllib.request
 
 import pytest
+from typer.testing import CliRunner
 
+from trabecula.cli import app as cli
 from trabecula.web.users import set_user
 
 from .test_service import PASSWORD, SIX, of
@@ -82,6 +84,17 @@ def test_sigterm_lets_what_has_begun_be_answered_and_ends_cleanly(finished, made
     assert said.endswith("Stopped.\n")
     assert "Traceback" not in said
     assert len((tmp_path / "trabecula-audit.jsonl").read_text().splitlines()) == ALL
+
+
+@pytest.mark.parametrize("command", [["serve", "b.trabecula"], ["app", "--no-browser", "--bundle", "b.trabecula"]])
+def test_a_port_that_is_taken_is_said_before_anything_else(tmp_path, monkeypatch, command):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "b.trabecula").write_bytes(b"")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        result = CliRunner().invoke(cli, [*command, "--port", str(taken.getsockname()[1])])
+    assert result.exit_code == 2
+    assert "cannot be had: Address already in use." in " ".join(result.stderr.replace("│", " ").split())
+    assert "http" not in result.stdout
 
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="no openssl to make a certificate")

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from .options import WeightsFile
+from .options import WeightsFile, listen
 from .terminal import err, out
 
 app = typer.Typer()
@@ -38,6 +38,7 @@ def serve(
         for line in amiss:
             err.print(line, markup=False)
         raise typer.Exit(2)
+    listen(host, port).close()  # before anything is said and read
     address = f"{'https' if cert else 'http'}://{f'[{host}]' if ':' in host else host}:{port}/"
     err.print("Research use only; not a medical device. Ctrl-C stops it.")
     out.print(address if users else f"{address}?token={service.state.token}", markup=False)
