@@ -1,13 +1,13 @@
 """The command that opens the local app in a browser."""
 
 import signal
-import socket
 import webbrowser
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from .options import listen
 from .terminal import err, out
 
 app = typer.Typer()
@@ -45,11 +45,7 @@ def open_app(
     if folder is None and (bundle is None or Path(FILE_NAME).exists()):
         folder = Path()
     state = State(folder and folder.resolve(), bundle, reader_named(reader))
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        listening = socket.create_server((host, port), family=family)
-    except OSError as error:
-        raise typer.BadParameter(f"port {port} cannot be had ({error.strerror}).", param_hint="--port") from None
+    listening = listen(host, port)
     name = f"[{host}]" if ":" in host else host
     link = f"http://{name}:{listening.getsockname()[1]}/?token={state.token}"
     out.print(link, markup=False)

@@ -1,6 +1,7 @@
 """Arguments and options that several commands share."""
 
 import os
+import socket
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -31,3 +32,13 @@ Device = Annotated[
     typer.Option(help="What computes deep features; a GPU needs PyTorch, and its last bits are its own."),
 ]
 CORES = os.cpu_count() or 1
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that listens, or a word on why ``--host`` and ``--port`` cannot be had."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family)
+    except OSError as error:
+        why = str(error.strerror).partition(" (")[0]
+        raise typer.BadParameter(f"{host}, port {port}, cannot be had: {why}.", param_hint="--port") from None

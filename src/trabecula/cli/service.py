@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 import typer
 
 from .options import WeightsFile
+from .options import listen as take_port
 from .terminal import err, out, print_notes
 
 app = typer.Typer()
@@ -57,6 +58,7 @@ def serve(
         for line in amiss:
             err.print(line, markup=False)
         raise typer.Exit(2)
+    take_port(host, port).close()  # before anything is said and read
     address = f"{'https' if cert else 'http'}://{f'[{host}]' if ':' in host else host}:{port}/"
     err.print("Research use only; not a medical device. Ctrl-C stops it.")
     if receiving:

@@ -222,7 +222,10 @@ $("again").addEventListener("click", () => ((drawn = EMPTY), changed(), $("film"
 $("invert").addEventListener("click", () => view.invert());
 $("reset").addEventListener("click", () => view.reset());
 document.addEventListener("keydown", (event) => {
-  if (event.key !== "Backspace" || takesKeys(event) || !drawn.points.length) return;
+  if (takesKeys(event) || event.defaultPrevented) return;
+  if (event.key === "Escape") tool.cancel() || view.hideCursor();
+  if (event.key === "Enter" && !$("ask").disabled) predict(); // with the crosshair, Enter is a click
+  if (event.key !== "Backspace" || !drawn.points.length) return;
   drawn = { ...EMPTY, points: drawn.points.slice(0, -1) };
   changed();
 });
