@@ -1,29 +1,30 @@
 """The clock is set back and forward while a study is run: nothing depends on it but the day that a run is named by."""
 
 import datetime
+import itertools
 import os
 import shutil
 import subprocess
 import sys
 import time
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from tests.endurance.conftest import begin, run_of, whole_files
 from trabecula.reading.drawn import append_step, drawn_after, steps_of
+from trabecula.storage import write_atomically
 from trabecula.workflow.finished import MANIFEST, find_run, next_name
 from trabecula.workflow.run import run_study
 
+YEAR = 365 * 24 * 3600
 NOON = datetime.date(2026, 3, 1)
 
 
 def set_clock(monkeypatch, day):
-    class Clock(datetime.date):
-        @classmethod
-        def today(cls):
-            return day
-
-    monkeypatch.setattr("trabecula.workflow.run.datetime.date", Clock)
+    shown = SimpleNamespace(date=SimpleNamespace(today=lambda: day))
+    monkeypatch.setattr("trabecula.workflow.run.datetime", shown)
 
 
 @pytest.mark.parametrize(
@@ -61,37 +62,35 @@ def test_steps_of_a_drawing_stay_in_the_order_they_were_made_in(tmp_path):
     assert len(drawn_after(steps).points) == 3
 
 
-def under_a_clock_of_ours(place):
-    """What makes a process see the clock that a file says, or skip the test."""
-    if shutil.which("faketime") is None:
-        pytest.skip("faketime is not installed")
-    shown = subprocess.run(
-        ["faketime", "-f", "+0", "printenv", "LD_PRELOAD"], capture_output=True, text=True, check=True
-    )
-    told = {"FAKETIME_TIMESTAMP_FILE": str(place), "FAKETIME_NO_CACHE": "1", "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
-    return {"LD_PRELOAD": shown.stdout.strip(), "NO_FAKE_STAT": "1", **told}
+@pytest.fixture
+def clock(tmp_path):
+    """What makes a process see another time of day, and the file that says how many seconds off it is."""
+    compiler = shutil.which("cc")
+    if compiler is None or not sys.platform.startswith("linux"):
+        pytest.skip("no C compiler, or no Linux: the clock of a process cannot be set here")
+    library, off = tmp_path / "clock.so", tmp_path / "off"
+    source = Path(__file__).with_name("clock.c")
+    subprocess.run([compiler, "-O1", "-shared", "-fPIC", "-o", library, source, "-ldl"], check=True)
+    off.write_text("0")
+    return os.environ | {"LD_PRELOAD": str(library), "CLOCK_FILE": str(off)}, off
 
 
-def test_a_run_under_a_clock_that_jumps_by_years_gives_the_same_bytes(study, undisturbed, tmp_path):
+def test_a_run_under_a_clock_that_jumps_by_years_gives_the_same_bytes(study, undisturbed, clock):
     wanted, _ = undisturbed
-    clock = tmp_path / "clock"
-    clock.write_text("+0\n")
-    env = os.environ | under_a_clock_of_ours(clock)
-    seen = [sys.executable, "-c", "import datetime; print(datetime.date.today().year)"]
-    process = begin(*run_of(study), env=env)
-    jumps, years = 0, set()
-    while process.poll() is None:
-        beside = tmp_path / "clock.new"
-        beside.write_text(("-9000d\n", "+9000d\n", "-1d\n")[jumps % 3])
-        beside.replace(clock)
+    env, off = clock
+    process, years = begin(*run_of(study), env=env), set()
+    for jumps, seconds in enumerate(itertools.cycle((-25 * YEAR, 25 * YEAR, -YEAR))):
+        write_atomically(off, str(seconds))
         if jumps < 3:
-            years.add(subprocess.run(seen, env=env, capture_output=True, text=True, check=True).stdout)
-        jumps += 1
+            asked = [sys.executable, "-c", "import datetime; print(datetime.date.today().year)"]
+            years.add(subprocess.run(asked, env=env, capture_output=True, text=True, check=True).stdout)
         time.sleep(0.2)
+        if process.poll() is not None:
+            break
     _, err = process.communicate()
     assert process.returncode == 0, err
     assert len(years) == 3
-    assert jumps > 3
+    assert jumps > 5
     assert without_days(whole_files(study)) == without_days(wanted)
 
 

@@ -1,5 +1,7 @@
 """kill -9 at random moments: every file is whole at each of them, and the same bytes come out in the end."""
 
+import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -9,6 +11,9 @@ import numpy as np
 import pytest
 
 from tests.endurance.conftest import TWO_FILMS_A_PART, begin, kill_all, leftovers, run_of, whole_files
+from trabecula.workflow.finished import MANIFEST
+from trabecula.workflow.report import report_study
+from trabecula.workflow.run import run_study
 
 SEED = 20241125  # of the moments
 
@@ -88,3 +93,23 @@ def test_two_extractions_to_one_folder_at_once_end_with_the_bytes_of_one(pristin
     both = [of_extract(tmp_path / "copy", turn) for turn in (0, 1)]
     assert [one.wait(300) for one in both] == [0, 0]
     assert whole_files(tmp_path / "copy", ("features",)) == whole_files(study, ("features",))
+
+
+def test_a_report_of_a_finished_run_that_is_cut_off_is_made_again_by_the_next_run(study_folder, monkeypatch):
+    page = run_study(study_folder.folder, images="none")
+    before = whole_files(study_folder.folder)
+
+    def cut_off(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("trabecula.workflow.report.write_page", cut_off)
+        with pytest.raises(KeyboardInterrupt):
+            report_study(study_folder.folder, formats=("tex",))
+    assert whole_files(study_folder.folder) != before
+    assert run_study(study_folder.folder, images="none") == page
+    now = whole_files(study_folder.folder)
+    digests = json.loads(now.pop(f"runs/{page.parent.name}/{MANIFEST}"))
+    said = {f"runs/{page.parent.name}/{name}": digest for name, digest in digests.items()}
+    run = {name: content for name, content in now.items() if name.startswith("runs/")}
+    assert said == {name: hashlib.sha256(content).hexdigest() for name, content in run.items()}

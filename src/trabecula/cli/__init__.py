@@ -45,7 +45,8 @@ def main() -> None:
     except TrabeculaError as error:
         err.print(Text(str(error), style="red"))
         sys.exit(1)
-    except OSError as error:  # of a file that is not written whole or not at all: a link's, a folder's, a terminal's
-        where = "" if error.filename is None else f"{error.filename}: "
-        err.print(Text(f"{where}{error.strerror or error}", style="red"))
+    except OSError as error:
+        if error.filename is None:  # no file's fault: ours
+            raise
+        err.print(Text(f"{error.filename}: {error.strerror}", style="red"))
         sys.exit(1)

@@ -100,6 +100,7 @@ def _load(cases: Sequence[Case], settings: ImageSettings) -> tuple[Xray, list[Re
     before = _states_here(cases)
     names = ", ".join(case.case_id for case in cases[:3]) + ("" if len(cases) < 4 else f" and {len(cases) - 3} more")
     picture: Picture | None = None
+    said: Side | None = None
     try:
         picture = read_picture(image, settings)
     except InvalidInput as error:

@@ -39,6 +39,8 @@ def report_study(
     with alone_with(place, tell):
         images = images or images_of(place) or "full"
         tell("report", 0, 1)
+        if not blind:
+            (place / _MADE).unlink(missing_ok=True)  # where this is cut off, the next run makes the page again
         draw_pictures(folder, place, images=images, jobs=jobs, tell=tell)
         page = make_report(place, blind=blind, formats=formats, images=images)
         write_manifest(place)
