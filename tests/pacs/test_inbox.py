@@ -386,6 +386,15 @@ def test_a_message_that_says_to_be_huge_takes_no_memory(listening_at):
     assert [said for _, said in told] == ["broken off: too large"]
 
 
+def test_a_caller_who_stalls_within_a_message_is_hung_up_on(listening_at, monkeypatch):
+    monkeypatch.setattr(listening, "_SECONDS", 0.3)
+    pacs, *_ = listening_at()
+    with socket.create_connection(("127.0.0.1", pacs.profile.port), timeout=20) as caller:
+        caller.sendall(struct.pack(">BBL", 1, 0, 200) + bytes(10))
+        with contextlib.suppress(ConnectionResetError):
+            assert caller.recv(1) == b""
+
+
 def test_a_full_disk_is_told_to_the_sender_who_keeps_the_film(listening_at, tmp_path, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")

@@ -107,9 +107,8 @@ class _Taking:
     def __init__(self, inbox: Inbox, told: Told):
         self._inbox = inbox
         self._told = told
-        self._come: WeakKeyDictionary[Any, int] = (
-            WeakKeyDictionary()
-        )  # bytes of the file that comes just now, of each association
+        # bytes of the file that comes just now, of each association
+        self._come: WeakKeyDictionary[Any, int] = WeakKeyDictionary()
 
     def store(self, event: Any) -> int:
         """A status: success once the disk has the file, be it a film or kept apart."""
@@ -124,8 +123,9 @@ class _Taking:
         return _NO_NAME if became == "nameless" else _STORED
 
     def measure(self, event: Any) -> None:
-        """Break off what is larger than a film before memory is taken for it; pynetdicom itself has no limit."""
+        """Break off what is larger than a film before memory is taken for it, or stalls; pynetdicom itself does not."""
         association, socket = event.assoc, event.assoc.dul.socket
+        socket.socket.settimeout(_SECONDS)
         read = socket.recv
 
         def counted(size: int) -> bytearray:
