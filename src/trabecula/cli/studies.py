@@ -215,6 +215,8 @@ def extract(
     suffix = "" if by_parts else ".csv"
     notes = ((made.undefined, "undefined", "undefined values"), (made.warnings, "diagnostics", "warnings"))
     if part is None:
+        if made.missing:
+            print_notes([f"array jobs {', '.join(made.missing)} had not ended: what they lacked was computed here"])
         print_notes(f"{n:,} {what}: see {beside}{name}{suffix}" for n, name, what in notes if n)
         out.print(f"{made.cases} cases x {made.features} features -> {output}", markup=False)
     else:

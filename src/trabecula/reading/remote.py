@@ -20,7 +20,7 @@ from urllib.parse import unquote, urlsplit
 
 from ..errors import Fault, InvalidInput, MissingExtra, TrabeculaError
 from ..records import Case
-from .images import sidecar_of
+from .images import sidecar_name, sidecar_of
 from .picture import LARGEST
 
 ALLOWED = "TRABECULA_REMOTE"
@@ -120,7 +120,7 @@ def state_at(address: str) -> str | None:
 def sidecar_at(address: str) -> str | None:
     """Where the notes of a film would lie; one that is asked for by a query has no neighbours."""
     name = _name(address)
-    return address.removesuffix(name) + sidecar_of(Path(name)).name if address.endswith(name) else None
+    return address.removesuffix(name) + sidecar_name(name) if address.endswith(name) else None
 
 
 def in_words(address: str) -> str:

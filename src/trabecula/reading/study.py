@@ -14,7 +14,7 @@ from ..errors import Fault, InvalidInput
 from ..processes import share
 from ..records import Case, Region, Side, Study, Xray
 from ..settings import ImageSettings
-from .images import read_labels, read_picture, sidecar_of
+from .images import read_labels, read_picture, sidecar_name, sidecar_of
 from .inspection import FilmFacts, inspect_film
 from .picture import Picture, as_float
 from .quality import Thumbnail, thumbnail
@@ -137,22 +137,22 @@ def changed(where: str, when: str) -> Fault:
 
 def _state_of(path: Path, case: Case) -> _State:
     """None where there is no file."""
-    return state_at(case.addresses[path]) if path in case.addresses else _state_here(path)
+    return state_at(case.addresses[path]) if path in case.addresses else _state_here(str(path))
 
 
 def _state_of_notes(image: Path, case: Case) -> _State:
     if image not in case.addresses:
-        return _state_here(sidecar_of(image))
+        return _state_here(str(image).removesuffix(image.name) + sidecar_name(image.name))
     notes = sidecar_at(case.addresses[image])
     return None if notes is None else state_at(notes)
 
 
 def _states_here(cases: Sequence[Case]) -> dict[Path, _State]:
     paths = dict.fromkeys(path for one in cases for path in (one.image, sidecar_of(one.image), one.region))
-    return {path: _state_here(path) for path in paths}
+    return {path: _state_here(str(path)) for path in paths}
 
 
-def _state_here(path: Path) -> _State:
+def _state_here(path: str) -> _State:
     try:
         now = os.stat(path)  # noqa: PTH116 of each film of a table, and twice as fast
     except OSError:

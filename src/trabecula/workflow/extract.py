@@ -26,7 +26,7 @@ from ..settings import FILE_NAME, DataSettings, DeepSettings, RadiomicsSettings,
 from ..storage import write_atomically
 from ..versions import versions_of
 from .check import Tell, make_extractors, silent
-from .shard import Shard
+from .shard import Shard, take_missing
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,10 @@ NO_WISHES = Wishes()
 
 @dataclass(frozen=True)
 class Extracted:
-    """What an extraction came to; ``faults``: the first of those for which ``left_out`` cases have no features."""
+    """What an extraction came to; ``faults``: the first of those for which ``left_out`` cases have no features.
+
+    ``missing``: the array jobs that had not ended, whose work was done here.
+    """
 
     cases: int
     features: int
@@ -63,6 +66,7 @@ class Extracted:
     warnings: int
     left_out: int = 0
     faults: tuple[Fault, ...] = ()
+    missing: tuple[str, ...] = ()
 
 
 def extract_table(
@@ -89,14 +93,18 @@ def extract_table(
         faults = (*faults, Fault(str(output), f"suffix {output.suffix!r}", "one of " + ", ".join(_WRITERS)))
     if faults:
         raise InvalidInput(faults)
+    notes = output.parent / f".{output.name}-shards"
     if shard is not None:
         study = replace(study, cases=tuple(case for _, cases in shard.of(films(study)) for case in cases))
         if not study.cases:
+            shard.note_end(notes)
             return Extracted(0, 0, 0, 0)
     cache = output.parent / ".trabecula-cache"
     found = study_features(study.folder, study, settings, (*extractors, Diagnostics()), jobs, tell, cache=cache)
     behind = found.pop(Diagnostics.name)
-    if shard is None:
+    if shard is not None:
+        shard.note_end(notes)
+    else:
         _write_tables(output, study, extractors, found, behind)
     tables = found.values()
     return Extracted(
@@ -104,6 +112,7 @@ def extract_table(
         sum(table.values.shape[1] for table in tables),
         sum(len(table.undefined) for table in tables),
         sum(len(table.warnings) for table in tables),
+        missing=take_missing(notes) if shard is None else (),
     )
 
 

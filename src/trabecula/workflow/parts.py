@@ -7,6 +7,7 @@ import io
 import itertools
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from ..storage import write_atomically
 from ..versions import FEATURES, digest_of, versions_of
 from .check import Tell, silent
 from .extract import NO_WISHES, Extracted, Wishes, batch_settings, how_computed, warm_up
-from .shard import Shard
+from .shard import Shard, take_missing
 
 FAULTS = "faults.csv"
 _HOW = "how.json"
@@ -66,12 +67,15 @@ def extract_parts(
         spread = functools.partial(share, jobs=1 if on_gpu else jobs, ordered=False, batch=1)
     for _ in spread(work):
         told()
+    notes = output / ".shards"
     made, listed = _summed(output, own)
     if shard is None:
         drop_parts(output, survey.parts)
         how = {name: json.loads(text or "null") for name, text in how_computed(extractors).items()}
         write_atomically(output / _HOW, json.dumps(how, indent=1))
         write_atomically(output / FAULTS, listed)
+        return replace(made, missing=take_missing(notes))
+    shard.note_end(notes)
     return made
 
 
