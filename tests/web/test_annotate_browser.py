@@ -1,20 +1,18 @@
 """The annotation screen in a real browser: six clicks, keys alone, what is kept when something is killed, its speed."""
 
 import contextlib
-import json
 import os
 import signal
 import socket
 import subprocess
 import sys
 import time
-from importlib import resources
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from tests.browsers import NEEDED, ActionChains, By, Keys, WebDriverWait, browsing, size, start_browser
+from tests.browsers import NEEDED, ActionChains, By, Keys, WebDriverWait, browsing, serious_faults, size, start_browser
 from trabecula.reading.drawn import steps_of
 
 from .drawing import dice, undrawn_study
@@ -373,13 +371,4 @@ def picture(browser, name):
 
 def followed(browser):
     """No serious finding of axe."""
-    browser.execute_cdp_cmd("Page.setBypassCSP", {"enabled": True})
-    browser.execute_script(resources.files("axe_core_python").joinpath("axe.min.js").read_text(encoding="utf-8"))
-    found = browser.execute_async_script("axe.run().then(arguments[0]);")
-    browser.execute_cdp_cmd("Page.setBypassCSP", {"enabled": False})
-    serious = [
-        (one["id"], [node["html"][:120] for node in one["nodes"]])
-        for one in found["violations"]
-        if one["impact"] in {"serious", "critical"}
-    ]
-    assert serious == [], json.dumps(serious, indent=1)
+    assert serious_faults(browser) == []
