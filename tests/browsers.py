@@ -2,6 +2,7 @@
 
 import contextlib
 import shutil
+from importlib import resources
 
 import pytest
 
@@ -11,7 +12,9 @@ from selenium.webdriver.common.by import By  # noqa: E402
 from selenium.webdriver.common.keys import Keys  # noqa: E402
 from selenium.webdriver.support.wait import WebDriverWait  # noqa: E402
 
-__all__ = ["NEEDED", "ActionChains", "By", "Keys", "WebDriverWait", "browsing", "size", "start_browser"]
+__all__ = [
+    "NEEDED", "ActionChains", "By", "Keys", "WebDriverWait", "browsing", "serious_faults", "size", "start_browser",
+]  # fmt: skip
 CHROMIUM, DRIVER = (shutil.which(name) for name in ("chromium", "chromedriver"))
 NEEDED = [
     pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="no chromium and chromedriver on this computer"),
@@ -46,3 +49,18 @@ def size(driver, width, height):
     """Give the page a window of so many pixels; a narrow one is a telephone."""
     metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500}
     driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+
+
+def serious_faults(driver):
+    """What axe-core finds serious or critical on the page as it is: rule, element, what is wrong."""
+    driver.execute_cdp_cmd("Page.setBypassCSP", {"enabled": True})
+    driver.execute_script(resources.files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8"))
+    found = driver.execute_async_script("axe.run().then(arguments[0]);")
+    driver.execute_cdp_cmd("Page.setBypassCSP", {"enabled": False})
+    assert len(found["passes"]) > 10, "axe looked at the page"
+    return [
+        (fault["id"], node["html"][:200], node["failureSummary"][:300])
+        for fault in found["violations"]
+        if fault["impact"] in {"serious", "critical"}
+        for node in fault["nodes"][:3]
+    ]

@@ -1,13 +1,14 @@
 """The page in a real browser: nothing is fetched, nothing is cut, and a screen reader can follow it."""
 
 import json
-from importlib import resources
 
+import pandas as pd
 import pytest
 
-from tests.browsers import NEEDED, browsing
+from tests.browsers import NEEDED, browsing, serious_faults
 from tests.browsers import size as resize
 from trabecula.reporting import recorded, write_page
+from trabecula.reporting.comparison import Compared, cases_table, comparison_page
 
 from .test_page import record
 
@@ -59,17 +60,7 @@ def test_a_request_that_the_page_might_make_is_forbidden_by_itself(browser, page
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_screen_reader_can_follow_it(browser, page, size, scheme):
     show(browser, page, size, scheme)
-    browser.execute_cdp_cmd("Page.setBypassCSP", {"enabled": True})
-    axe = resources.files("axe_core_python").joinpath("axe.min.js").read_text(encoding="utf-8")
-    browser.execute_script(axe)
-    found = browser.execute_async_script("axe.run().then(arguments[0]);")
-    serious = [
-        (fault["id"], fault["nodes"][0]["html"][:200], fault["nodes"][0]["failureSummary"][:300])
-        for fault in found["violations"]
-        if fault["impact"] in {"serious", "critical"}
-    ]
-    assert serious == []
-    assert len(found["passes"]) > 20, "axe looked at the page"
+    assert serious_faults(browser) == []
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -129,3 +120,24 @@ def test_it_is_drawn_within_a_second(browser, page):
         " seen.length ? told(seen[0].startTime) : setTimeout(look, 20); }; look();"
     )
     assert browser.execute_async_script(when_painted) < 1000
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_two_runs_side_by_side_keep_off_the_edge_and_fit(browser, tmp_path, size):
+    cases = pd.DataFrame([("internal", "sound", 9, 0, 0, 0, 0), ("training", "sound", 30, 0, 0, 0, 0)])
+    cases.columns = pd.Index(["cohort", "protocol", "both", "only_a", "only_b", "relabelled", "other_fold"])
+    keys = {"protocol": "sound", "signature": "radiomics", "model": "xgb", "class": "macro", "method": "DeLong"}
+    numbers = {"auc_a": 0.8, "auc_b": 0.7, "difference": 0.1, "low": 0.0, "high": 0.2, "p": 0.04, "n_a": 9, "n_b": 9}
+    auc = pd.DataFrame([keys | numbers | {"cohort": name} for name in ("training", "internal")])
+    page = tmp_path / "compare.html"
+    compared = Compared(("2026-01-01_01", "2026-01-02_01"), pd.DataFrame(), cases, auc)
+    assert [row.cells[0] for row in cases_table(compared).rows] == ["training", "internal"]
+    page.write_text(comparison_page(compared, "a study", "0"), encoding="utf-8")
+    show(browser, page, size)
+    left, beyond = browser.execute_script(
+        "const e = document.documentElement;"
+        "return [document.querySelector('h1').getBoundingClientRect().left, e.scrollWidth - e.clientWidth];"
+    )
+    assert left >= 16
+    assert beyond == 0
+    assert serious_faults(browser) == []

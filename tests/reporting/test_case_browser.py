@@ -1,5 +1,7 @@
 """The case browser in a real browser: filters without a script, and a link that reaches a case a filter hides."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -83,3 +85,18 @@ def test_a_thumbnail_leads_to_the_large_pictures_though_they_are_folded(browser,
     assert not browser.execute_script(folded, f"#large-case-{last}")
     browser.execute_script("arguments[0].click()", link)
     assert browser.execute_script(folded, f"#large-case-{last}")
+
+
+def test_on_paper_the_large_cases_are_dark_on_white_and_the_sheet_is_left_out(browser, marked):  # noqa: F811
+    show(browser, marked[0])
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    try:
+        assert not browser.find_element("css selector", ".sheet").is_displayed()
+        assert browser.find_element("css selector", ".on-paper").is_displayed()
+        large = browser.find_element("css selector", ".large")
+        assert large.value_of_css_property("background-color").endswith(", 0)"), "no dark ground"
+        for pale in (".large .is", ".large .said", ".large p"):
+            colour = browser.find_element("css selector", pale).value_of_css_property("color")
+            assert max(int(part) for part in re.findall(r"\d+", colour)[:3]) < 0xC0, pale
+    finally:
+        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})

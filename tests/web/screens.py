@@ -1,17 +1,15 @@
 """A real browser on the app's screens: how tests start it, see, press and click."""
 
 import contextlib
-import json
 import os
 import re
 import subprocess
 import sys
-from importlib import resources
 
 import numpy as np
 import pytest
 
-from tests.browsers import NEEDED, ActionChains, By, Keys, WebDriverWait, browsing, size
+from tests.browsers import NEEDED, ActionChains, By, Keys, WebDriverWait, browsing, serious_faults, size
 
 __all__ = [
     "ActionChains", "By", "Keys", "browsing", "click", "followed", "needed", "on_screen", "picture", "press", "said",
@@ -73,13 +71,4 @@ def picture(browser, name):
 
 def followed(browser):
     """No serious finding of axe."""
-    browser.execute_cdp_cmd("Page.setBypassCSP", {"enabled": True})
-    browser.execute_script(resources.files("axe_core_python").joinpath("axe.min.js").read_text(encoding="utf-8"))
-    found = browser.execute_async_script("axe.run().then(arguments[0]);")
-    browser.execute_cdp_cmd("Page.setBypassCSP", {"enabled": False})
-    serious = [
-        (one["id"], [node["html"][:120] for node in one["nodes"]])
-        for one in found["violations"]
-        if one["impact"] in {"serious", "critical"}
-    ]
-    assert serious == [], json.dumps(serious, indent=1)
+    assert serious_faults(browser) == []

@@ -45,10 +45,15 @@ def cases_table(compared: Compared) -> Shown:
     """Who is in both runs."""
     heads = ("cohort", "protocol", "in both", "first only", "second only", "other class", "other fold")
     columns = ["cohort", "protocol", "both", "only_a", "only_b", "relabelled", "other_fold"]
+    order = list(dict.fromkeys(zip(compared.auc["protocol"], compared.auc["cohort"], strict=True)))
+    rows = sorted(
+        compared.cases[columns].to_numpy(object).tolist(),
+        key=lambda row: order.index((row[1], row[0])) if (row[1], row[0]) in order else len(order),
+    )
     return shown(
         "Cases of each cohort in the first and the second run",
         heads,
-        compared.cases[columns].to_numpy(object).tolist(),
+        rows,
         (0, 1),
     )
 
