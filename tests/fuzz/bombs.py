@@ -23,15 +23,15 @@ def bombs():
 
 _READER = {
     "png": "raster", "tif": "raster", "jpg": "raster", "nii": "nifti", "gz": "nifti", "dcm": "dicom", "xlsx": "table",
-    "yaml": "study", "json": "layout labelme", "xml": "layout cvat", "trabecula": "bundle", "h5": "weights", "keras": "weights",
-    "safetensors": "weights", "pth": "weights", "parquet": "features", "skops": "pipeline",
+    "yaml": "study", "json": "layout labelme", "xml": "layout cvat", "trabecula": "bundle", "h5": "weights",
+    "keras": "weights", "safetensors": "weights", "pth": "weights", "parquet": "features", "skops": "pipeline",
 }  # fmt: skip
 
 
 def _files():
     yield "huge.png", png(SIDE, SIDE, zlib.compress(bytes(10**6)))
     yield "wide.png", png(2**31 - 1, 1, zlib.compress(bytes(10**6)))
-    yield "text.png", png(50, 40, zlib.compress(bytes(100 * 41)), b"zTXt", b"k\0\0" + _squeezed(1 << 30))
+    yield "text.png", png(50, 40, zlib.compress(bytes(100 * 41)), b"zTXt", b"k\0\0" + _squeezed(1 << 27))
     yield "huge.tif", tiff(SIDE, SIDE)
     yield "tile.tif", tiff(50, 40, tile=SIDE)
     yield "huge.jpg", jpeg(65535, 65535)
@@ -132,9 +132,14 @@ def _gzipped(head):
 
 def _squeezed(size, wbits=zlib.MAX_WBITS):
     squeezer = zlib.compressobj(9, zlib.DEFLATED, wbits)
-    piece = bytes(1 << 24)
-    parts = [squeezer.compress(piece) for _ in range(size >> 24)]
-    return b"".join([*parts, squeezer.flush()])
+    return b"".join([squeezer.compress(bytes(size)), squeezer.flush()])
+
+
+def _again_and_again(times):
+    """A raw stream of as many times 16 MiB: a full flush begins anew, so that the same bytes may follow."""
+    squeezer = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
+    block = squeezer.compress(bytes(1 << 24)) + squeezer.flush(zlib.Z_FULL_FLUSH)
+    return block * times + b"\x03\x00"
 
 
 def _gzip_of_zeros():
@@ -145,7 +150,7 @@ def _gzip_of_zeros():
 def _deflated():
     head = written(dicom(syntax="1.2.840.10008.1.2.1.99"))
     meta = 132 + 12 + struct.unpack("<I", head[140:144])[0]
-    return head[:meta] + _squeezed(1 << 30, -zlib.MAX_WBITS)
+    return head[:meta] + _again_and_again(64)
 
 
 def _inside(path, name):
@@ -160,7 +165,7 @@ def _swollen(content, name):
 
 
 def _archive(members, swollen):
-    """One member of a gigabyte of blanks."""
+    """One member of 256 MiB of blanks."""
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, data in members:
@@ -170,16 +175,15 @@ def _archive(members, swollen):
         info = zipfile.ZipInfo(swollen)
         info.compress_type = zipfile.ZIP_DEFLATED
         with archive.open(info, "w", force_zip64=True) as file:
-            for _ in range(64):
+            for _ in range(16):
                 file.write(b" " * (1 << 24))
     return out.getvalue()
 
 
 def _far():
-    sheet = (
-        '<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><dimension ref="A1:XFD1048576"/>'
-    )
-    sheet += '<sheetData><row r="1"><c r="A1"><v>1</v></c></row><row r="1048576"><c r="XFD1048576"><v>1</v></c></row></sheetData>'
+    sheet = '<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main">'
+    sheet += '<dimension ref="A1:XFD1048576"/><sheetData><row r="1"><c r="A1"><v>1</v></c></row>'
+    sheet += '<row r="1048576"><c r="XFD1048576"><v>1</v></c></row></sheetData>'
     with zipfile.ZipFile(io.BytesIO(xlsx([["a"], ["b"]]))) as archive:
         members = {info.filename: archive.read(info) for info in archive.infolist()}
     members["xl/worksheets/sheet1.xml"] = (sheet + "</worksheet>").encode()

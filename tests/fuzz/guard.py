@@ -24,7 +24,7 @@ from .readers import READERS, Nothing, _check_cause
 MEMORY = 1 << 30  # bytes beyond what was there before
 SECONDS = 20  # of processor time, after which the process ends
 SLOW = 5.0
-_KEEPERS = ("numba.", "matplotlib.")  # keep what they compiled or found, and open it again
+_KEEPERS = {"numba", "matplotlib"}  # keep what they compiled or found, and open it again
 _LONGEST = 4000  # letters of one fault
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
@@ -48,7 +48,7 @@ class Guard:
 
 def _within(packages):
     frame = sys._getframe(2)
-    while frame is not None and not frame.f_globals.get("__name__", "").startswith(packages):
+    while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] not in packages:
         frame = frame.f_back
     return frame is not None
 

@@ -25,7 +25,8 @@ def said(tmp_path_factory):
 
 
 NAMES = [
-    "huge.png", "wide.png", "text.png", "huge.tif", "tile.tif", "huge.jpg", "huge.nii", "huge.nii.gz", "extension.nii.gz",
+    "huge.png", "wide.png", "text.png", "huge.tif", "tile.tif", "huge.jpg", "huge.nii", "huge.nii.gz",
+    "extension.nii.gz",
     "late.nii.gz", "huge.dcm", "frames.dcm", "deflated.dcm", "jpeg.dcm", "jpeg2000.dcm", "jpegls.dcm", "length.dcm",
     "strings.xlsx", "sheet.xlsx", "far.xlsx", "laughs.yaml", "merges.yaml", "deep.yaml", "digits.yaml", "deep.json",
     "film.json", "annotations.xml", "swollen.trabecula", "model.skops", "empty.h5", "swollen.keras", "w.safetensors",

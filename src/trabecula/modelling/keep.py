@@ -16,6 +16,7 @@ import numpy as np
 from ..errors import Fault, InvalidInput
 
 LARGEST = 1 << 30  # bytes of a pipeline, unpacked
+_SMALL, _SWELLING = 1 << 26, 100  # bytes; times: no model is packed as well as that
 _SCHEMA = "schema.json"
 _PROTOCOLS = (2,)  # of skops; a further one is let in when its loaders have been read
 _DATE = (1980, 1, 1, 0, 0, 0)
@@ -118,8 +119,10 @@ def _audited(content: bytes) -> Any:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             members = archive.infolist()
-            if sum(member.file_size for member in members) > LARGEST:
-                raise _refuse(f"more than {LARGEST >> 20} MiB unpacked")
+            if (size := sum(member.file_size for member in members)) > min(
+                LARGEST, max(_SMALL, _SWELLING * len(content))
+            ):
+                raise _refuse(f"{size >> 20} MiB unpacked")
             schema = json.loads(archive.read(_SCHEMA))
             protocol = schema["protocol"]
             files = {node["file"] for node in _nodes(schema) if "file" in node}

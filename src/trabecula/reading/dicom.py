@@ -30,7 +30,10 @@ def read_dicom(path: Path) -> Picture:
             dataset = pydicom.dcmread(unswollen(path))
             _refuse_unusable(path, dataset)
             _refuse_other_size(path, dataset)
-            return _picture(dataset, dataset.pixel_array)
+            stored = dataset.pixel_array
+            if stored.ndim != 2:
+                raise refuse(path, f"pixels of shape {stored.shape}", "one film of greys")
+            return _picture(dataset, stored)
         except pydicom.errors.InvalidDicomError:
             raise refuse(path, "no image that we know", "DICOM, PNG, TIFF, JPEG or NIfTI") from None
         except InvalidInput:

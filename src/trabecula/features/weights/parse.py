@@ -13,7 +13,7 @@ from jaxtyping import Float32
 from ...settings import ConventionName
 from .architecture import BIASES, NORM_PARTS, RESNET50, SHAPES, Architecture
 from .check import check_state
-from .files import read_metadata, read_tensors
+from .files import AGAIN, read_metadata, read_tensors, unusable
 from .known import known_as
 from .layouts import as_torchvision
 
@@ -119,9 +119,12 @@ def parse_weights(file: str, content: bytes, convention: str | None = None) -> W
 
 def _tuned_here(file: str, content: bytes, told: Mapping[str, Any], convention: str | None) -> Weights:
     state, layout = as_torchvision(read_tensors(file, content))
-    network = Architecture(told["network"]["width"], tuple(told["network"]["counts"]))
-    check_state(file, state, layout, network)
-    weights = from_record(told["weights"], state)
+    try:
+        network = Architecture(told["network"]["width"], tuple(told["network"]["counts"]))
+        check_state(file, state, layout, network)
+        weights = from_record(told["weights"], state)
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError):
+        raise unusable(file, "a record of its network that cannot be read", "one as it was written", AGAIN) from None
     chosen = CONVENTIONS[convention] if convention else weights.convention
     return replace(weights, name=Path(file).stem, sha256=hashlib.sha256(content).hexdigest(), convention=chosen)
 
