@@ -26,7 +26,7 @@ $(VENV)/.run: pyproject.toml constraints.txt
 	touch $@
 
 $(VENV)/.dev: $(VENV)/.run
-	$(BIN)/python -m pip install -q -c constraints.txt -e ".[dev,train,pacs,cluster]"
+	$(BIN)/python -m pip install -q -c constraints.txt -e ".[dev,train,pacs,cluster,remote]"
 	touch $@
 
 bench: $(VENV)/.dev

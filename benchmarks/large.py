@@ -31,14 +31,14 @@ def main() -> None:
     asked.add_argument("--all", action="store_true", help="every filter, not the original image alone")
     given = asked.parse_args()
     extract = [sys.executable, "-m", "trabecula", "extract"]
-    windows = _windows()
+    windows = make_windows()
     print(f"{'films':>9} {'':8} {'s':>8} {'cpu ms/film':>12} {'peak MB':>8} {'bytes/film':>11}")
     for count in given.counts:
-        table = _films(given.folder, count, windows, "all" if given.all else "original")
+        study = make_films(given.folder, count, windows, "all" if given.all else "original")
         output = given.folder / f"features-{count}"
         shutil.rmtree(output, ignore_errors=True)
         for what in ("extract", "resume"):
-            seconds, cpu, peak = _measured([*extract, str(table), "-o", str(output), "--jobs", "1"])
+            seconds, cpu, peak = _measured([*extract, str(study), "-o", str(output), "--jobs", "1"])
             room = sum(path.stat().st_size for path in output.rglob("*") if path.is_file()) / count
             print(
                 f"{count:9,} {what:8} {seconds:8.1f} {1e3 * cpu / count:12.2f} {peak / 1e3:8.0f} {room:11,.0f}",
@@ -46,7 +46,7 @@ def main() -> None:
             )
 
 
-def _windows() -> list[tuple[np.ndarray, np.ndarray]]:
+def make_windows() -> list[tuple[np.ndarray, np.ndarray]]:
     """Vertebrae of a few simulated patients, each with the grey of its surroundings."""
     found = []
     for patient in plan_study(36, seed=1)[:8]:
@@ -64,7 +64,7 @@ def _windows() -> list[tuple[np.ndarray, np.ndarray]]:
     return found
 
 
-def _films(folder: Path, count: int, windows: list[tuple[np.ndarray, np.ndarray]], filters: str) -> Path:
+def make_films(folder: Path, count: int, windows: list[tuple[np.ndarray, np.ndarray]], filters: str) -> Path:
     """A study of so many films, 1,000 a folder; films that are there are kept."""
     study = folder / f"study-{count}-{filters}"
     study.mkdir(parents=True, exist_ok=True)

@@ -1,6 +1,10 @@
+import json
 import os
 import signal
 import stat
+import subprocess
+import sys
+import time
 
 import joblib
 import pytest
@@ -10,11 +14,12 @@ from typer.testing import CliRunner
 from trabecula import cluster
 from trabecula.cli import app
 from trabecula.cluster import on_cluster
-from trabecula.errors import InvalidInput
+from trabecula.errors import InvalidInput, TrabeculaError
 from trabecula.processes import share
 from trabecula.workflow.extract import extract_table
 from trabecula.workflow.parts import extract_parts
 from trabecula.workflow.run import run_study
+from trabecula.workflow.shard import Shard
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")  # of Dask's sockets, when a worker is killed
 
@@ -104,6 +109,21 @@ def test_what_was_handed_to_a_worker_is_shared_no_further(two_workers):
         assert list(spread([joblib.delayed(_share_again)()])) == [True]
 
 
+def test_a_bad_film_stops_no_other_on_workers_and_in_array_jobs(
+    two_workers, study_folder, tmp_path, three_films_a_part
+):
+    (study_folder.folder / "images" / "p01.png").write_bytes(b"no picture")
+    (study_folder.folder / "images" / "p08_mask.png").unlink()
+    one = extract_parts(study_folder.folder, tmp_path / "one")
+    with on_cluster(two_workers.scheduler_address, 1, [study_folder.folder]) as spread:
+        two = extract_parts(study_folder.folder, tmp_path / "two", spread=spread)
+    for number in (2, 1):
+        extract_parts(study_folder.folder, tmp_path / "array", shard=Shard(number, 2))
+    assert extract_parts(study_folder.folder, tmp_path / "array") == two == one
+    assert (one.cases, one.left_out, len(one.faults)) == (25, 2, 2)
+    assert _files(tmp_path / "array") == _files(tmp_path / "two") == _files(tmp_path / "one")
+
+
 def test_the_command_starts_its_own_workers(study_folder, tmp_path, three_films_a_part):
     asked = ["extract", str(study_folder.folder), "-o", str(tmp_path / "new" / "large"), "--jobs", "2"]
     ended = CliRunner().invoke(app, [*asked, "--cluster", "local"])
@@ -170,3 +190,53 @@ true"""
     assert len(jobs.read_text().split()) == 2
     extract_parts(study_folder.folder, tmp_path / "one")
     assert _files(tmp_path / "two") == _files(tmp_path / "one")
+
+
+@pytest.fixture
+def by_hand(tmp_path):
+    """Give the address of a scheduler with one worker, both begun as from a command line, and the scheduler."""
+    begun = []
+
+    def begin(*words):
+        begun.append(subprocess.Popen([sys.executable, "-m", *words, "--no-dashboard"], stderr=subprocess.DEVNULL))
+        return begun[-1]
+
+    named = tmp_path / "scheduler.json"
+    scheduler = begin("distributed.cli.dask_scheduler", "--port", "0", "--scheduler-file", str(named))
+    begin("distributed.cli.dask_worker", "--scheduler-file", str(named), "--nthreads", "1", "--local-directory",
+          str(tmp_path / "worker"))  # fmt: skip
+    while not named.exists():
+        assert scheduler.poll() is None
+        time.sleep(0.05)
+    yield json.loads(named.read_text())["address"], scheduler
+    for process in begun:
+        process.kill()
+        process.wait()
+
+
+def test_a_scheduler_that_is_killed_ends_the_work_in_words_and_loses_nothing(
+    by_hand, study_folder, tmp_path, three_films_a_part
+):
+    address, scheduler = by_hand
+
+    def kill(_stage, done, _total):
+        if done == 2:
+            scheduler.kill()
+
+    with (
+        pytest.raises(TrabeculaError, match=r"The scheduler of .* is gone\. What was finished is kept"),
+        on_cluster(address, 1, [study_folder.folder]) as spread,
+    ):
+        extract_parts(study_folder.folder, tmp_path / "two", spread=spread, tell=kill)
+    assert len(list((tmp_path / "two" / "done").iterdir())) >= 2
+    extract_parts(study_folder.folder, tmp_path / "one")
+    extract_parts(study_folder.folder, tmp_path / "two")
+    assert _files(tmp_path / "two") == _files(tmp_path / "one")
+
+
+def test_work_that_ends_its_worker_again_and_again_is_told_in_words(two_workers):
+    with (
+        pytest.raises(TrabeculaError, match="ended its worker again and again"),
+        on_cluster(two_workers.scheduler_address, 1, []) as spread,
+    ):
+        list(spread([joblib.delayed(os._exit)(1)]))

@@ -172,6 +172,8 @@ def test_three_patients_have_features_and_words_and_no_model(tmp_path, protocol)
 def test_a_run_without_models_is_reported_again_and_refuses_what_needs_a_model(tmp_path):
     study = StudyFolder(tmp_path / "study", patients=3, cohorts=("training",))
     page = run_study(study.folder)
+    drawn = page.read_text(encoding="utf-8").count("data:image/webp")
+    assert drawn == len(list((page.parent / "cases" / "thumbnails").iterdir())) == len(study.rows)
     before = {path: path.read_bytes() for path in page.parent.rglob("*") if path.is_file()}
     assert run_study(study.folder) == page
     assert report_study(study.folder) == page

@@ -1,6 +1,7 @@
 """Fine-tuning in a study: no label of a fold reaches its task, nothing is tuned twice, the head can be looked into."""
 
 import json
+import re
 import shutil
 from dataclasses import replace
 
@@ -23,12 +24,14 @@ from trabecula.modelling import (
     deal_labels,
     fit_task,
     gather,
+    grouped_folds,
     networks,
     plan_tasks,
+    too_few,
     tuned_on,
 )
 from trabecula.modelling.outcome import SelectionTrace
-from trabecula.records import SEEN, Split
+from trabecula.records import SEEN, TRAINING, Split
 from trabecula.settings import FinetuneSettings, Settings
 from trabecula.workflow import facts
 from trabecula.workflow.batch import predict_many
@@ -202,11 +205,34 @@ def test_what_cannot_be_tuned_is_said_when_the_study_is_checked(study, monkeypat
     assert "pip install 'trabecula[train]'" in said
 
 
-def test_two_folds_leave_nothing_to_tune_on(study):
+def test_two_folds_leave_nothing_to_tune_on_which_is_said_before_any_work(study):
     study.settings["tuning"]["folds"] = 2
     study.save()
-    with pytest.raises(InvalidInput, match=r"deep.finetune: 2 folds, so that nothing is left .* Raise tuning.folds"):
-        run_study(study.folder)
+    (fault,) = check_study(study.folder).faults
+    assert re.search(r"deep.finetune: 2 folds, so that nothing is left .* Raise tuning.folds", str(fault))
+
+
+def test_a_class_of_few_patients_leaves_three_folds_or_no_model():
+    """So that the check may look at the setting alone."""
+    for patients in range(1, 9):
+        truth = np.repeat(["a", "b"], [20, patients])
+        table = pd.DataFrame({"patient_id": np.arange(len(truth)), "cohort": TRAINING, "truth": truth})
+        folds = grouped_folds(truth, table["patient_id"].to_numpy(), 3, 0)
+        assert too_few(table, ("a", "b")) or len(folds) == 3, patients
+
+
+def test_half_a_checkpoint_of_a_killed_run_goes_when_its_network_is_done(study, monkeypatch):
+    write = finetune.write_checkpoint
+
+    def killed_once(path, checkpoint):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        (path.parent / f".{path.name}.abc").write_bytes(b"half")
+        write(path, checkpoint)
+
+    monkeypatch.setattr(finetune, "write_checkpoint", killed_once)
+    prepare(study.folder, jobs=1)
+    kept = {path.name for path in (study.folder / "cache" / "tuned").glob("*/*")}
+    assert kept == {"untrained-tuned.safetensors"}
 
 
 def noise_study(seed, folder):

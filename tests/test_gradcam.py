@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from trabecula.errors import InvalidInput
+from trabecula.modelling import seen_by_learner, unpack
 from trabecula.workflow.gradcam import draw_maps
 from trabecula.workflow.run import run_study
 
@@ -41,6 +42,26 @@ def test_pictures_lie_on_the_film_and_their_scores_are_the_models(study, tmp_pat
     on_gpu = {"device": "cuda", "precision": "bfloat16", "runtime": "torch 2.13.0"}
     record.write_text(json.dumps(json.loads(record.read_text()) | on_gpu))
     assert draw_maps(study.folder, ["c01", "c05"], tmp_path / "maps") == drawn, "the network is the same on any device"
+
+
+def test_components_that_stand_for_the_deep_features_are_traced_back_to_them(study, tmp_path):
+    """A map's score is that of the components, as the fitted pipeline makes them, but for one constant a class."""
+    study.settings["selection"] = {"pca": 4, "univariate_p": 1.0}
+    study.save()
+    run = run_study(study.folder).parent
+    names = ["c01", "c05", "c09"]
+    drawn = pd.DataFrame(draw_maps(study.folder, names, tmp_path / "maps")).pivot_table(
+        index="case_id", columns="label", values="score"
+    )
+    fitted = unpack((run / "fits" / "deep-untrained" / "final" / "lr.skops").read_bytes())
+    seen = seen_by_learner(fitted, pd.read_parquet(run / "features" / "deep-untrained.parquet").loc[names])
+    table = pd.read_csv(run / "selection" / "coefficients.csv", dtype={"class": str})
+    table = table[(table["signature"] == "deep-untrained") & (table["fold"] == "final")]
+    weights = table.pivot_table(index="feature", columns="class", values="coefficient").loc[list(seen)]
+    assert weights.index.str.startswith("component_").all()
+    wanted = seen.loc[names] @ weights
+    assert wanted.to_numpy().std(axis=0).max() > 0.01
+    assert np.allclose(drawn - drawn.mean(), wanted - wanted.mean(), rtol=1e-4, atol=1e-6)
 
 
 def test_what_cannot_be_drawn_is_said(study, tmp_path):

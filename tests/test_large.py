@@ -29,7 +29,9 @@ def test_array_jobs_in_any_order_give_the_bytes_of_one_machine(study_folder, tmp
     ]
     assert _files(tmp_path / "array") == {}
     assert stored[0] == stored[3]
-    extract_table(study_folder.folder, tmp_path / "array" / "f.csv")  # shard 2 is computed here
+    joined = extract_table(study_folder.folder, tmp_path / "array" / "f.csv")  # shard 2 is computed here
+    assert joined.missing == ("2/4",)
+    assert extract_table(study_folder.folder, tmp_path / "array" / "f.csv").missing == ()
     assert _files(tmp_path / "array") == _files(tmp_path / "one")
 
 
@@ -83,7 +85,8 @@ def test_array_jobs_jobs_and_one_process_give_the_same_parts(extract, tmp_path, 
     extract("two", jobs=2)
     for number in (2, 3, 2):
         extract("array", shard=Shard(number, 3))
-    extract("array")
+    assert extract("array").missing == ("1/3",)
+    assert extract("array").missing == ()
     assert _parts(tmp_path / "array") == _parts(tmp_path / "two") == _parts(tmp_path / "one")
 
 
@@ -149,6 +152,14 @@ def test_a_part_of_which_a_file_changes_while_it_is_read_is_computed_again(
     monkeypatch.setattr("trabecula.workflow.parts.extract_part", lambda number, *_, **__: numbers.append(number))
     extract()
     assert numbers == [2]
+
+
+def test_the_command_that_joins_names_the_jobs_that_had_not_ended(study_folder, tmp_path, three_films_a_part):
+    asked = ["extract", str(study_folder.folder), "-o", str(tmp_path / "large"), "--jobs", "1"]
+    for number in (1, 4):
+        assert CliRunner().invoke(app, [*asked, "--shard", f"{number}/4"]).exit_code == 0
+    joined = CliRunner().invoke(app, asked)
+    assert "array jobs 2/4, 3/4 had not ended: what they lacked was computed here" in " ".join(joined.stderr.split())
 
 
 def test_parts_of_a_longer_table_are_dropped(extract, study_folder, tmp_path, three_films_a_part):

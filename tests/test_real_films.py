@@ -9,7 +9,7 @@ import pandas as pd
 import yaml
 
 from trabecula.workflow.check import check_study
-from trabecula.workflow.extract import extract_table
+from trabecula.workflow.extract import Wishes, extract_table
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
@@ -36,7 +36,7 @@ def test_every_lateral_vertebra_is_read_and_extracted(shared, tmp_path):
     example("spine_lateral.py", data, tmp_path / "lateral.csv")
     params = tmp_path / "params.yaml"
     params.write_text(yaml.safe_dump({"setting": {"force2D": True, "binCount": 32}, "imageType": {"Original": {}}}))
-    made = extract_table(tmp_path / "lateral.csv", tmp_path / "f.parquet", params=params)
+    made = extract_table(tmp_path / "lateral.csv", tmp_path / "f.parquet", wishes=Wishes(params=params))
     assert (made.cases, made.features, made.undefined) == (572, 102, 0)
     table = pd.read_parquet(tmp_path / "f.parquet")
     assert np.isfinite(table.to_numpy()).all()

@@ -15,7 +15,7 @@ from PIL import Image
 
 from trabecula.errors import InvalidInput
 from trabecula.workflow.check import check_study
-from trabecula.workflow.extract import extract_table
+from trabecula.workflow.extract import Wishes, extract_table
 from trabecula.workflow.make import init_study
 from trabecula.workflow.permute import permute_study
 from trabecula.workflow.report import report_study
@@ -414,7 +414,7 @@ def test_a_batch_of_pyradiomics_comes_back_in_its_own_columns_and_order(shared, 
     wanted = json.loads((folder / "settings.json").read_text())["settings"]["A_force2D_bw25"]
     wanted["imageType"].pop("LoG")
     (tmp_path / "params.json").write_text(json.dumps(wanted))
-    made = extract_table(tmp_path / "batch.csv", tmp_path / "out.csv", params=tmp_path / "params.json")
+    made = extract_table(tmp_path / "batch.csv", tmp_path / "out.csv", wishes=Wishes(params=tmp_path / "params.json"))
     gold = pd.read_csv(folder / "A_force2D_bw25.csv").set_index("case_id").drop(columns="label").loc[cases]
     ours = pd.read_csv(tmp_path / "out.csv")
     assert list(ours.columns) == ["ID", "Image", "Mask", "Label", "Remark", *gold.columns]
@@ -433,7 +433,7 @@ def test_the_standard_changes_what_the_two_define_differently(study_folder):
     tables = {}
     for standard in ("pyradiomics", "ibsi"):
         output = study_folder.folder / f"{standard}.parquet"
-        extract_table(study_folder.folder, output, standard=standard)
+        extract_table(study_folder.folder, output, wishes=Wishes(standard=standard))
         tables[standard] = pd.read_parquet(output)
     kurtosis = tables["pyradiomics"]["original_firstorder_Kurtosis"] - tables["ibsi"]["original_firstorder_Kurtosis"]
     assert np.allclose(kurtosis, 3)

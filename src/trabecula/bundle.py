@@ -8,17 +8,16 @@ id, so compare the id with the one that was told along with the file.
 
 import hashlib
 import io
-import json
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from .errors import Fault, InvalidInput
+from .plain_text import json_of, yaml_of
 from .settings import DeepSettings, EvaluationSettings, ImageSettings
 
 SUFFIX = ".trabecula"
@@ -126,8 +125,8 @@ class Bundle:
     def site_column(self) -> str:
         """The heading of the hospital in the study's table of cases."""
         try:
-            return str(yaml.safe_load(self.parts[SETTINGS])["split"]["site"])
-        except (yaml.YAMLError, UnicodeDecodeError, KeyError, TypeError):
+            return str(yaml_of(self.parts[SETTINGS].decode())["split"]["site"])
+        except (ValueError, KeyError, TypeError):
             raise _refuse(self.path, f"{SETTINGS} that cannot be read") from None
 
     def pipeline(self) -> Any:
@@ -205,9 +204,9 @@ def _members(path: Path, content: bytes) -> dict[str, bytes]:
 
 def _manifest(path: Path, said: bytes) -> Manifest:
     try:
-        content = json.loads(said)
+        content = json_of(said)
         number = content["schema"]
-    except (ValueError, KeyError, TypeError, RecursionError):
+    except (ValueError, KeyError, TypeError):
         raise _refuse(path, "a manifest that cannot be read") from None
     reader = _READERS.get(number) if isinstance(number, int) and not isinstance(number, bool) else None
     if reader is None:

@@ -3,7 +3,9 @@
 import functools
 import itertools
 import logging
+import time
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import CancelledError
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -17,6 +19,8 @@ from .versions import FEATURES, MODELS, versions_of
 Spread: TypeAlias = Callable[[Iterable[Any]], Iterator[Any]]
 
 _AHEAD = 2  # calls a worker: one is computed, one waits
+_KEPT = "What was finished is kept; the same command goes on from there."
+_COUNTED = 1.0  # seconds for which a count of the workers is believed
 _WAIT = 600  # seconds for the first worker
 _DECIDING = ("trabecula", *FEATURES, *MODELS)  # whose versions decide bits
 
@@ -30,7 +34,8 @@ def on_cluster(where: str, jobs: int, folders: Iterable[Path]) -> Iterator[Sprea
     second or more each, and returns their results as they come; a dead worker's calls are done again by others.
     """
     try:
-        from distributed import Client
+        from distributed import Client, KilledWorker
+        from distributed.comm import CommClosedError
     except ImportError:
         raise MissingExtra("--cluster needs Dask. Install it: pip install 'trabecula[cluster]'.") from None
     logging.getLogger("distributed").setLevel(logging.ERROR)
@@ -47,28 +52,54 @@ def on_cluster(where: str, jobs: int, folders: Iterable[Path]) -> Iterator[Sprea
             raise TrabeculaError(f"No worker came to --cluster {where} within {_WAIT // 60} minutes.") from None
         _check_workers(client, [folder.resolve() for folder in folders])
         stack.enter_context(joblib.parallel_config(backend="dask", client=client))
-        yield functools.partial(_spread, client)
+        try:
+            yield functools.partial(_spread, client)
+        except (CancelledError, CommClosedError):
+            raise TrabeculaError(f"The scheduler of --cluster {where} is gone. {_KEPT}") from None
+        except KilledWorker:
+            why = "Some work ended its worker again and again, perhaps for want of memory (see the workers' logs)"
+            raise TrabeculaError(f"{why}. {_KEPT}") from None
 
 
 def _spread(client: Any, work: Iterable[Any]) -> Iterator[Any]:
+    """The scheduler gets each call as bytes: to look into one, as it else would, takes more than all its other work."""
     from distributed import as_completed
+    from distributed.protocol.pickle import dumps
 
     calls = iter(work)
+    wanted = _Wanted(client)
 
-    def begin(count: int) -> list[Any]:
-        return [client.submit(functools.partial(settled, *call), pure=False) for call in itertools.islice(calls, count)]
+    def begin(running: int) -> list[Any]:
+        some = itertools.islice(calls, max(1, wanted.now() - running))
+        return [client.submit(_called, dumps(call), pure=False) for call in some]
 
-    running = as_completed(begin(_AHEAD * _workers(client)), loop=client.loop)
+    running = as_completed(begin(0), loop=client.loop)
     try:
-        for future in running:
-            yield future.result()
-            running.update(begin(max(1, _AHEAD * _workers(client) - running.count())))  # workers may have joined
+        for done in running.batches():
+            yield from client.gather(done)
+            running.update(begin(running.count()))
     finally:
         client.cancel(list(running.futures))
 
 
-def _workers(client: Any) -> int:
-    return len(client.nthreads())
+class _Wanted:
+    """How many calls are to be at the workers, of which some may have joined or gone since they were last counted."""
+
+    def __init__(self, client: Any):
+        self._client = client
+        self._counted = -_COUNTED
+        self._workers = 0
+
+    def now(self) -> int:
+        if time.monotonic() - self._counted >= _COUNTED:
+            self._workers, self._counted = len(self._client.nthreads()), time.monotonic()
+        return _AHEAD * self._workers
+
+
+def _called(call: bytes) -> Any:
+    from distributed.protocol.pickle import loads
+
+    return settled(*loads(call))
 
 
 def _local(jobs: int) -> Any:

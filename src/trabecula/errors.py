@@ -46,5 +46,13 @@ class Interrupted(TrabeculaError):
     """The work stopped before its end; what was finished is kept and the next run goes on."""
 
 
+class NotWritten(TrabeculaError):
+    """A file cannot be written: the disk is full, or the folder may only be read; the message says what to do."""
+
+
+class WorkerLost(TrabeculaError):
+    """A process that shared the work was ended from outside; what was finished is kept."""
+
+
 class ArchiveUnavailable(TrabeculaError):
     """A PACS cannot be reached, or refuses what it is asked; the message says what to tell whom."""

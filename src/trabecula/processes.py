@@ -7,10 +7,13 @@ import threading
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from typing import Any, Literal
 
 import joblib
+
+from .errors import WorkerLost
 
 _AHEAD = 4  # calls a thread that are begun or done, and not yet taken
 
@@ -32,11 +35,23 @@ def share(
     if threads:
         yield from _by_threads(work, jobs)
         return
-    with deaf_to_ctrl_c():
-        results = joblib.Parallel(n_jobs=jobs, return_as=order, batch_size=batch, initializer=_hear_nothing)(
-            joblib.delayed(settled)(*call) for call in work
-        )
-    yield from results
+    with _lost_in_words():
+        with deaf_to_ctrl_c():
+            results = joblib.Parallel(n_jobs=jobs, return_as=order, batch_size=batch, initializer=_hear_nothing)(
+                joblib.delayed(settled)(*call) for call in work
+            )
+        yield from results
+
+
+@contextmanager
+def _lost_in_words() -> Iterator[None]:
+    try:
+        yield
+    except BrokenProcessPool:
+        raise WorkerLost(
+            "A process that shared the work was ended from outside, as a system does that runs out of memory. What was "
+            "finished is kept; the same command goes on from there, and with fewer --jobs it takes less memory."
+        ) from None
 
 
 @contextmanager

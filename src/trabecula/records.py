@@ -62,7 +62,8 @@ class Region:
 class Case:
     """One vertebra to classify: a row of the table of cases.
 
-    ``columns`` holds the free columns as text, ``cells`` the whole row under the table's own headings.
+    ``columns`` holds the free columns as text, ``cells`` the whole row under the table's own headings. ``addresses``
+    are of those of its files that lie in no folder but in a store, and are allowed to be fetched.
     """
 
     case_id: str
@@ -74,6 +75,7 @@ class Case:
     cohort: str
     columns: Mapping[str, str] = field(default_factory=dict)
     cells: Mapping[str, str] = field(default_factory=dict)
+    addresses: Mapping[Path, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

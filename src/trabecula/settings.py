@@ -5,12 +5,13 @@ import difflib
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from .errors import Fault
+from .plain_text import yaml_of
 
 FILE_NAME = "study.yaml"
+_LONGEST = 200  # letters of a value or a key that a fault repeats
 
 ModelName = Literal["lr", "svm", "knn", "rf", "et", "xgb", "lgbm", "mlp", "ordinal"]
 THE_EIGHT: tuple[ModelName, ...] = ("lr", "svm", "knn", "rf", "et", "xgb", "lgbm", "mlp")
@@ -335,8 +336,8 @@ def read_settings(path: Path) -> tuple[Settings | None, tuple[Fault, ...]]:
 def settings_of(text: str, file: str = FILE_NAME) -> tuple[Settings | None, tuple[Fault, ...]]:
     """The settings that the text of a study.yaml gives, as `read_settings` does; faults name ``file``."""
     try:
-        content = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+        content = yaml_of(text)
+    except ValueError as error:
         return None, (_unreadable(file, error),)
     if not isinstance(content, dict):
         return None, (Fault(file, f"holds {type(content).__name__}", "keys such as classes: and data:"),)
@@ -357,7 +358,7 @@ def _unreadable(file: str, error: BaseException) -> Fault:
 
 
 def _fault(file: str, item: Any) -> Fault:
-    key = ".".join(str(part) for part in item["loc"])
+    key = ".".join(str(part) for part in item["loc"])[:_LONGEST]
     where = f"{file}, {key}"
     if item["type"] == "extra_forbidden":
         right = _names_at(item["loc"][:-1])
@@ -367,9 +368,14 @@ def _fault(file: str, item: Any) -> Fault:
     if item["type"] == "missing":
         return Fault(where, "missing", "a value: this key has no default")
     if item["type"] == "too_short":
-        return Fault(where, f"the value {item['input']!r}", f"at least {item['ctx']['min_length']} entries")
+        return Fault(where, f"the value {_shown(item['input'])}", f"at least {item['ctx']['min_length']} entries")
     words = item["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
-    return Fault(where, f"the value {item['input']!r}", words)
+    return Fault(where, f"the value {_shown(item['input'])}", words[:_LONGEST])
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]} ..."
 
 
 def _names_at(loc: tuple[int | str, ...]) -> list[str]:

@@ -4,6 +4,7 @@ import http.server
 import json
 import pickle
 import threading
+import warnings
 from dataclasses import replace
 
 import h5py
@@ -14,6 +15,7 @@ from safetensors.numpy import save_file
 from typer.testing import CliRunner
 
 from trabecula.cli import app
+from trabecula.cli.terminal import print_faults
 from trabecula.errors import InvalidInput
 from trabecula.features.weights import KNOWN, add_weights, list_weights, load_weights, store, verify_weights
 from trabecula.features.weights.architecture import BIASES, SHAPES
@@ -79,6 +81,12 @@ def wide(state):
     return another(state, "layer1.0.conv2.weight", np.zeros((128, 128, 3, 3), np.float32))
 
 
+def quantised(path, state):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # torch gives its quantised tensors up
+        torch.save({"conv1.weight": torch.quantize_per_tensor(state["conv1.weight"], 0.1, 0, torch.qint8)}, path)
+
+
 def archive(path, _):
     np.savez(path.with_suffix(".npz"), weight=np.zeros(3))
     path.with_suffix(".npz").rename(path)
@@ -86,8 +94,11 @@ def archive(path, _):
 
 DAMAGE = {
     "empty": (content(b""), "an empty file of 0 bytes"),
-    "text": (content(b"not weights at all"), "a format that we do not know"),
+    "text": (content(b"Quota exceeded\nfor this file"), r"a text, not weights \(it begins: Quota exceeded\)"),
+    "picture": (content(b"\x89PNG\r\n\x1a\n"), "a format that we do not know"),
     "web page": (content(b"<!DOCTYPE html><html>log in"), "a web page, not weights"),
+    "marked web page": (content(b"\xef\xbb\xbf\r\n<html>log in"), "a web page, not weights"),
+    "7z": (content(b"7z\xbc\xaf\x27\x1c"), "a compressed archive"),
     "pointer": (content(b"version https://git-lfs.github.com/spec/v1\noid"), "a pointer of Git LFS"),
     "index": (content(json.dumps({"weight_map": {}}).encode()), "a text in JSON, not weights"),
     "npz": (archive, "a zip archive that holds weight.npy"),
@@ -96,22 +107,34 @@ DAMAGE = {
     "cut safetensors": (cut("safetensors"), "cut short or damaged"),
     "cut .h5": (cut("keras weights"), "cut short or damaged"),
     "a code": (lambda path, _: path.write_bytes(pickle.dumps(Attack(str(path) + "!"), 2)), "Python objects that would"),
+    "newer code": (
+        lambda path, _: path.write_bytes(pickle.dumps(Attack(str(path) + "!"), 4)),
+        "Python objects that wo",
+    ),
     "whole model": (
         lambda path, _: torch.save(torch.nn.Linear(2, 2), path),
         "Python objects that would have to be run",
     ),
-    "no tensors": (lambda path, _: torch.save({"epoch": 3}, path), "no tensors at all"),
+    "no tensors": (lambda path, _: torch.save({"epoch": 3}, path), "no tensors, or those of a last layer"),
+    "last layer": (
+        lambda path, s: torch.save({"fc.weight": s["fc.weight"]}, path),
+        "no tensors, or those of a last layer alone",
+    ),
     "a part": (
         safetensors(lambda s: {k: v for k, v in s.items() if not k.startswith("layer4.2")}),
-        r"not a whole ResNet-50: 15 \(e.g. layer4.2.conv1.weight, .* of 265 tensors are missing",
+        r"not a whole ResNet-50: 15 of 265 tensors missing \(e.g. layer4.2.conv1.weight, ",
+    ),
+    "kernels alone": (
+        safetensors(lambda s: {k: v for k, v in s.items() if v.ndim == 4}),
+        "not a whole ResNet-50: 212 of 265 tensors missing",
     ),
     "more": (
         safetensors(lambda s: another(s, "head.weight", np.zeros(3, "f"))),
-        r"1 \(e.g. head.weight\) tensors that",
+        r"1 tensor that a ResNet-50 does not have \(head.weight\)",
     ),
     "shard": (
         safetensors(lambda s: another(s, "conv1.weight", s["conv1.weight"][:32])),
-        r"1 tensors of another shape, e.g. conv1.weight \(32, 3, 7, 7\) for \(64, 3, 7, 7\).*It is a part of one",
+        r"1 tensor of another shape, e.g. conv1.weight \(32, 3, 7, 7\) for \(64, 3, 7, 7\).*It is a part of one",
     ),
     "one channel": (
         safetensors(lambda s: another(s, "conv1.weight", s["conv1.weight"][:, :1])),
@@ -120,16 +143,21 @@ DAMAGE = {
     "wide": (safetensors(wide), "looks like a wide ResNet of ResNet-50's depth"),
     "deeper": (
         safetensors(lambda s: s | {f"layer3.{i}.conv3.weight": np.zeros(3, "f") for i in range(6, 23)}),
-        "17 .* tensors that a ResNet-50 does not have; it looks like a ResNet-101",
+        "17 tensors that a ResNet-50 does not have .*; it looks like a ResNet-101",
     ),
     "nan": (
         safetensors(lambda s: another(s, "bn1.weight", np.full(64, np.nan, "f"))),
-        r"not finite .* in 1 \(e.g. bn1",
+        r"not finite .* in 1 tensor \(bn1.weight\)",
     ),
     "infinite": (
         safetensors(lambda s: another(s, "layer1.0.conv1.weight", s["layer1.0.conv1.weight"] / np.float32(0))),
-        r"not finite \(NaN or infinite\) in 1 \(e.g. layer1.0.conv1.weight\)",
+        r"not finite \(NaN or infinite\) in 1 tensor \(layer1.0.conv1.weight\)",
     ),
+    "not yet all there": (
+        safetensors(lambda s: s | {k: 0 * v for k, v in s.items() if k.startswith("layer4.2.conv")}),
+        r"nothing but zeros in 3 tensors \(layer4.2.conv1.weight, layer4.2.conv2.weight, ",
+    ),
+    "quantised": (quantised, "tensors that are not plain"),
     "negative": (safetensors(lambda s: another(s, "bn1.running_var", -s["bn1.running_var"])), "variances below 0"),
     "whole numbers": (
         safetensors(lambda s: another(s, "conv1.weight", s["conv1.weight"].astype(np.int8))),
@@ -137,11 +165,11 @@ DAMAGE = {
     ),
     "keras part": (
         keras_of(lambda s: {k: v for k, v in s.items() if "layer2.1.bn" not in k}),
-        r"12 \(e.g. layer2.1.bn1.weight",
+        r"12 of 318 tensors missing \(e.g. layer2.1.bn1.weight",
     ),
     "half the biases": (
         keras_of(lambda s: {k: v for k, v in s.items() if k not in list(BIASES)[:5]}),
-        r"5 \(e.g. conv1.bias",
+        r"5 of 318 tensors missing \(e.g. conv1.bias",
     ),
 }
 
@@ -200,6 +228,20 @@ def test_half_precision_is_read_as_the_numbers_it_holds(state, folder):
     assert np.array_equal(read, halves["conv1.weight"].astype(np.float32))
     torch.save({key: value.bfloat16() for key, value in state.items()}, folder / "brain.pth")
     assert np.isfinite(load_weights("brain.pth", folder).state["conv1.weight"]).all()
+
+
+def test_parameters_that_could_still_be_trained_are_read(state, folder):
+    torch.save({key: torch.nn.Parameter(v, v.is_floating_point()) for key, v in state.items()}, folder / "grad.pth")
+    assert np.array_equal(load_weights("grad.pth", folder).state["conv1.weight"], state["conv1.weight"].numpy())
+
+
+def test_plain_keys_without_a_last_layer_may_be_radimagenets_and_say_so(state, folder):
+    whole = arrays(state)
+    save_file({key: value for key, value in whole.items() if not key.startswith("fc.")}, folder / "bare")
+    save_file(whole, folder / "whole")
+    assert "if the file is RadImageNet's, choose minus-one-to-one" in load_weights("bare", folder).statement
+    assert "RadImageNet" not in load_weights("bare", folder, "minus-one-to-one").statement
+    assert "RadImageNet" not in load_weights("whole", folder).statement
 
 
 def test_what_is_kept_is_what_was_read_with_all_that_is_known_of_it(folder):
@@ -311,6 +353,13 @@ def test_known_weights_are_downloaded_with_their_checksum(known, state, folder):
     assert "known as torchvision's ImageNet weights, first version" in kept.record["source"]
     assert "BSD-3-Clause" in kept.record["licence"]
     assert np.array_equal(load_weights("local", folder).state["conv1.weight"], state["conv1.weight"].numpy())
+
+
+def test_an_address_can_be_copied_whole_from_a_narrow_terminal(capsys):
+    with pytest.raises(InvalidInput) as caught:
+        add_weights("imagenet-keras")
+    print_faults(caught.value.faults)
+    assert KNOWN["imagenet-keras"].address in "".join(line.strip() for line in capsys.readouterr().err.splitlines())
 
 
 def test_a_download_with_another_checksum_is_not_kept(known):

@@ -32,48 +32,65 @@ PROFILES = {
 }
 
 
+class Orthanc:
+    """The real one; called, it asks its own interface."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        settings = {
+            "Name": "trabecula-test",
+            "StorageDirectory": str(folder / "db"),
+            "IndexDirectory": str(folder / "db"),
+            "HttpPort": 18042,
+            "RemoteAccessAllowed": False,
+            "AuthenticationEnabled": False,
+            "DicomAet": "ORTHANC",
+            "DicomPort": 14242,
+            "DicomCheckCalledAet": True,
+            "DicomCheckModalityHost": True,
+            "DicomAlwaysAllowEcho": True,
+            "DicomAlwaysAllowStore": True,
+            "DicomAlwaysAllowFind": False,
+            "DicomModalities": {"trabecula": ["TRABECULA", "127.0.0.1", 11112]},
+            "Plugins": ["/usr/share/orthanc/plugins/libOrthancDicomWeb.so"],
+            "DicomWeb": {"Enable": True, "Root": "/dicom-web/"},
+        }
+        (folder / "orthanc.json").write_text(json.dumps(settings))
+
+    def __call__(self, path, method="GET", data=None):
+        request = urllib.request.Request(f"http://127.0.0.1:18042/{path}", data, method=method)
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return json.load(answer)
+
+    def file(self, instance):
+        """One of its files as bytes."""
+        with urllib.request.urlopen(f"http://127.0.0.1:18042/instances/{instance}/file", timeout=10) as answer:
+            return answer.read()
+
+    def start(self):
+        with (self.folder / "log").open("wb") as log:
+            command = [os.environ["TRABECULA_ORTHANC"], self.folder / "orthanc.json"]
+            self.process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
+        for _ in range(300):
+            try:
+                self("system")
+                break
+            except OSError:
+                assert self.process.poll() is None, (self.folder / "log").read_text()
+                time.sleep(0.1)
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait(timeout=30)
+
+
 @pytest.fixture(scope="session")
 def server(tmp_path_factory):
     """Orthanc; a function asks its own interface."""
-    folder = tmp_path_factory.mktemp("orthanc")
-    settings = {
-        "Name": "trabecula-test",
-        "StorageDirectory": str(folder / "db"),
-        "IndexDirectory": str(folder / "db"),
-        "HttpPort": 18042,
-        "RemoteAccessAllowed": False,
-        "AuthenticationEnabled": False,
-        "DicomAet": "ORTHANC",
-        "DicomPort": 14242,
-        "DicomCheckCalledAet": True,
-        "DicomCheckModalityHost": True,
-        "DicomAlwaysAllowEcho": True,
-        "DicomAlwaysAllowStore": True,
-        "DicomAlwaysAllowFind": False,
-        "DicomModalities": {"trabecula": ["TRABECULA", "127.0.0.1", 11112]},
-        "Plugins": ["/usr/share/orthanc/plugins/libOrthancDicomWeb.so"],
-        "DicomWeb": {"Enable": True, "Root": "/dicom-web/"},
-    }
-    (folder / "orthanc.json").write_text(json.dumps(settings))
-
-    def ask(path, method="GET"):
-        request = urllib.request.Request(f"http://127.0.0.1:18042/{path}", method=method)
-        with urllib.request.urlopen(request, timeout=10) as answer:
-            return json.load(answer)
-
-    with (folder / "log").open("wb") as log:
-        command = [os.environ["TRABECULA_ORTHANC"], folder / "orthanc.json"]
-        process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
-    for _ in range(300):
-        try:
-            ask("system")
-            break
-        except OSError:
-            assert process.poll() is None, (folder / "log").read_text()
-            time.sleep(0.1)
-    yield ask
-    process.terminate()
-    process.wait(timeout=30)
+    orthanc = Orthanc(tmp_path_factory.mktemp("orthanc"))
+    orthanc.start()
+    yield orthanc
+    orthanc.stop()
 
 
 @pytest.fixture
@@ -176,6 +193,24 @@ def test_a_pull_goes_on_where_it_was_cut_off(orthanc, trabecula, tmp_path, way):
     assert lost.exists()
 
 
+def test_pulled_films_go_on_without_names(orthanc, trabecula, tmp_path):
+    write(film(name="PLANTED^NAME", PatientID="PLANTED-ID"), tmp_path / "out/film.dcm")
+    trabecula("pacs", "push", "get", tmp_path / "out")
+    pull = ("pacs", "pull", "get", "--patient", "PLANTED-ID", "-o", tmp_path / "in", "--deid", tmp_path / "deid.key")
+    for _ in range(2):
+        code, _, said = trabecula(*pull)
+        assert code == 0, said
+    assert "pass on" in said
+    made = [path for path in (tmp_path / "in/without-names").rglob("*") if path.is_file()]
+    assert {path.suffix for path in made} == {".png", ".json", ".csv", ".html"}
+    assert len([path for path in made if path.parent.name == "films" and path.suffix == ".png"]) == 1
+    for path in made:
+        assert b"PLANTED" not in path.read_bytes(), path
+        assert "1.2.3.1" not in path.name, "no name of the film's own"
+    code, _, said = trabecula(*pull[:-1], tmp_path / "in/films/deid.key")
+    assert code == 3, "a key is not kept beside the films"
+
+
 @pytest.mark.parametrize("way", WAYS)
 def test_what_is_no_film_is_quarantined_with_the_reason_or_left(orthanc, trabecula, tmp_path, way):
     many = film(seed=1, NumberOfFrames=2)
@@ -222,9 +257,7 @@ def test_a_prediction_goes_back_to_the_pacs_and_a_resend_makes_no_duplicate(orth
         if one["MainDicomTags"]["Modality"] == "DX":
             continue
         assert one["MainDicomTags"]["SeriesDescription"] == "Trabecula (research use only)"
-        url = f"http://127.0.0.1:18042/instances/{one['Instances'][0]}/file"
-        with urllib.request.urlopen(url, timeout=10) as answer:
-            (tmp_path / "back.dcm").write_bytes(answer.read())
+        (tmp_path / "back.dcm").write_bytes(orthanc.file(one["Instances"][0]))
         back = pydicom.dcmread(tmp_path / "back.dcm")
         kind = {"SEG": "seg", "SR": "sr"}.get(back.Modality, "sc")
         sent = tmp_path / f"results/{pulled.stem}-{kind}.dcm"

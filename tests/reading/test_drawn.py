@@ -1,3 +1,4 @@
+import errno
 import json
 import os
 import signal
@@ -12,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from trabecula.errors import InvalidInput
+from trabecula.errors import InvalidInput, NotWritten
 from trabecula.reading.drawn import (
     Drawing,
     Stroke,
@@ -114,6 +115,16 @@ def test_a_line_cut_by_a_crash_costs_itself_alone(tmp_path):
         file.write(b'{"at":"x","step":{"kind":"str')
     assert steps_of(tmp_path, "R1", "c1") == [shape()]
     append_step(tmp_path, "R1", "c1", 1, stroke([[40, 30]]), AT)
+    assert steps_of(tmp_path, "R1", "c1") == [shape(), stroke([[40, 30]])]
+
+
+def test_a_step_on_a_full_disk_is_refused_in_words_and_taken_once_when_there_is_room(tmp_path, monkeypatch):
+    append_step(tmp_path, "R1", "c1", 0, shape(), AT)
+    with monkeypatch.context() as full:
+        full.setattr("os.fsync", lambda _: (_ for _ in ()).throw(OSError(errno.ENOSPC, "No space left on device")))
+        with pytest.raises(NotWritten, match=r"The disk is full: .*c1.steps.jsonl cannot be written"):
+            append_step(tmp_path, "R1", "c1", 1, stroke([[40, 30]]), AT)
+    assert append_step(tmp_path, "R1", "c1", 1, stroke([[40, 30]]), AT) == 2
     assert steps_of(tmp_path, "R1", "c1") == [shape(), stroke([[40, 30]])]
 
 

@@ -4,9 +4,10 @@ from types import SimpleNamespace
 
 import pandas as pd
 import pytest
+from matplotlib.colors import to_hex
 
 from trabecula.reporting import figures
-from trabecula.reporting.sections.section import identified
+from trabecula.reporting.sections.section import deep_beginnings, identified
 
 
 def fitted(classes, settings="family: multinomial"):
@@ -32,6 +33,17 @@ def test_of_three_classes_and_of_one_against_the_rest_nothing_is_changed():
     table = rows(("s", "a", "0", -0.9), ("s", "a", "1", 0.9))
     assert identified(fitted(("0", "1", "2")), table) is table
     assert identified(fitted(("0", "1"), "family: ovr"), table) is table
+
+
+def test_deep_features_of_a_table_are_known_by_the_beginning_that_the_study_names():
+    facts = SimpleNamespace(settings="data: {deep: {paper: DL_}}")
+    beginnings = deep_beginnings(SimpleNamespace(facts=facts))
+    table = rows(
+        ("s", "DL_1", "0", 0.5), ("s", "original_glcm_Contrast", "0", 0.4), ("s", "resnet50_avgpool_1", "0", 0.3)
+    )
+    figure = figures.coefficients(table, ["0"], beginnings)
+    colours = [to_hex(bar.get_facecolor()).upper() for bar in figure.axes[0].patches]
+    assert colours == [figures.FAMILY_COLOURS[name] for name in ("deep", "radiomics", "deep")]
 
 
 def test_numbers_on_an_axis_keep_their_digits():

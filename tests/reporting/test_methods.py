@@ -74,13 +74,14 @@ def test_counts_are_those_of_the_split(run):
         ({"selection__lasso__rule": "1se"}, "was least", "within one standard error"),
         ({"selection__mrmr": {"features": 31}}, "", "kept 31 of them"),
         ({"selection__pca": 32}, "", "32 principal components"),
+        ({"models": ["lr"]}, "classifiers were trained", "1 classifier was trained"),
         ({"selection__correlation": 0.77}, "0.9,", "0.77"),
         ({"radiomics__bin_range": [-3.0, 3.0]}, "region's own range", "fixed range of greys (-3.0 to 3.0)"),
         ({"radiomics__standard": "ibsi"}, "those of PyRadiomics", "those of IBSI"),
         ({"radiomics__params": "p.yaml"}, "32 bins", "parameter file, used unchanged"),
-        ({"data__features": "table.csv"}, "were extracted", "read from a table made beforehand"),
+        ({"data__features": "table.csv"}, "were extracted", "From a table made beforehand"),
         ({"split__internal": 0.2}, "given in the table of cases", "20% of the training patients"),
-        ({"split__external": ["C"]}, "given in the table of cases", "1 hospital was held out whole"),
+        ({"split__external": ["C"]}, "given in the table of cases", "was 1 hospital, held out whole"),
         ({"protocol": "sound"}, "flow that is usual", ""),
     ],
 )
@@ -102,6 +103,12 @@ def test_a_fine_tuned_network_is_described_and_one_that_was_not_is_not(run):
     assert "The last stage (layer4, three blocks) and a new linear head were fine-tuned" in text
     assert "batches of 16" in text
     assert "The whole network and a new linear head" in text_of(deep, deep__finetune=tuned | {"layers": "all"})
+    by_protocol = {name: replace(deep, facts=replace(deep.facts, protocol=name)) for name in ("sound", "published")}
+    said = {
+        name: "came from a network that had seen" in text_of(one, deep__finetune=tuned)
+        for name, one in by_protocol.items()
+    }
+    assert said == {"sound": True, "published": False}
 
 
 def test_weights_without_training_are_said_to_be_random(run):

@@ -320,3 +320,30 @@ def test_every_number_of_a_confusion_matrix_leads_to_its_cases(html):
         listed = re.search(rf'id="{anchor}".*?</ul>', html, re.DOTALL)
         assert listed is not None
         assert listed.group().count("<li>") == int(count)
+
+
+def test_learners_are_called_by_the_names_that_papers_use(html):
+    shown = re.sub(r"<style.*?</style>", "", html, flags=re.DOTALL)
+    words = re.sub(r"<pre.*?</pre>|<[^>]*>", " ", shown, flags=re.DOTALL)
+    assert "LR: logistic regression; k-NN: k-nearest neighbours." in words
+    assert not re.search(r"\b(lr|knn)\b", words)
+    assert "learners" in words
+
+
+def test_the_size_of_the_family_that_holm_adjusts_over_is_said(html):
+    pairs = len(SIGNATURES) * (len(SIGNATURES) - 1) // 2
+    assert f"over {pairs * (1 + len(CLASSES))} tests" in re.sub(r"\s+", " ", html)
+
+
+def test_references_are_numbered_once(html):
+    listed = re.search(r'<ol class="references">(.*?)</ol>', html, re.DOTALL)
+    assert listed
+    assert not re.search(r"<li>\s*\d+\.", listed[1])
+
+
+def test_that_the_path_ends_at_the_studys_limit_is_said_where_the_chosen_penalty_is_the_last(tmp_path, html):
+    assert "the path ends there" not in html
+    record(tmp_path)
+    path = pd.read_csv(tmp_path / "selection/path.csv")
+    path.assign(chosen=path["features"] == 3).to_csv(tmp_path / "selection/path.csv", index=False)
+    assert "more than 24 features" in write_page(tmp_path, recorded(tmp_path)).read_text(encoding="utf-8")

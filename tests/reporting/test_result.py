@@ -31,3 +31,12 @@ def test_a_frozen_model_is_judged_by_what_was_done_here(run):
     assert "nothing was learnt from the cohorts it is tested on" in frozen
     assert "selection and tuning" not in frozen
     assert "hospital" not in frozen
+
+
+def test_a_film_of_a_held_out_cohort_that_is_in_training_too_speaks_against(run):
+    columns = ["finding", "case_a", "case_b", "cohort_a", "cohort_b"]
+    alike = [("nearly the same film", "a", "b", "internal", "training"), ("the same film", "c", "d", "x", "x")]
+    found = replace(run, others={**run.others, "quality/duplicates": pd.DataFrame(alike, columns=columns)})
+    assert "A film of a held-out cohort nearly the same as one in training" in said(found)
+    within = replace(run, others={**run.others, "quality/duplicates": pd.DataFrame(alike[1:], columns=columns)})
+    assert "same as one in training" not in said(within)

@@ -148,7 +148,7 @@ def test_a_thousand_mutated_films_that_are_sent_leave_nothing_behind(client, fil
 def test_a_deflated_film_that_would_fill_memory_is_refused(tmp_path, films, monkeypatch):
     import pydicom
 
-    monkeypatch.setattr("trabecula.reading.dicom._SWOLLEN", 1 << 22)
+    monkeypatch.setattr("trabecula.reading.dicom.SWOLLEN", 1 << 22)
     data = pydicom.dcmread(io.BytesIO(films[".dcm"]))
     data.file_meta.TransferSyntaxUID = pydicom.uid.DeflatedExplicitVRLittleEndian
     data.save_as(tmp_path / "good.dcm")

@@ -5,6 +5,7 @@ cannot be reached or refuses, 130 stopped.
 """
 
 import sys
+import warnings
 
 import typer
 from rich.text import Text
@@ -29,6 +30,7 @@ for commands in (studies, exchange, models, pacs, service, tools, browser):
 def main() -> None:
     """Run the command line; foreseen failures are told in words, without a traceback."""
     sys.unraisablehook = hear_again
+    warnings.filterwarnings("ignore", "A worker stopped", UserWarning)  # joblib has begun another; nothing is lost
     try:
         app()
     except InvalidInput as error:
@@ -42,4 +44,9 @@ def main() -> None:
         sys.exit(5)
     except TrabeculaError as error:
         err.print(Text(str(error), style="red"))
+        sys.exit(1)
+    except OSError as error:
+        if error.filename is None:  # no file's fault: ours
+            raise
+        err.print(Text(f"{error.filename}: {error.strerror}", style="red"))
         sys.exit(1)

@@ -78,6 +78,12 @@ def deid(
     jobs: Jobs = CORES,
 ) -> None:
     """Export films without anything that names a patient: pixels, and facts from a list."""
+    if not export_without_names(source, output, key, crosswalk=crosswalk, jobs=jobs):
+        raise typer.Exit(4)
+
+
+def export_without_names(source: Path, output: Path, key: Path, *, crosswalk: bool = False, jobs: int = CORES) -> bool:
+    """What `deid` does and says; whether every film could be read."""
     from ..reading.deidentify import deidentify
 
     with progress() as tell:
@@ -89,8 +95,8 @@ def deid(
         for fault in one.faults:
             err.print(Text(f"{one.source}: {fault.found}; expected {fault.expected}.", style="red"))
     if made.failed:
-        err.print(f"{len(made.failed)} files failed and were left out. Nothing of SRC was changed.")
-        raise typer.Exit(4)
+        err.print(f"{len(made.failed)} files failed and were left out. Nothing of {source} was changed.")
+    return not made.failed
 
 
 def _doubts(made: "Deidentified", output: Path) -> Iterator[str]:

@@ -8,12 +8,14 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from .terminal import err, out, progress
+from .exchange import export_without_names
+from .terminal import err, out, print_notes, progress
 
 app = typer.Typer()
 pacs_app = typer.Typer(help="Films from a hospital's PACS, and results to it.", no_args_is_help=True)
 app.add_typer(pacs_app, name="pacs")
 
+WITHOUT_NAMES = "without-names"
 Profile = Annotated[str, typer.Argument(metavar="PROFILE", help="Its name in the file of profiles.")]
 Profiles = Annotated[Path | None, typer.Option(help="That file; default: ~/.trabecula/pacs.yaml.")]
 Patient = Annotated[str, typer.Option(help="Patient id; * and ? stand for any letters.")]
@@ -64,6 +66,12 @@ def pull(
     date: Date = "",
     accession: Accession = "",
     profiles: Profiles = None,
+    deid: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="KEY", help="Also export the films without names to <output>/without-names, as `deid` does."
+        ),
+    ] = None,
 ) -> None:
     """Bring the CR and DX films of the studies that match; the same command goes on where an earlier one ended."""
     from ..pacs.transfers import Query, open_archive
@@ -83,7 +91,11 @@ def pull(
         f"{len(pulled.films)} films brought, {len(pulled.known)} were here, {len(pulled.quarantined)} quarantined"
     )
     out.print(str(output / "films"), markup=False)
-    if pulled.missing:
+    whole = not pulled.missing
+    if deid is not None and (output / "films").is_dir():
+        print_notes([f"{output / 'films'} names patients: pass on {output / WITHOUT_NAMES} alone"])
+        whole &= export_without_names(output / "films", output / WITHOUT_NAMES, deid)
+    if not whole:
         raise typer.Exit(4)
 
 

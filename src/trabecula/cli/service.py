@@ -8,8 +8,9 @@ from typing import Annotated, Literal
 
 import typer
 
-from .options import WeightsFile, listen
-from .terminal import err, out
+from .options import WeightsFile
+from .options import listen as take_port
+from .terminal import err, out, print_notes
 
 app = typer.Typer()
 
@@ -29,18 +30,39 @@ def serve(
     rate: Annotated[int, typer.Option(min=1, help="Requests a minute of one user.")] = 60,
     audit: Annotated[Path, typer.Option(help="Where a line for each request goes.")] = Path("trabecula-audit.jsonl"),
     weights: WeightsFile = None,
+    listen: Annotated[
+        str | None,
+        typer.Option(metavar="AET:PORT", help="Receive films by DICOM here; AET@ADDRESS:PORT from other computers."),
+    ] = None,
+    from_: Annotated[
+        str, typer.Option("--from", metavar="AET,AET...", help="Who may send films; needed beyond this computer.")
+    ] = "",
+    reply: Annotated[
+        str | None, typer.Option(metavar="AET@HOST:PORT", help="Where accepted results go; or a PACS profile's name.")
+    ] = None,
+    inbox: Annotated[Path, typer.Option(help="Where received films lie.")] = Path("trabecula-inbox"),
+    profiles: Annotated[Path | None, typer.Option(help="PACS profiles; default: ~/.trabecula/pacs.yaml.")] = None,
 ) -> None:
     """Answer predictions as a JSON API and a page: on this computer, or on a network with users and encryption."""
-    from ..web.serve import Service, checked, run
+    from ..web.serve import Receiving, Service, checked, run
 
-    service = Service(tuple(bundles), host, port, users, cert, key, behind_proxy, audit, a_minute=rate, weights=weights)
+    if listen is None and (from_ or reply):
+        raise typer.BadParameter("--from and --reply belong to --listen AET:PORT, where films come from a PACS.")
+    callers = tuple(title.strip() for title in from_.split(",") if title.strip())
+    receiving = None if listen is None else Receiving(listen, reply, callers, inbox, profiles)
+    service = Service(
+        tuple(bundles), host, port, users, cert, key, behind_proxy, audit,
+        a_minute=rate, weights=weights, receiving=receiving,
+    )  # fmt: skip
     if amiss := checked(service):
         for line in amiss:
             err.print(line, markup=False)
         raise typer.Exit(2)
-    listen(host, port).close()  # before anything is said and read
+    take_port(host, port).close()  # before anything is said and read
     address = f"{'https' if cert else 'http'}://{f'[{host}]' if ':' in host else host}:{port}/"
     err.print("Research use only; not a medical device. Ctrl-C stops it.")
+    if receiving:
+        print_notes([receiving.said])
     out.print(address if users else f"{address}?token={service.state.token}", markup=False)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends it as Ctrl-C does
     with contextlib.suppress(KeyboardInterrupt):  # the server raises it again once all is answered

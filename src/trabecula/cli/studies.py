@@ -193,7 +193,7 @@ def extract(
     cluster: Cluster = None,
 ) -> None:
     """Write the features of every case to one table, or, for large studies, to a folder of Parquet parts."""
-    from ..workflow.extract import extract_table
+    from ..workflow.extract import Wishes, extract_table
     from ..workflow.parts import FAULTS, extract_parts
     from ..workflow.shard import Shard
 
@@ -206,11 +206,8 @@ def extract(
         made = (functools.partial(extract_parts, spread=spread) if by_parts else extract_table)(
             cases,
             output,
-            params=params,
-            standard=standard,
-            weights=weights or (),
+            wishes=Wishes(params, standard, weights or (), device),
             jobs=jobs,
-            device=device,
             shard=part,
             tell=tell,
         )
@@ -218,6 +215,8 @@ def extract(
     suffix = "" if by_parts else ".csv"
     notes = ((made.undefined, "undefined", "undefined values"), (made.warnings, "diagnostics", "warnings"))
     if part is None:
+        if made.missing:
+            print_notes([f"array jobs {', '.join(made.missing)} had not ended: what they lacked was computed here"])
         print_notes(f"{n:,} {what}: see {beside}{name}{suffix}" for n, name, what in notes if n)
         out.print(f"{made.cases} cases x {made.features} features -> {output}", markup=False)
     else:

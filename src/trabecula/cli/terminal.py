@@ -76,7 +76,7 @@ def _print_each(faults: Iterable[Fault]) -> list[Fault]:
         err.print(Text(fault.where, style="bold red"))
         rows = Table.grid(padding=(0, 1))
         rows.add_column(width=10)
-        rows.add_column()
+        rows.add_column(overflow="fold")  # an address can be copied whole
         for word, text in (("  found", fault.found), ("  expected", fault.expected), ("  do", fault.action)):
             if text:
                 rows.add_row(word, Text(text))

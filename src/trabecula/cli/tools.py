@@ -11,7 +11,7 @@ from .. import __version__
 from .terminal import err, out
 
 if TYPE_CHECKING:
-    pass
+    from ..evaluation.plan import Plan
 
 app = typer.Typer()
 
@@ -57,35 +57,46 @@ def plan(
     vertebrae: Annotated[float, typer.Option(help="Vertebrae a patient, mean.")] = 1.14,
     within: Annotated[float, typer.Option(help="Correlation of two vertebrae of a patient.")] = 0.5,
     between: Annotated[float, typer.Option(help="Correlation of the two models' errors.")] = 0.5,
-    simulations: Annotated[int, typer.Option(min=100, help="Simulated studies for each size.")] = 2000,
+    simulations: Annotated[int, typer.Option(min=100, help="Simulated studies for each size, at most.")] = 2000,
     seed: Annotated[int, typer.Option(min=0, help="Chance starts here.")] = 2024,
 ) -> None:
     """Simulate how many patients a wished interval width or a difference of AUCs needs."""
-    from ..evaluation.plan import Design, plan_difference, plan_width
+    from ..evaluation.plan import Design, Size, plan_difference, plan_width
 
     if (width is None) == (other_auc is None):
         raise typer.BadParameter("give --width or --other-auc, one of the two")
     design = Design(auc, other_auc, prevalence, vertebrae, within, between)
-    with err.status("simulating studies"):
+    with err.status("simulating studies") as status:
+
+        def tell(size: Size) -> None:
+            status.update(f"simulating studies: with {size.patients} patients {size.reached:.0%} reach the wish")
+
         if width is not None:
             wish = f"95 % interval of an AUC of {auc:g} no wider than {width:g} in {assurance:.0%} of studies"
-            made = plan_width(design, width, assurance=assurance, simulations=simulations, seed=seed)
+            made = plan_width(design, width, assurance=assurance, simulations=simulations, seed=seed, tell=tell)
         else:
             wish = f"AUC {auc:g} told from {other_auc:g} by DeLong's paired test, power {power:.0%}"
-            made = plan_difference(design, power=power, simulations=simulations, seed=seed)
-    headings = ("patients", "vertebrae", "of the class", "median width", "reached", "±")
-    table = Table(*(Column(name, justify="right") for name in headings), box=None, pad_edge=False)
-    for one in made.sizes:
-        cells = (f"{one.patients}", f"{one.vertebrae:.0f}", f"{one.positive:.0f}", f"{one.width:.3f}")
-        style = "bold" if one is made.enough else ""
-        table.add_row(*cells, f"{one.reached:.1%}", f"{1.96 * one.error:.1%}", style=style)
+            made = plan_difference(design, power=power, simulations=simulations, seed=seed, tell=tell)
     out.print(f"{wish};")
-    out.print(f"{prevalence:.0%} of the class, {vertebrae:g} vertebrae a patient, correlation {within:g}; seed {seed}.")
-    out.print(table)
+    several = f"{vertebrae:g} vertebra{'e' * (vertebrae != 1)} a patient"
+    out.print(f"{prevalence:.0%} of the class, {several}, correlation {within:g}; seed {seed}.")
+    out.print(_table_of(made))
     enough = made.enough
     found = f"{enough.patients} patients ({enough.vertebrae:.0f} vertebrae)" if enough else "more than was tried"
     out.print(f"Needed: {found}.")
-    out.print(f"{simulations} simulated studies for each size; ± is the error that leaves in `reached`.")
+    out.print(f"Up to {simulations} simulated studies a size, fewer where the answer is soon clear;")
+    out.print("± is the error that they leave in `reached`. Research use only.")
+
+
+def _table_of(plan: "Plan") -> Table:
+    """A row for each size that was tried; what suffices stands out."""
+    headings = ("patients", "vertebrae", "of the class", "studies", "median width", "reached", "±")
+    table = Table(*(Column(name, justify="right") for name in headings), box=None, pad_edge=False)
+    for one in plan.sizes:
+        cells = (f"{one.patients}", f"{one.vertebrae:.0f}", f"{one.positive:.0f}", f"{one.studies}", f"{one.width:.3f}")
+        style = "bold" if one is plan.enough else ""
+        table.add_row(*cells, f"{one.reached:.1%}", f"{1.96 * one.error:.1%}", style=style)
+    return table
 
 
 @app.command()

@@ -16,6 +16,7 @@ from ..errors import Fault, InvalidInput
 from .delong import interval_of_difference, logit_interval, structural_components, z_test
 
 _CURVES = 5  # studies that share their patients and classes; each has errors of its own
+_PARTS, _CLEAR = 10, 4  # a size is left at one of so many points where so many standard errors set it off the wish
 _FEWEST, _MOST = 10, 50_000  # patients
 _FINE = 1.05  # sizes are told apart by this ratio
 
@@ -53,12 +54,14 @@ class Design:
 class Size:
     """What studies of this many patients came to.
 
-    ``vertebrae`` and ``positive``: means. ``width``: median width of the interval of the AUC, or of the difference.
+    ``studies``: how many were simulated. ``vertebrae`` and ``positive``: means. ``width``: median width of the interval
+    of the AUC, or of the difference.
     ``reached``: share of the studies that came as narrow as wished, or that found the difference; ``error``: its
     standard error. Studies without an interval count as not reached.
     """
 
     patients: int
+    studies: int
     vertebrae: float
     positive: float
     width: float
@@ -74,18 +77,35 @@ class Plan:
     enough: Size | None
 
 
-def plan_width(design: Design, width: float, *, assurance: float, simulations: int, seed: int) -> Plan:
-    """Patients for a 95 % interval of the AUC no wider than ``width`` in a share ``assurance`` of the studies."""
+def _unseen(_size: Size) -> None:
+    """Nobody watches."""
+
+
+def plan_width(
+    design: Design,
+    width: float,
+    *,
+    assurance: float,
+    simulations: int,
+    seed: int,
+    tell: Callable[[Size], None] = _unseen,
+) -> Plan:
+    """Patients for a 95 % interval of the AUC no wider than ``width`` in a share ``assurance`` of the studies.
+
+    At most ``simulations`` studies for each size; ``tell`` hears of each size that was tried.
+    """
     _check({"--width": (width, 0.01, 0.9), "--assurance": (assurance, 0.05, 0.99)})
-    return _search(lambda patients: _size(design, patients, width, simulations, seed), assurance)
+    return _search(lambda patients: _size(design, patients, width, assurance, simulations, seed), assurance, tell)
 
 
-def plan_difference(design: Design, *, power: float, simulations: int, seed: int) -> Plan:
+def plan_difference(
+    design: Design, *, power: float, simulations: int, seed: int, tell: Callable[[Size], None] = _unseen
+) -> Plan:
     """Patients for DeLong's paired test to find the difference of two AUCs (two-sided 5 %) with this power."""
     _check({"--power": (power, 0.05, 0.99)})
     if design.other_auc is None or abs(design.auc - design.other_auc) < 0.005:
         raise InvalidInput([Fault("--other-auc", str(design.other_auc), "an AUC at least 0.005 from --auc")])
-    return _search(lambda patients: _size(design, patients, None, simulations, seed), power)
+    return _search(lambda patients: _size(design, patients, None, power, simulations, seed), power, tell)
 
 
 def simulate(
@@ -115,20 +135,33 @@ def _within(
     return np.sqrt(correlation) * shared + np.sqrt(1 - correlation) * rng.normal(size=(len(patient), curves))
 
 
-def _size(design: Design, patients: int, width: float | None, simulations: int, seed: int) -> Size:
+def _size(design: Design, patients: int, width: float | None, wished: float, simulations: int, seed: int) -> Size:
+    """Simulate studies until the share that reach the wish is clearly more or less than wished, or all are done."""
     rng = np.random.default_rng((seed, patients))
-    draws = [_draw(design, patients, rng) for _ in range(max(1, simulations // _CURVES))]
-    widths, p, vertebrae, positive = (np.concatenate(parts) for parts in zip(*draws, strict=True))
-    reached = (p < 0.05 if width is None else widths <= width).reshape(len(draws), _CURVES).mean(axis=1)
-    share = float(reached.mean())
+    most = max(1, simulations // _CURVES)
+    draws: list[tuple[np.ndarray, ...]] = []
+    reached: list[float] = []
+    while len(draws) < most and not _clear(reached, wished):
+        for _ in range(min(-(-most // _PARTS), most - len(draws))):
+            widths, p, *_ = draw = _draw(design, patients, rng)
+            draws.append(draw)
+            reached.append(float((p < 0.05 if width is None else widths <= width).mean()))
+    widths, _, vertebrae, positive = (np.concatenate(parts) for parts in zip(*draws, strict=True))
     return Size(
         patients=patients,
+        studies=_CURVES * len(draws),
         vertebrae=float(vertebrae.mean()),
         positive=float(positive.mean()),
         width=float(np.nanmedian(widths)) if np.isfinite(widths).any() else float("nan"),
-        reached=share,
-        error=float(reached.std() / np.sqrt(len(draws))),
+        reached=float(np.mean(reached)),
+        error=float(np.std(reached) / np.sqrt(len(draws))),
     )
+
+
+def _clear(reached: list[float], wished: float) -> bool:
+    """Whether the share would be far from the wish even if the studies of a draw were copies of one another."""
+    error = np.sqrt(wished * (1 - wished) / max(len(reached), 1))
+    return bool(reached) and bool(abs(np.mean(reached) - wished) > _CLEAR * error)
 
 
 def _draw(design: Design, patients: int, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
@@ -148,15 +181,19 @@ def _draw(design: Design, patients: int, rng: np.random.Generator) -> tuple[np.n
     return (high - low)[:, 0], np.full(_CURVES, np.nan), *counts
 
 
-def _search(size: Callable[[int], Size], wished: float) -> Plan:
+def _search(size: Callable[[int], Size], wished: float, tell: Callable[[Size], None]) -> Plan:
     """Double until the wish is met, then halve the ratio between too few and enough."""
-    tried = list(_doubled(size, wished))
+    tried = []
+    for one in _doubled(size, wished):
+        tried.append(one)
+        tell(one)
     if tried[-1].reached < wished:
         return Plan(tuple(tried), None)
     enough, short = tried[-1], tried[-2].patients if len(tried) > 1 else tried[-1].patients
     while enough.patients > short * _FINE and enough.patients - short > 1:
         middle = size(round(np.sqrt(enough.patients * short)))
         tried.append(middle)
+        tell(middle)
         if middle.reached >= wished:
             enough = middle
         else:

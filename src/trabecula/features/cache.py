@@ -5,7 +5,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
+from ..errors import Fault, InvalidInput
+from ..plain_text import json_of
 from ..records import Extractor, FeatureRow
 from ..storage import write_atomically
 from ..versions import FEATURES, digest_of, versions_of
@@ -34,10 +37,34 @@ def read_row(cache: Path, extractor: Extractor, key: str) -> FeatureRow | None:
     """Read the stored row, or None when it is absent or not what this extractor writes."""
     try:
         head, _, body = row_path(cache, extractor, key).read_bytes().partition(b"\n")
-        known = json.loads(head)
+        known = json_of(head)
         values = np.frombuffer(body, "<f8").astype(np.float64)
         if values.size != len(extractor.names) or known["n"] != values.size:
             return None
-        return FeatureRow(values, known["undefined"], tuple(known["warnings"]))
+        undefined, warnings = dict(known["undefined"]), tuple(known["warnings"])
+        if not all(isinstance(text, str) for text in (*undefined, *undefined.values(), *warnings)):
+            return None
+        return FeatureRow(values, undefined, warnings)
     except (FileNotFoundError, ValueError, KeyError, TypeError):
         return None
+
+
+_SMALL = 1 << 27  # bytes of a table
+_SWELLING = 20  # times: of features hardly two are alike
+
+
+def read_frame(path: Path) -> pd.DataFrame:
+    """The table of features that a run keeps in Parquet, indexed by case id; InvalidInput where it is damaged."""
+    from pyarrow import parquet
+
+    try:
+        told = parquet.read_metadata(path)
+        if (size := 8 * told.num_rows * told.num_columns) > max(_SMALL, _SWELLING * path.stat().st_size):
+            raise ValueError(f"{size >> 20} MiB, unpacked")
+        frame = pd.read_parquet(path)
+        if frame.index.name != "case_id":
+            raise ValueError("no index case_id")
+    except Exception as error:  # noqa: BLE001 a decoder may fail in any way on a damaged file
+        found = f"cannot be read ({' '.join(str(error).split())[:120]})"
+        raise InvalidInput([Fault(path.name, found, "a table as it was kept", "Run the study again.")]) from None
+    return frame

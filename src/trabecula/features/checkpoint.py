@@ -59,7 +59,8 @@ def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
 
 
 def read_checkpoint(path: Path) -> Checkpoint | None:
-    """Read what write_checkpoint wrote; None where there is nothing."""
+    """Read what write_checkpoint wrote; None where there is nothing, or nothing whole: the tuning begins anew."""
+    from safetensors import SafetensorError
     from safetensors.numpy import load
 
     if not path.exists():
@@ -67,12 +68,18 @@ def read_checkpoint(path: Path) -> Checkpoint | None:
     content = path.read_bytes()
     told = read_metadata(content)
     parts: dict[str, dict[str, np.ndarray]] = {part: {} for part in _PARTS}
-    for name, value in load(content).items():
-        part, _, key = name.partition(" ")
-        parts[part][key] = value
-    history = tuple(Epoch(**one) for one in told["history"])
+    try:
+        for name, value in load(content).items():
+            part, _, key = name.partition(" ")
+            parts[part][key] = value
+        history = tuple(Epoch(float(one["training"]), float(one["validation"])) for one in told["history"])
+        steps, kept = told["steps"], told["kept"]
+    except (SafetensorError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+    if type(steps) is not int or type(kept) is not int or not 0 <= kept < len(history):
+        return None
     ordered = {part: dict(sorted(tensors.items())) for part, tensors in parts.items()}
-    return Checkpoint(**ordered, steps=told["steps"], history=history, kept=told["kept"])
+    return Checkpoint(**ordered, steps=steps, history=history, kept=kept)
 
 
 def epochs_done(path: Path) -> int:
@@ -80,7 +87,7 @@ def epochs_done(path: Path) -> int:
     try:
         with path.open("rb") as file:
             head = file.read(8)
-            head += file.read(int.from_bytes(head, "little"))
-        return len(read_metadata(head)["history"]) - 1
-    except (OSError, KeyError):
+            head += file.read(min(int.from_bytes(head, "little"), path.stat().st_size))
+        return max(len(read_metadata(head)["history"]) - 1, 0)
+    except (OSError, KeyError, TypeError):
         return 0

@@ -85,6 +85,9 @@ def _extract_film(
         }
         if any(missing.values()):
             xray, regions = load(film)
+            if digests(film) != keys:
+                expected, action = "a file that stays as it is", "Give the same command again."
+                raise InvalidInput([Fault(film[0].image.name, "changed while it was read", expected, action)])
             for extractor in extractors:
                 chosen = {keys[i]: regions[i] for i in missing[extractor.name]}
                 if isinstance(extractor, ResNetFeatures) and extractor.on_gpu:

@@ -2,7 +2,7 @@
 
 The norms' means and variances stay those of the weights, so that a picture's features never depend on the rest of its
 batch and the tuned network is the one that ``network.py`` writes. AdamW (Loshchilov and Hutter 2019, arXiv:1711.05101)
-with a cosine schedule (the same 2017, arXiv:1608.03983). Here alone, and where .pth is read, torch is imported.
+with a cosine schedule (the same 2017, arXiv:1608.03983).
 """
 
 import math

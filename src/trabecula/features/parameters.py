@@ -1,7 +1,6 @@
 """PyRadiomics parameter files, read unchanged: every key is honoured or refused by name, never ignored."""
 
 import difflib
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -9,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pywt
-import yaml
 
 from ..errors import Fault, InvalidInput
+from ..plain_text import json_of, yaml_of
 from ..settings import RadiomicsSettings, Standard
 from .intensity import NAMES as FIRST_ORDER
 from .shape import NAMES as SHAPE
@@ -85,32 +84,33 @@ def read_parameters(path: Path, standard: Standard = "pyradiomics") -> Parameter
     """Read a PyRadiomics parameter file (YAML or JSON), or raise InvalidInput with every fault in it."""
     try:
         text = path.read_text(encoding="utf-8-sig")
-        content = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
-    except (OSError, UnicodeDecodeError, ValueError, yaml.YAMLError) as error:
+        content = json_of(text) if path.suffix == ".json" else yaml_of(text)
+    except (OSError, ValueError) as error:
         found = f"cannot be read ({' '.join(str(error).split())[:120]})"
         raise InvalidInput([Fault(path.name, found, "a PyRadiomics parameter file in YAML or JSON")]) from None
     if not isinstance(content, dict):
         raise InvalidInput([Fault(path.name, "no keys", "setting:, imageType: and featureClass:")])
     reader = _Reader(path.name)
     reader.known(content, ("setting", "imageType", "featureClass"), "")
-    setting = content.get("setting") or {}
+    setting, types, wanted = (reader.section(content, key) for key in ("setting", "imageType", "featureClass"))
     settings = reader.settings(setting)
-    images = reader.images(content.get("imageType") or {"Original": {}}, setting)
-    classes = reader.classes(content.get("featureClass"))
+    images = reader.images(types or {"Original": {}}, setting)
+    classes = reader.classes(wanted)
     if reader.faults:
         raise InvalidInput(reader.faults)
     return Parameters(images=images, classes=classes, standard=standard, **settings)
 
 
 _Check = Callable[[Any], bool]
+_FARTHEST = 1e15  # no number here is meant to be larger
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    return isinstance(value, int | float) and not isinstance(value, bool) and -_FARTHEST < value < _FARTHEST
 
 
 def _is_whole(value: Any) -> bool:
-    return type(value) is int
+    return type(value) is int and abs(value) < _FARTHEST
 
 
 def _list_of(fits: _Check, *lengths: int) -> _Check:
@@ -153,7 +153,10 @@ _SETTINGS: dict[str, tuple[str, tuple[_Check, str]]] = {
         "spacing",
         (_list_of(lambda v: _is_number(v) and v >= 0, 2, 3), "two or three numbers in mm: x, y (z plays no part)"),
     ),
-    "interpolator": ("interpolator", (lambda v: v in _ORDERS, "sitkBSpline, sitkLinear or sitkNearestNeighbor")),
+    "interpolator": (
+        "interpolator",
+        (lambda v: isinstance(v, str | int) and v in _ORDERS, "sitkBSpline, sitkLinear or sitkNearestNeighbor"),
+    ),
     "preCrop": ("pre_crop", _BOOLEAN),
     "padDistance": ("pad", _COUNT_OR_0),
 }
@@ -181,6 +184,10 @@ _WITHOUT_EFFECT = ("geometryTolerance",)  # masks must match their films exactly
 _OF_FILTERS = tuple(option for _, options in _IMAGES.values() for option in options)
 
 
+def _shown(value: Any) -> str:
+    return repr(value)[:200]
+
+
 class _Reader:
     """Walks the file and collects every fault."""
 
@@ -191,15 +198,25 @@ class _Reader:
     def known(self, content: Mapping[Any, Any], names: tuple[str, ...], place: str) -> None:
         for key in content:
             if key not in names:
-                near = difflib.get_close_matches(str(key), names, n=1)
+                near = difflib.get_close_matches(str(key)[:60], names, n=1)
                 advice = f"Did you mean {near[0]!r}?" if near else "Remove the key."
-                self._refuse(f"{place}{key}", "a key that is not supported", "one of " + ", ".join(names), advice)
+                self._refuse(
+                    f"{place}{str(key)[:60]}", "a key that is not supported", "one of " + ", ".join(names), advice
+                )
+
+    def section(self, content: Mapping[Any, Any], key: str, place: str = "") -> dict[Any, Any]:
+        """What lies under a key: keys of its own, none where nothing does."""
+        found = content.get(key)
+        if found is None or isinstance(found, dict):
+            return found or {}
+        self._refuse(f"{place}{key}", _shown(found), "keys with their values, or nothing")
+        return {}
 
     def settings(self, content: Mapping[str, Any]) -> dict[str, Any]:
         self.known(content, (*_SETTINGS, *_ONLY, *_OF_FILTERS, *_WITHOUT_EFFECT), "setting.")
         for key, (allowed, action) in _ONLY.items():
             if key in content and content[key] not in allowed:
-                self._refuse(f"setting.{key}", f"{content[key]!r}", " or ".join(map(str, allowed)), action)
+                self._refuse(f"setting.{key}", _shown(content[key]), " or ".join(map(str, allowed)), action)
         made: dict[str, Any] = {}
         for key, (ours, (fits, words)) in _SETTINGS.items():
             value = content.get(key)
@@ -208,7 +225,7 @@ class _Reader:
             if fits(value):
                 made[ours] = tuple(value) if isinstance(value, list) else value
             else:
-                self._refuse(f"setting.{key}", f"{value!r}", words)
+                self._refuse(f"setting.{key}", _shown(value), words)
         if "bin_count" in made:
             made["bin_width"] = None
         of_texture = {key: made.pop(key) for key in ("distances", "alpha", "symmetrical", "weighting") if key in made}
@@ -227,17 +244,17 @@ class _Reader:
         made = []
         for name in (name for name in content if name in _IMAGES):
             ours, options = _IMAGES[name]
-            given = {key: setting[key] for key in options if key in setting} | dict(content[name] or {})
+            given = {key: setting[key] for key in options if key in setting} | self.section(content, name, "imageType.")
             self.known(given, (*options, "binWidth", "binCount"), f"imageType.{name}.")
             for key in ("binWidth", "binCount"):
                 fits, words = _SETTINGS[key][1]
                 if key in given and not fits(given[key]):
-                    self._refuse(f"imageType.{name}.{key}", f"{given[key]!r}", words)
+                    self._refuse(f"imageType.{name}.{key}", _shown(given[key]), words)
             if ours == "wavelet":
                 given = {"wavelet": "coif1", "level": 1, "start_level": 0} | given
                 self._wavelet(given)
             if ours == "log" and not _list_of(_POSITIVE[0])(given.get("sigma")):
-                self._refuse("imageType.LoG.sigma", f"{given.get('sigma')!r}", "a list of sigmas in mm")
+                self._refuse("imageType.LoG.sigma", _shown(given.get("sigma")), "a list of sigmas in mm")
             if ours == "lbp-2D":
                 given = {"lbp2DRadius": 1, "lbp2DSamples": 8, "lbp2DMethod": "uniform"} | given
                 self._lbp(given)
@@ -247,20 +264,20 @@ class _Reader:
 
     def _wavelet(self, given: Mapping[str, Any]) -> None:
         if given["wavelet"] not in pywt.wavelist(kind="discrete"):
-            self._refuse("imageType.Wavelet.wavelet", f"{given['wavelet']!r}", "a discrete wavelet such as coif1")
+            self._refuse("imageType.Wavelet.wavelet", _shown(given["wavelet"]), "a discrete wavelet such as coif1")
         for key, (fits, words) in (("level", _COUNT), ("start_level", _COUNT_OR_0)):
             if not fits(given[key]):
-                self._refuse(f"imageType.Wavelet.{key}", f"{given[key]!r}", words)
+                self._refuse(f"imageType.Wavelet.{key}", _shown(given[key]), words)
 
     def _lbp(self, given: Mapping[str, Any]) -> None:
         if given["lbp2DMethod"] != "uniform":
-            self._refuse("imageType.LBP2D.lbp2DMethod", f"{given['lbp2DMethod']!r}", "uniform")
+            self._refuse("imageType.LBP2D.lbp2DMethod", _shown(given["lbp2DMethod"]), "uniform")
         for key, (fits, words) in (("lbp2DRadius", _POSITIVE), ("lbp2DSamples", _COUNT)):
             if not fits(given[key]):
-                self._refuse(f"imageType.LBP2D.{key}", f"{given[key]!r}", words)
+                self._refuse(f"imageType.LBP2D.{key}", _shown(given[key]), words)
 
-    def classes(self, content: Mapping[str, Any] | None) -> tuple[tuple[str, tuple[str, ...]], ...]:
-        if content is None:
+    def classes(self, content: Mapping[str, Any]) -> tuple[tuple[str, tuple[str, ...]], ...]:
+        if not content:
             return tuple(CLASSES.items())
         if "shape" in content:
             content = {"shape2D" if key == "shape" else key: value for key, value in content.items()}
@@ -268,7 +285,11 @@ class _Reader:
         made = []
         for name in (name for name in content if name in CLASSES):
             features = CLASSES[name]
-            wanted = tuple(dict.fromkeys(content[name] or features))
+            listed = content[name] or features
+            if not isinstance(listed, list | tuple) or not all(isinstance(one, str) for one in listed):
+                self._refuse(f"featureClass.{name}", _shown(listed), "a list of features, or nothing")
+                continue
+            wanted = tuple(dict.fromkeys(listed))
             self.known(dict.fromkeys(wanted), features, f"featureClass.{name}.")
             made.append((name, tuple(feature for feature in wanted if feature in features)))
         return tuple(made)

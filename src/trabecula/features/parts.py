@@ -3,12 +3,13 @@
 import io
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, astuple, dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from ..errors import Fault, InvalidInput
+from ..plain_text import json_of
 from ..records import Case, Extractor, FeatureRow, Region
 from ..storage import write_atomically
 from .diagnostics import Diagnostics
@@ -33,10 +34,14 @@ class Done:
 def read_done(folder: Path, number: int) -> Done | None:
     """What is known of a finished part, or None."""
     try:
-        told = json.loads(_record(folder, number).read_bytes())
-        return Done(**{**told, "faults": tuple(Fault(**fault) for fault in told["faults"])})
+        told = json_of(_record(folder, number).read_bytes())
+        done = Done(**{**told, "faults": tuple(Fault(**fault) for fault in told["faults"])})
     except (FileNotFoundError, ValueError, TypeError, KeyError):
         return None
+    counts = (done.rows, done.cases, done.features, done.undefined, done.warnings)
+    words = (done.key, *(text for fault in done.faults for text in astuple(fault)))
+    whole = all(type(n) is int for n in counts) and all(isinstance(text, str) for text in words)
+    return done if whole else None
 
 
 def extract_part(

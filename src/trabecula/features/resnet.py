@@ -88,6 +88,11 @@ class ResNetFeatures:
         return made
 
     @property
+    def note(self) -> str:
+        """In words: the weights, and what they are fed."""
+        return f"{self.statement} Input policy {self.policy.name}."
+
+    @property
     def names(self) -> tuple[str, ...]:
         """The features, in order."""
         return tuple(f"resnet50_avgpool_{i:04d}" for i in range(self.features))

@@ -1,6 +1,6 @@
 """FeatureTable -> Predictions: selection and learner as one pipeline, fitted inside each patient-grouped fold."""
 
-from .asked import Drivers, columns_of, drivers, kept_columns, seen_by_learner
+from .asked import Drivers, columns_behind, columns_of, drivers, kept_columns, seen_by_learner
 from .contributions import Contributions, both_classes
 from .fit import FEWER, fit_task
 from .harmonise import SITE, site_numbers
@@ -51,6 +51,7 @@ __all__ = [
     "asked_of",
     "both_classes",
     "by_task",
+    "columns_behind",
     "columns_of",
     "deal_folds",
     "deal_labels",

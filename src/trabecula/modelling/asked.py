@@ -40,6 +40,12 @@ def kept_columns(fitted: Any) -> list[str]:
     return [name for name in taken if name in _names_out(_pipeline(fitted).named_steps["select"])]
 
 
+def columns_behind(fitted: Any, weights: "pd.Series[float]") -> "pd.Series[float]":
+    """Weights of standardised columns, from weights of what selection kept of them or put in their place."""
+    step = _pipeline(fitted).named_steps["select"].named_steps.get("pca")
+    return weights if step is None else step.columns_behind(weights)
+
+
 def drivers(fitted: Any, rows: pd.DataFrame, mean: Float64[np.ndarray, " features"]) -> Drivers | None:
     """What each feature of the first row adds to each class; None for models whose answer has no such parts.
 

@@ -3,6 +3,7 @@
 from typing import Any, Self
 
 import numpy as np
+import pandas as pd
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.decomposition import PCA
 from sklearn.utils import Tags
@@ -73,8 +74,24 @@ class CompressColumns(TransformerMixin, BaseEstimator):
         X = validate_data(self, plain_if_empty(X), reset=False, ensure_min_features=0, dtype=np.float64)
         if self.pca_ is None:
             return X
-        spread = np.sqrt(np.maximum(self.pca_.explained_variance_, np.finfo(float).eps))
-        return np.hstack([X[:, ~self.compressed_], self.pca_.transform(X[:, self.compressed_]) / spread])
+        return np.hstack([X[:, ~self.compressed_], self.pca_.transform(X[:, self.compressed_]) / self._spread()])
+
+    def columns_behind(self, weights: "pd.Series[float]") -> "pd.Series[float]":
+        """From weights of columns that came out, those of the columns behind the components; the others stay.
+
+        The weighted sum is the same but for a constant.
+        """
+        check_is_fitted(self, "reasons_")
+        if self.pca_ is None:
+            return weights
+        components = self.get_feature_names_out()[len(self.kept_names_) :]
+        each = weights.reindex(components).fillna(0).to_numpy() / self._spread() @ self.pca_.components_
+        behind = pd.Series(each, index=self.feature_names_in_[self.compressed_])
+        return pd.concat([weights.drop(components, errors="ignore"), behind])
+
+    def _spread(self) -> np.ndarray:
+        assert self.pca_ is not None
+        return np.sqrt(np.maximum(self.pca_.explained_variance_, np.finfo(float).eps))
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:  # noqa: ARG002 scikit-learn's signature
         """The other columns' names, then component_001 and so on."""

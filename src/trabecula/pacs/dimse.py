@@ -14,7 +14,7 @@ from .profiles import DimseProfile
 
 _MOST_CONTEXTS = 128  # of one association (PS3.8 9.3.2.2)
 _PENDING = (0xFF00, 0xFF01)
-_COMPRESSED = (  # that films come in, and that we can decode
+COMPRESSED = (  # that films come in, and that we can decode
     "1.2.840.10008.1.2.1.99",
     "1.2.840.10008.1.2.4.50",
     "1.2.840.10008.1.2.4.51",
@@ -26,7 +26,7 @@ _COMPRESSED = (  # that films come in, and that we can decode
     "1.2.840.10008.1.2.4.91",
     "1.2.840.10008.1.2.5",
 )
-_PLAIN = ("1.2.840.10008.1.2.1", "1.2.840.10008.1.2")  # explicit and implicit little endian
+PLAIN = ("1.2.840.10008.1.2.1", "1.2.840.10008.1.2")  # explicit and implicit little endian
 _FILM_CLASSES = (
     "1.2.840.10008.5.1.4.1.1.1",  # CR
     "1.2.840.10008.5.1.4.1.1.1.1",  # DX for presentation
@@ -139,7 +139,7 @@ class DimseArchive:
 
         contexts = [build_context(Get)]
         for kind in _FILM_CLASSES:
-            contexts += [build_context(kind, list(_PLAIN)), *(build_context(kind, one) for one in _COMPRESSED)]
+            contexts += [build_context(kind, list(PLAIN)), *(build_context(kind, one) for one in COMPRESSED)]
         roles = [build_role(kind, scp_role=True) for kind in _FILM_CLASSES]
         with self._associated(contexts, ext_neg=roles, evt_handlers=_keeping(arrived, wanted)) as association:
             if not any(one.abstract_syntax == Get for one in association.accepted_contexts):
@@ -153,7 +153,7 @@ class DimseArchive:
 
         entity = self._entity()
         for kind in _FILM_CLASSES:
-            entity.add_supported_context(kind, [*_PLAIN, *_COMPRESSED])
+            entity.add_supported_context(kind, [*PLAIN, *COMPRESSED])
         entity.require_called_aet = True
         try:
             listening = entity.start_server(
@@ -207,7 +207,7 @@ def _outcome(answers: Iterable[tuple[Any, Any]]) -> str:
 
 def _encodings(dataset: Any) -> tuple[str, ...]:
     own = str(dataset.file_meta.TransferSyntaxUID)
-    return _PLAIN if own in _PLAIN else (own,)
+    return PLAIN if own in PLAIN else (own,)
 
 
 def _store(association: Any, dataset: Any) -> str:

@@ -5,10 +5,10 @@ import re
 from pathlib import Path
 from typing import Annotated, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ..errors import Fault, InvalidInput
+from ..plain_text import yaml_of
 
 _Title = Annotated[str, Field(pattern=r"^[ -\[\]-~]{1,16}$")]
 _SECRET = ("password", "token", "secret")
@@ -54,11 +54,11 @@ def read_profile(name: str, file: Path | None = None) -> Profile:
     file = file or profiles_file()
     action = "See docs/pacs.md for an example."
     try:
-        content = yaml.safe_load(file.read_text(encoding="utf-8"))
+        content = yaml_of(file.read_text(encoding="utf-8"))
     except OSError as error:
         found = f"cannot be read ({error.strerror})"
         raise InvalidInput([Fault(str(file), found, "a file of PACS profiles", action)]) from None
-    except (yaml.YAMLError, UnicodeDecodeError):
+    except ValueError:
         raise InvalidInput([Fault(str(file), "no YAML", "a file of PACS profiles", action)]) from None
     known = content if isinstance(content, dict) else {}
     if not isinstance(known.get(name), dict):

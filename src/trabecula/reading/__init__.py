@@ -10,7 +10,7 @@ from .layouts import IngestResult, films_in, ingest
 from .quality import Pair, in_words, near_duplicates
 from .regions import outline_of_points, region_of_points
 from .stream import Part, Survey, stream_parts, survey_table
-from .study import FilmCheck, check_films, film_digests, film_states, films, load_film, read_film
+from .study import FilmCheck, changed, check_films, film_digests, film_states, films, load_film, read_film
 
 __all__ = [
     "SUFFIXES",
@@ -21,6 +21,7 @@ __all__ = [
     "Part",
     "Survey",
     "case_table",
+    "changed",
     "check_films",
     "clinical_columns",
     "film_digests",

@@ -2,7 +2,9 @@
 
 import csv
 import difflib
+import itertools
 import re
+import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,12 +13,17 @@ from ..errors import Fault, InvalidInput
 from ..records import TRAINING, Case, Study
 from ..settings import Settings
 from .cohorts import assign_cohorts
+from .remote import address_faults, is_address, placed
 
 NEEDED = ("case_id", "patient_id", "image", "region", "label")
 KNOWN = (*NEEDED, "region_value", "cohort")
 _WORDS = (*NEEDED, "cohort")  # a comma may be part of these; in any other cell 2,5 is a number
+_SWELLING = 100  # times: no table is packed as well as that
+_SMALL = 100 << 20  # bytes of a table, unpacked
+_BESIDE = 2000  # names among which the nearest is looked for
+_EMPTY = 10**7  # cells on end
 _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+")
-_WHOLE = re.compile(r"\d+(\.0*)?")
+_WHOLE = re.compile(r"[0-9]{1,15}(\.0*)?")
 
 Row = Mapping[str, str]
 
@@ -91,7 +98,7 @@ def read_second_reader(path: Path, study: Study) -> tuple[tuple[Case, ...], tupl
             continue
         value = row.get("region_value", "")
         region = study.folder / row["region"]
-        if not row["region"] or not region.is_file():
+        if not row["region"] or not is_file(region):
             faults.append(
                 Fault(f"{where}, region", f"no file {row['region']!r}", "a mask, relative to the study folder")
             )
@@ -180,16 +187,18 @@ def faults_of_classes(cases: Sequence[Case], classes: tuple[str, ...]) -> list[F
 def case_of(folder: Path, row: Row, cells: Row) -> Case:
     """One row of the table as a case; ``cells`` is the row under the table's own headings."""
     value = row.get("region_value", "")
+    (image, region), addresses = placed(folder, row["image"], row["region"])
     return Case(
         row["case_id"],
         row["patient_id"],
-        folder / row["image"],
-        folder / row["region"],
+        image,
+        region,
         int(float(value)) if _WHOLE.fullmatch(value) else None,
         row["label"],
         row.get("cohort") or TRAINING,
         {name: text for name, text in row.items() if name not in KNOWN},
         cells,
+        addresses,
     )
 
 
@@ -216,12 +225,27 @@ def _csv(path: Path) -> Iterator[list[str]]:
 def _xlsx(path: Path) -> Iterator[list[str]]:
     import openpyxl
 
+    _refuse_swelling(path)
     book = openpyxl.load_workbook(path, read_only=True, data_only=True)
+    empty = 0
     try:
         for row in book.worksheets[0].iter_rows(values_only=True):
-            yield [_text(cell) for cell in row]
+            if all(cell is None for cell in row):
+                empty += len(row)
+                if empty > _EMPTY:
+                    raise ValueError(f"more than {_EMPTY:,} empty cells on end")
+            else:
+                empty = 0
+                yield [_text(cell) for cell in row]
     finally:
         book.close()
+
+
+def _refuse_swelling(path: Path) -> None:
+    with zipfile.ZipFile(path) as archive:
+        size = sum(member.file_size for member in archive.infolist())
+    if size > max(_SMALL, _SWELLING * path.stat().st_size):
+        raise ValueError(f"{size >> 20} MiB when unpacked")
 
 
 def _text(cell: object) -> str:
@@ -253,6 +277,8 @@ def cell_faults(where: str, row: Row) -> list[Fault]:
         if name not in _WORDS and _DECIMAL_COMMA.fullmatch(cell):
             action = f"Write {cell.replace(',', '.')}."
             faults.append(Fault(f"{where}, {name}", f"a decimal comma in {cell!r}", "a decimal point", action))
+    for name in ("image", "region"):
+        faults += address_faults(f"{where}, {name}", row[name])
     value = row.get("region_value", "")
     if value and not _DECIMAL_COMMA.fullmatch(value) and not _WHOLE.fullmatch(value):
         faults.append(Fault(f"{where}, region_value", repr(value), "a whole number, or nothing"))
@@ -264,12 +290,27 @@ def _file_faults(where: str, folder: Path, row: Row) -> list[Fault]:
     for name in ("image", "region"):
         if not row[name]:
             faults.append(Fault(f"{where}, {name}", "empty", "a file"))
-        elif not (folder / row[name]).is_file():
-            there = [path.name for path in (folder / row[name]).parent.glob("*")][:2000]
+        elif not is_address(row[name]) and not is_file(folder / row[name]):
+            there = _names_beside(folder / row[name])
             near = difflib.get_close_matches(Path(row[name]).name, there, n=1, cutoff=0.7)
             action = f"Did you mean {near[0]}?" if near else ""
             faults.append(Fault(f"{where}, {name}", f"no file {row[name]}", "a file that exists", action))
     return faults
+
+
+def is_file(path: Path) -> bool:
+    """Whether there is such a file; a name that can be none's is none's."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
+
+
+def _names_beside(path: Path) -> list[str]:
+    try:
+        return [other.name for other in itertools.islice(path.parent.glob("*"), _BESIDE)]
+    except (OSError, ValueError):
+        return []
 
 
 def _repeated(file: str, cases: Sequence[Case]) -> list[Fault]:

@@ -26,6 +26,7 @@ from ..settings import ImageSettings
 from ..storage import write_atomically
 from .allowed import allowed, spacing
 from .corners import sheet, strip
+from .dicom import unswollen
 from .images import SUFFIXES, read_picture
 from .picture import as_float, words
 from .pseudonyms import pseudonym, take_key, write_private
@@ -180,7 +181,7 @@ def _header(path: Path) -> dict[str, Any]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            dataset = pydicom.dcmread(path, specific_tags=list(_HEADER), stop_before_pixels=True)
+            dataset = pydicom.dcmread(unswollen(path), specific_tags=list(_HEADER), stop_before_pixels=True)
             return {one: dataset.get(one) for one in _HEADER}
         except pydicom.errors.InvalidDicomError:
             return {}

@@ -3,6 +3,8 @@
 Windowing (VOI) is for display and never touches what is measured.
 """
 
+import io
+import math
 import warnings
 import zlib
 from pathlib import Path
@@ -12,10 +14,10 @@ import numpy as np
 
 from ..errors import InvalidInput
 from ..records import Side
-from .picture import LARGEST, Picture, refuse, words
+from .codestream import stream_size
+from .picture import LARGEST, SWOLLEN, Picture, refuse, spacing_of, words
 
 _PIECE = 1 << 20
-_SWOLLEN = 9 * LARGEST  # bytes: 64 bits a pixel and room for the rest
 
 
 def read_dicom(path: Path) -> Picture:
@@ -25,20 +27,32 @@ def read_dicom(path: Path) -> Picture:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # clinical files break rules that do not matter here
         try:
-            with path.open("rb") as file:
-                _refuse_swelling(path, file)
-                dataset = pydicom.dcmread(file)
-                _refuse_unusable(path, dataset)
-                stored = dataset.pixel_array
-        except OSError as error:
-            raise refuse(path, f"cannot be read ({error.strerror})", "a readable file") from None
+            dataset = pydicom.dcmread(unswollen(path))
+            _refuse_unusable(path, dataset)
+            _refuse_other_size(path, dataset)
+            return _picture(dataset, dataset.pixel_array)
         except pydicom.errors.InvalidDicomError:
             raise refuse(path, "no image that we know", "DICOM, PNG, TIFF, JPEG or NIfTI") from None
         except InvalidInput:
             raise
         except Exception as error:  # noqa: BLE001 a decoder may fail in any way on a damaged file
             raise refuse(path, f"cannot be decoded ({words(error, path)})", "a whole DICOM image") from None
-        return _picture(dataset, stored)
+
+
+def unswollen(path: Path) -> BinaryIO:
+    """The file in memory, where nothing of it is longer than it is; refused if it would swell when it is unpacked."""
+    file = io.BytesIO(_whole(path))
+    _refuse_swelling(path, file)
+    return file
+
+
+def _whole(path: Path) -> bytes:
+    try:
+        if (size := path.stat().st_size) > SWOLLEN:
+            raise refuse(path, f"{size >> 20} MiB", f"one film, at most {SWOLLEN >> 20} MiB")
+        return path.read_bytes()
+    except OSError as error:
+        raise refuse(path, f"cannot be read ({error.strerror})", "a readable file") from None
 
 
 def _refuse_swelling(path: Path, file: BinaryIO) -> None:
@@ -54,23 +68,37 @@ def _refuse_swelling(path: Path, file: BinaryIO) -> None:
                 while piece:
                     size += len(inflater.decompress(piece, _PIECE))
                     piece = inflater.unconsumed_tail
-                if size > _SWOLLEN:
-                    raise refuse(path, f"more than {_SWOLLEN >> 20} MiB when unpacked", "one film")
+                if size > SWOLLEN:
+                    raise refuse(path, f"more than {SWOLLEN >> 20} MiB when unpacked", "one film")
     file.seek(0)
 
 
 def _refuse_unusable(path: Path, dataset: Any) -> None:
     if "PixelData" not in dataset and "FloatPixelData" not in dataset:
-        kind = dataset.get("Modality") or "DICOM"
+        kind = str(dataset.get("Modality") or "DICOM")[:16]
         raise refuse(path, f"a {kind} file without pixels", "a CR or DX image", "Export the image itself.")
     rows, columns = int(dataset.get("Rows") or 0), int(dataset.get("Columns") or 0)
     if not 0 < rows * columns <= LARGEST:
         raise refuse(path, f"{rows} x {columns} pixels", f"between 1 and {LARGEST:,} pixels")
     if int(dataset.get("NumberOfFrames") or 1) > 1:
-        raise refuse(path, f"{dataset.NumberOfFrames} frames", "one film a file", "Export one frame.")
+        raise refuse(path, f"{int(dataset.NumberOfFrames)} frames", "one film a file", "Export one frame.")
     interpretation = dataset.get("PhotometricInterpretation", "MONOCHROME2")
     if int(dataset.get("SamplesPerPixel") or 1) != 1 or not interpretation.startswith("MONOCHROME"):
-        raise refuse(path, f"colours ({interpretation})", "MONOCHROME1 or MONOCHROME2")
+        raise refuse(path, f"colours ({interpretation[:40]})", "MONOCHROME1 or MONOCHROME2")
+
+
+def _refuse_other_size(path: Path, dataset: Any) -> None:
+    """A compressed stream says itself how large it is, and its decoder takes memory for that, or ends the process."""
+    from pydicom.encaps import get_frame
+    from pydicom.uid import RLELossless
+
+    syntax = dataset.file_meta.TransferSyntaxUID
+    if not syntax.is_encapsulated or syntax == RLELossless:
+        return
+    size, asked = stream_size(get_frame(dataset.PixelData, 0, number_of_frames=1)), (dataset.Rows, dataset.Columns)
+    if size != asked:
+        found = "no JPEG stream" if size is None else f"a stream of {size[0]} x {size[1]} pixels"
+        raise refuse(path, found, f"one of {asked[0]} x {asked[1]}, as the header says")
 
 
 def _picture(dataset: Any, stored: np.ndarray) -> Picture:
@@ -124,7 +152,8 @@ def _spacing(dataset: Any) -> tuple[tuple[float, float] | None, str]:
         to_patient = _number(dataset, "DistanceSourceToPatient", 0.0)
         magnification = to_detector / to_patient if to_detector > 0 and to_patient > 0 else 0.0
     if magnification > 0:
-        return (detector[0] / magnification, detector[1] / magnification), "imager_pixel_spacing_magnified"
+        nearer = spacing_of(detector[0] / magnification, detector[1] / magnification)
+        return (nearer, "imager_pixel_spacing_magnified") if nearer else (None, "none")
     return detector, "imager_pixel_spacing"
 
 
@@ -134,7 +163,7 @@ def _pair(dataset: Any, keyword: str) -> tuple[float, float] | None:
         row, column = float(value[0]), float(value[1])
     except (TypeError, ValueError, IndexError):
         return None
-    return (row, column) if row > 0 and column > 0 else None
+    return spacing_of(row, column)
 
 
 def _device(dataset: Any) -> str:
@@ -147,6 +176,7 @@ def _device(dataset: Any) -> str:
 
 def _number(dataset: Any, keyword: str, default: float) -> float:
     try:
-        return float(dataset.get(keyword))
+        value = float(dataset.get(keyword))
     except (TypeError, ValueError):
         return default
+    return value if math.isfinite(value) else default

@@ -24,7 +24,8 @@ import numpy as np
 from jaxtyping import Bool
 
 from ..errors import Fault, InvalidInput
-from ..storage import write_atomically
+from ..plain_text import json_of
+from ..storage import write_atomically, writing
 from .outline import fill
 from .regions import FEWEST_PIXELS
 from .sixteen import png
@@ -36,6 +37,7 @@ State = Literal["not started", "in progress", "completed", "flagged"]
 CONSENSUS = "consensus"  # a reader whose drawings are chosen among others'
 _SCHEMA = 1
 _READER = re.compile(r"[^\W_][\w-]{0,31}")
+_FARTHEST, _WIDEST = 1e6, 2000.0  # pixels: of a place, of a stroke's radius
 _LONGEST = 150  # bytes of a file's name before its suffix
 KEEPS_STROKES = frozenset({"drag", "move"})  # tools that change an outline and leave what was painted
 
@@ -109,21 +111,27 @@ def append_step(folder: Path, reader: str, case_id: str, after: int, step: Step,
         raise InvalidInput(
             [Fault(f"case {case_id}", found, "the same number", "It was drawn in another window too: open it again.")]
         )
-    path.parent.mkdir(parents=True, exist_ok=True)
     line = json.dumps({"at": at, "step": step}, ensure_ascii=False, separators=(",", ":")) + "\n"
-    with path.open("ab") as file:
-        if _torn(path):
-            file.write(b"\n")
-        file.write(line.encode())
-        file.flush()
-        os.fsync(file.fileno())
+    with writing(path):
+        _append(path, line.encode())
     return [*known, step]
 
 
 def steps_of(folder: Path, reader: str, case_id: str) -> list[Step]:
-    """Every whole line of the journal; a line that was cut by a crash was never answered for, and is passed over."""
+    """Every whole line of the journal; a line that was cut by a crash was never answered for, and is passed over.
+
+    InvalidInput where a whole line is no step that the app writes.
+    """
     path = _journal(folder, reader, case_id)
-    return [line["step"] for line in _lines(path)] if path.is_file() else []
+    steps = [line["step"] for line in _lines(path)] if path.is_file() else []
+    for number, step in enumerate(steps, start=1):
+        try:
+            _check(step)
+        except (ValueError, KeyError, TypeError, OverflowError):
+            action = "Move this file away, and draw the case again."
+            where = f"rois/{reader}/{path.name}, step {number}"
+            raise InvalidInput([Fault(where, "no step of a drawing", "steps as they were written", action)]) from None
+    return steps
 
 
 def save_drawn(
@@ -155,10 +163,13 @@ def saved_of(folder: Path, reader: str, case_id: str) -> dict[str, Any] | None:
     if not path.is_file():
         return None
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json_of(path.read_text(encoding="utf-8"))
         if content["schema"] != _SCHEMA or content["case_id"] != case_id:
             raise ValueError(f"schema {content['schema']}, case {content['case_id']}")
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        drawing_saved(content)
+        if content["state"] not in ("completed", "flagged") or type(content["steps"]) is not int:
+            raise ValueError("neither completed nor flagged after a number of steps")
+    except (OSError, ValueError, KeyError, TypeError, OverflowError) as error:
         found = f"cannot be read ({' '.join(str(error).split())[:100]})"
         action = "The steps beside it are whole: move this file away, and complete the case again."
         raise InvalidInput([Fault(f"rois/{reader}/{path.name}", found, f"schema {_SCHEMA}", action)]) from None
@@ -166,13 +177,9 @@ def saved_of(folder: Path, reader: str, case_id: str) -> dict[str, Any] | None:
 
 
 def drawing_saved(content: Mapping[str, Any]) -> Drawing:
-    """What a saved JSON holds."""
-    return Drawing(
-        _places(content["points"]),
-        _places(content["outline"]),
-        content["closed"],
-        tuple(Stroke(one["radius"], _places(one["path"]), one["adds"]) for one in content["strokes"]),
-    )
+    """What a saved JSON holds; ValueError, KeyError or TypeError where that is no drawing."""
+    strokes = tuple(_stroke_of(one["radius"], one["path"], one["adds"]) for one in content["strokes"])
+    return Drawing(_places(content["points"]), _places(content["outline"]), _flag(content["closed"]), strokes)
 
 
 def state_of_case(folder: Path, reader: str, case_id: str) -> State:
@@ -250,11 +257,21 @@ def _journal(folder: Path, reader: str, case_id: str) -> Path:
 def _lines(path: Path) -> Iterator[dict[str, Any]]:
     for line in path.read_bytes().splitlines():
         try:
-            found = json.loads(line)
+            found = json_of(line)
         except ValueError:
             continue
         if isinstance(found, dict) and "step" in found:
             yield found
+
+
+def _append(path: Path, line: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("ab") as file:
+        if _torn(path):
+            file.write(b"\n")
+        file.write(line)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def _torn(path: Path) -> bool:
@@ -268,15 +285,33 @@ def _torn(path: Path) -> bool:
 
 def _shape(before: Drawing, step: Step) -> Drawing:
     strokes = before.strokes if step["tool"] in KEEPS_STROKES else ()
-    return Drawing(_places(step["points"]), _places(step["outline"]), step["closed"], strokes)
+    return Drawing(_places(step["points"]), _places(step["outline"]), _flag(step["closed"]), strokes)
 
 
 def _stroke(before: Drawing, step: Step) -> Drawing:
-    stroke = Stroke(step["radius"], _places(step["path"]), step["tool"] == "brush")
+    stroke = _stroke_of(step["radius"], step["path"], step["tool"] == "brush")
     return replace(before, strokes=(*before.strokes, stroke))
 
 
 _DRAW = {"shape": _shape, "stroke": _stroke}
+_TURNS = ("undo", "redo")
+
+
+def _check(step: Step) -> None:
+    if step["kind"] not in _TURNS:
+        _DRAW[step["kind"]](Drawing(), step)
+
+
+def _stroke_of(radius: float, path: Sequence[Sequence[float]], adds: bool) -> Stroke:
+    if not 0 < radius <= _WIDEST or not path:
+        raise ValueError("a stroke without a width or a path")
+    return Stroke(radius, _places(path), _flag(adds))
+
+
+def _flag(value: bool) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError("neither true nor false")
+    return value
 
 
 def _paint(inside: Mask, stroke: Stroke) -> None:
@@ -296,7 +331,10 @@ def _paint(inside: Mask, stroke: Stroke) -> None:
 
 
 def _places(pairs: Sequence[Sequence[float]]) -> tuple[Place, ...]:
-    return tuple((float(x), float(y)) for x, y in pairs)
+    places = tuple((float(x), float(y)) for x, y in pairs)
+    if not all(abs(one) <= _FARTHEST for place in places for one in place):
+        raise ValueError("a place that is on no film")
+    return places
 
 
 def _as_json(drawing: Drawing) -> dict[str, Any]:

@@ -1,6 +1,8 @@
 """PNG, TIFF, JPEG, NIfTI and DICOM files -> grey pixels with spacing; masks -> label maps."""
 
-import json
+import gzip
+import io
+import os
 import warnings
 from collections.abc import Callable
 from dataclasses import replace
@@ -11,16 +13,17 @@ import numpy as np
 from jaxtyping import Integer
 
 from ..errors import InvalidInput
+from ..plain_text import json_of
 from ..settings import ImageSettings
-from .picture import LARGEST, Picture, inverted, refuse, words
+from .picture import LARGEST, Picture, finite, inverted, refuse, spacing_of, words
 
 
 def read_picture(path: Path, settings: ImageSettings) -> Picture:
     """Read one film by its suffix, or as DICOM when it has none of ours; make it bright = dense once."""
     reader = _READERS.get(_suffix(path))
     if reader is None or reader is _dicom:
-        return _as_set(_dicom(path), settings)
-    picture = _as_set(_with_sidecar(reader(path), path), settings)
+        return _as_set(finite(_dicom(path), path), settings)
+    picture = _as_set(_with_sidecar(finite(reader(path), path), path), settings)
     if settings.polarity == "inverted":
         picture = inverted(picture, "image.polarity")
     return picture
@@ -31,17 +34,29 @@ def read_labels(path: Path, settings: ImageSettings) -> Integer[np.ndarray, "row
     reader = _READERS.get(_suffix(path), _dicom)
     labels = reader(path).pixels
     if labels.dtype.kind not in "iu":
-        labels = np.rint(np.nan_to_num(labels.astype(np.float64))).astype(np.int64)
+        labels = np.rint(np.nan_to_num(labels.astype(np.float64)))
+        if np.abs(labels).max(initial=0) > _LARGEST_LABEL:
+            raise refuse(path, "values beyond any label", f"whole numbers up to {_LARGEST_LABEL:,}")
+        labels = labels.astype(np.int64)
     return labels.T if settings.mask_orientation == "transpose" else labels
 
 
 def sidecar_of(path: Path) -> Path:
     """Where a film's own notes would lie: the same name with the suffix .json."""
-    return path.with_name(path.name.removesuffix(".gz")).with_suffix(".json")
+    return path.with_name(sidecar_name(path.name))
+
+
+def sidecar_name(film: str) -> str:
+    """What the notes of a film of this name would be called."""
+    return os.path.splitext(film.removesuffix(".gz"))[0] + ".json"  # noqa: PTH122 of each film of a table, and faster
 
 
 def _suffix(path: Path) -> str:
     return ".nii.gz" if path.name.lower().endswith(".nii.gz") else path.suffix.lower()
+
+
+_LARGEST_LABEL = 2**31 - 1
+_FORMATS = ("PNG", "TIFF", "JPEG", "BMP")  # Pillow knows others, some of which run programs
 
 
 def _raster(path: Path) -> Picture:
@@ -50,11 +65,11 @@ def _raster(path: Path) -> Picture:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            with Image.open(path) as image:
+            with Image.open(path, formats=_FORMATS) as image:
                 _check_size(path, image.size[1], image.size[0])
                 if (frames := getattr(image, "n_frames", 1)) > 1:
                     raise refuse(path, f"{frames} frames", "one film a file")
-                mode, lossy = image.mode, image.format == "JPEG"
+                mode, lossy = image.mode, image.format in {"JPEG", "MPO"}
                 array = np.asarray(image.convert("RGB") if mode in {"P", "RGBA", "LA", "CMYK", "YCbCr"} else image)
     except InvalidInput:
         raise
@@ -77,22 +92,39 @@ def _nifti(path: Path) -> Picture:
     import nibabel
 
     try:
-        image: Any = nibabel.load(path)
-        shape = tuple(image.shape)
-        if len(shape) < 2 or any(size != 1 for size in shape[2:]):
-            raise refuse(path, f"shape {shape}", "one flat image, (columns, rows) or (columns, rows, 1)")
-        _check_size(path, shape[1], shape[0])
+        with gzip.open(path) if path.name.lower().endswith(".gz") else path.open("rb") as file:
+            head = file.read(_NIFTI_2)
+            two = _NIFTI_2 in (int.from_bytes(head[:4], "little"), int.from_bytes(head[:4], "big"))
+            kind: Any = nibabel.Nifti2Image if two else nibabel.Nifti1Image
+            header = kind.header_class.from_fileobj(io.BytesIO(head))
+            shape, end = _extent(path, header)
+            image = kind.from_bytes(head + file.read(max(end - len(head), 0)))
         array = np.asanyarray(image.dataobj).reshape(shape[:2]).T
         zooms = tuple(float(z) for z in image.header.get_zooms()[:2])
     except InvalidInput:
         raise
     except Exception as error:  # noqa: BLE001 a decoder may fail in any way on a damaged file
         raise refuse(path, f"cannot be decoded ({words(error, path)})", "a whole NIfTI file") from None
-    if np.iscomplexobj(array) or array.dtype.kind not in "biuf":
-        raise refuse(path, f"pixels of type {array.dtype}", "grey numbers")
-    spacing = (zooms[1], zooms[0]) if min(zooms) > 0 else None
+    spacing = spacing_of(zooms[1], zooms[0])
     highest = float(array.max()) if array.size else 0.0
     return Picture(array, highest, spacing, "nifti" if spacing else "none")
+
+
+_NIFTI_2 = 540  # bytes of the header of the second version, 348 of the first
+_LATEST = 1 << 24  # bytes before the pixels
+
+
+def _extent(path: Path, header: Any) -> tuple[tuple[int, ...], int]:
+    """The shape of a flat image and where its pixels end: no more of the file is unpacked."""
+    shape, kind = tuple(map(int, header.get_data_shape())), header.get_data_dtype()
+    if len(shape) < 2 or any(size != 1 for size in shape[2:]):
+        raise refuse(path, f"shape {shape}", "one flat image, (columns, rows) or (columns, rows, 1)")
+    _check_size(path, shape[1], shape[0])
+    if kind.kind not in "biuf" or kind.itemsize > 8:
+        raise refuse(path, f"pixels of type {kind}", "grey numbers")
+    if not 0 <= (begin := int(header.get_data_offset())) <= _LATEST:
+        raise refuse(path, f"pixels that begin at byte {begin:,}", f"at most {_LATEST:,}")
+    return shape, begin + shape[0] * shape[1] * kind.itemsize
 
 
 def _dicom(path: Path) -> Picture:
@@ -117,7 +149,7 @@ SUFFIXES = tuple(_READERS)
 
 
 def _check_size(path: Path, rows: int, columns: int) -> None:
-    if rows * columns > LARGEST or rows * columns == 0:
+    if min(rows, columns) < 1 or rows * columns > LARGEST:
         raise refuse(path, f"{rows} x {columns} pixels", f"between 1 and {LARGEST:,} pixels")
 
 
@@ -127,17 +159,17 @@ def _with_sidecar(picture: Picture, path: Path) -> Picture:
     if not sidecar.is_file():
         return picture
     try:
-        content = json.loads(sidecar.read_text(encoding="utf-8"))
+        content = json_of(sidecar.read_text(encoding="utf-8"))
         spacing = content.get("spacing_mm")
         pair = (float(spacing[0]), float(spacing[1])) if isinstance(spacing, list) else spacing
         pair = (float(pair), float(pair)) if isinstance(pair, int | float) else pair
         polarity, anterior = content.get("polarity", "normal"), content.get("anterior")
-        usable = pair is None or min(pair) > 0
-    except (OSError, ValueError, TypeError, IndexError, AttributeError) as error:
+        usable = pair is None or spacing_of(*pair) is not None
+    except (OSError, ValueError, TypeError, IndexError, AttributeError, OverflowError) as error:
         raise refuse(sidecar, f"cannot be read ({words(error, path)})", '{"spacing_mm": [row, column]}') from None
-    if not usable or polarity not in {"normal", "inverted"} or anterior not in (None, "left", "right"):
-        expected = "spacing_mm above 0, polarity normal or inverted, anterior left or right"
-        raise refuse(sidecar, f"spacing_mm {spacing!r}, polarity {polarity!r}, anterior {anterior!r}", expected)
+    if not usable or polarity not in ("normal", "inverted") or anterior not in (None, "left", "right"):
+        expected = "spacing_mm above 0 and below 1000, polarity normal or inverted, anterior left or right"
+        raise refuse(sidecar, f"spacing_mm {spacing!r}, polarity {polarity!r}, anterior {anterior!r}"[:200], expected)
     picture = replace(picture, anterior=anterior)
     if pair is not None:
         picture = replace(picture, spacing_mm=pair, spacing_source="sidecar")

@@ -10,6 +10,9 @@ from ..errors import Fault, InvalidInput
 from ..records import Side
 
 LARGEST = 10**8  # pixels; a larger picture is refused before memory is taken
+SWOLLEN = 9 * LARGEST  # bytes of a file, unpacked: 64 bits a pixel and room for the rest
+_PLAUSIBLE = (1e-4, 1e3)  # mm from pixel to pixel
+_FARTHEST = 1e30  # of a grey from 0; beyond it sums of squares are no numbers any more
 
 Grid = Shaped[np.ndarray, "rows cols"]
 
@@ -31,6 +34,20 @@ def inverted(picture: Picture, why: str) -> Picture:
     """Turn the greys round within the range that the file's depth can store."""
     pixels = picture.highest - picture.pixels.astype(np.float64)
     return replace(picture, pixels=pixels, history=(*picture.history, f"greys inverted ({why})"))
+
+
+def finite(picture: Picture, path: Path) -> Picture:
+    """The same, if every pixel is a number that can be reckoned with."""
+    if picture.pixels.dtype.kind == "f" and not -_FARTHEST <= picture.pixels.min() <= picture.pixels.max() <= _FARTHEST:
+        action = "Export it with a grey in their place."
+        raise refuse(path, "pixels that are no finite numbers (NaN or infinite)", "greys", action)
+    return picture
+
+
+def spacing_of(row: float, column: float) -> tuple[float, float] | None:
+    """Both, if a film can have them: above 0 and finite, 0.0001 to 1000 mm."""
+    low, high = _PLAUSIBLE
+    return (row, column) if low <= row <= high and low <= column <= high else None
 
 
 def as_float(picture: Picture) -> Float32[np.ndarray, "rows cols"]:

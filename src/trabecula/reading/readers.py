@@ -10,7 +10,7 @@ from ..errors import Fault, InvalidInput
 from ..records import Case, Inside, Study
 from ..settings import Settings
 from ..storage import write_atomically
-from .cases import case_of, faults_of_ids, missing_columns, read_second_reader
+from .cases import case_of, faults_of_ids, is_file, missing_columns, read_second_reader
 from .cohorts import assign_cohorts
 from .drawn import file_name, mask_path, reader_named, saved_of, write_reader_table
 from .edit_table import open_table
@@ -116,6 +116,6 @@ def _row_faults(where: str, folder: Path, row: Mapping[str, str]) -> list[Fault]
         file_name(row["case_id"])
     except InvalidInput as error:
         faults += [replace(fault, where=f"{where}, {fault.where}") for fault in error.faults]
-    if not row["image"] or not (folder / row["image"]).is_file():
+    if not row["image"] or not is_file(folder / row["image"]):
         faults.append(Fault(f"{where}, image", f"no file {row['image']!r}", "a film, relative to the study folder"))
     return faults

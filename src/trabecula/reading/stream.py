@@ -43,7 +43,7 @@ def survey_table(table: Path, columns: Mapping[str, str] | None = None) -> Surve
     """
     try:
         headings = _headings(table)
-    except (OSError, StopIteration, ValueError):
+    except Exception:  # a spreadsheet reader may fail in any way on a damaged file
         read_table(table)  # says in words what is wrong
         raise
     names = batch_columns(headings) if columns is None else columns
@@ -103,10 +103,13 @@ def _rows(table: Path, names: Mapping[str, str]) -> Iterator[tuple[int, dict[str
     grid = (row for row in grid_of(table) if any(map(str.strip, row)))
     next(grid)
     for number, cells in enumerate(grid, start=1):
-        row = dict.fromkeys(headings, "") | dict(zip(headings, map(str.strip, cells), strict=False))
+        row = dict(zip(headings, map(str.strip, cells), strict=False))
+        if len(cells) < len(headings):
+            row = dict.fromkeys(headings, "") | row
         row["case_id"] = row.get("case_id") or f"row_{number:05d}"
         row["patient_id"] = row.get("patient_id") or row["case_id"]
-        yield number + 1, row | {"label": "", "cohort": TRAINING}
+        row["label"], row["cohort"] = "", TRAINING
+        yield number + 1, row
 
 
 def _headings(table: Path) -> list[str]:

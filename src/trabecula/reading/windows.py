@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..records import Xray
+from .dicom import unswollen
 
 _SHARES = (0.1, 99.9)  # percentiles that "auto" shows
 _SAMPLE = 4  # every fourth row and column is enough for a percentile
@@ -57,7 +58,7 @@ def _of_dicom(path: Path, xray: Xray) -> tuple[Window, ...]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # clinical files break rules that do not matter here
         try:
-            dataset = pydicom.dcmread(path, stop_before_pixels=True)
+            dataset = pydicom.dcmread(unswollen(path), stop_before_pixels=True)
             centres, widths, names = (_many(dataset.get(tag)) for tag in _TAGS)
             pairs = [(float(c), float(w)) for c, w in zip(centres, widths, strict=False) if float(w) > 0]
             ends = _ends(dataset)

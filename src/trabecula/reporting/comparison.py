@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from .learners import short
 from .offline import style, template
 from .shown import Shown, shown
 from .tables import ABSENT, interval, p_value
@@ -59,8 +60,8 @@ def auc_tables(compared: Compared, *, macro: bool) -> list[Shown]:
     for (protocol, cohort), rows in table.groupby(["protocol", "cohort"], sort=False):
         heads = ("signature", "model", *(() if macro else ("class",)), *compared.names, "difference (95 % CI)", "P")
         cells = [
-            (r["signature"], r["model"], *(() if macro else (r["class"],)), _three(r["auc_a"]), _three(r["auc_b"]),
-             interval(r["difference"], r["low"], r["high"]), p_value(r["p"]))
+            (r["signature"], short(r["model"]), *(() if macro else (r["class"],)), _three(r["auc_a"]),
+             _three(r["auc_b"]), interval(r["difference"], r["low"], r["high"]), p_value(r["p"]))
             for r in rows.to_dict("records")
         ]  # fmt: skip
         what = "Macro AUC" if macro else "AUC of each class"

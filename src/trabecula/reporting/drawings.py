@@ -6,9 +6,10 @@ from matplotlib.figure import Figure
 
 from ..records import PROBABILITY_PREFIX
 from . import figures, panels
+from .learners import short
 from .nomogram import nomogram
 from .recorded import Recorded
-from .sections.section import cases_of, identified, of_chosen, protocol_of, signatures_of
+from .sections.section import cases_of, deep_beginnings, identified, of_chosen, protocol_of, signatures_of
 
 Drawing = tuple[str, Figure]  # title, figure
 
@@ -30,7 +31,7 @@ def _of_data(run: Recorded) -> Iterator[tuple[str, Drawing]]:
 
 
 def _of_selection(run: Recorded) -> Iterator[tuple[str, Drawing]]:
-    selection, evaluation = run.selection, run.evaluation
+    selection, evaluation, deep = run.selection, run.evaluation, deep_beginnings(run)
     selected = [name for name in signatures_of(evaluation) if name in set(selection.path["signature"])]
     final = selection.funnel[selection.funnel["fold"] == "final"]
     reduced = final.groupby("signature", sort=False)["step"].nunique()
@@ -43,13 +44,13 @@ def _of_selection(run: Recorded) -> Iterator[tuple[str, Drawing]]:
         along = identified(run, selection.lasso_path[selection.lasso_path["signature"] == name])
         steps = selection.path[(selection.path["signature"] == name) & (selection.path["fold"] == "final")]
         if len(along):
-            drawing = panels.lasso_coefficients(along, steps, list(dict.fromkeys(along["class"])))
+            drawing = panels.lasso_coefficients(along, steps, list(dict.fromkeys(along["class"])), deep)
             yield f"path-{name}", (f"LASSO coefficients of {name} along the path, final fit", drawing)
     final = selection.coefficients[selection.coefficients["fold"] == "final"]
     for name in signatures_of(evaluation):
         rows = identified(run, final[final["signature"] == name])
         if len(rows):
-            drawing = figures.coefficients(rows, list(dict.fromkeys(rows["class"])))
+            drawing = figures.coefficients(rows, list(dict.fromkeys(rows["class"])), deep)
             yield f"coefficients-{name}", (f"LASSO coefficients of {name}", drawing)
 
 
@@ -59,7 +60,7 @@ def _of_models(run: Recorded) -> Iterator[tuple[str, Drawing]]:
     auc, roc, protocol = evaluation.auc, evaluation.roc, protocol_of(evaluation)
     auc, roc = auc[auc["protocol"] == protocol], roc[roc["protocol"] == protocol]
     macro = auc[(auc["class"] == "macro") & (auc["model"] == model)]
-    yield "forest", (f"Macro AUC of every signature, {model}", figures.auc_forest(macro, evaluation.cohorts))
+    yield "forest", (f"Macro AUC of every signature, {short(model)}", figures.auc_forest(macro, evaluation.cohorts))
     for name in signatures_of(evaluation):
         band = run.other("metrics/roc_band") if name == signature else None
         grid = figures.roc_grid(
@@ -69,7 +70,7 @@ def _of_models(run: Recorded) -> Iterator[tuple[str, Drawing]]:
         yield f"roc-{name}", (f"ROC curves of {name}, One-vs-Rest", grid)
     counts = of_chosen(evaluation.confusion, evaluation)
     drawing = figures.confusions(counts, evaluation.classes, evaluation.cohorts)
-    yield "confusion", (f"Confusion matrices of {signature}, {model}", drawing)
+    yield "confusion", (f"Confusion matrices of {signature}, {short(model)}", drawing)
 
 
 def _of_probabilities(run: Recorded) -> Iterator[tuple[str, Drawing]]:
@@ -82,10 +83,10 @@ def _of_probabilities(run: Recorded) -> Iterator[tuple[str, Drawing]]:
     long["class"] = long["class"].str.removeprefix(PROBABILITY_PREFIX)
     reliability = of_chosen(evaluation.reliability, evaluation)
     drawn = figures.calibration(reliability, long, classes, cohorts)
-    yield "calibration", (f"Calibration of {signature}, {model}", drawn)
+    yield "calibration", (f"Calibration of {signature}, {short(model)}", drawn)
     curves = evaluation.decision_curve[evaluation.decision_curve["model"] == model]
     curves = curves[curves["protocol"] == protocol_of(evaluation)]
-    yield "decision", (f"Decision curves, {model}", figures.decision_curves(curves, classes, cohorts))
+    yield "decision", (f"Decision curves, {short(model)}", figures.decision_curves(curves, classes, cohorts))
 
 
 def _beside(run: Recorded) -> Iterator[tuple[str, Drawing]]:
@@ -95,7 +96,10 @@ def _beside(run: Recorded) -> Iterator[tuple[str, Drawing]]:
         yield "subgroups", ("Macro AUC in subgroups", figures.subgroups(groups, run.evaluation.cohorts))
     importance, shap = run.other("explain/importance"), run.other("explain/shap")
     if len(importance):
-        yield "importance", ("Loss of macro AUC when a feature is shuffled", panels.importance(importance))
+        yield (
+            "importance",
+            ("Loss of macro AUC when a feature is shuffled", panels.importance(importance, deep_beginnings(run))),
+        )
     if len(shap):
         yield "shap", ("What each feature adds to the score of each class", panels.shap(shap))
     ladder = run.other("metrics/ladder")

@@ -11,7 +11,7 @@ from typing import Literal
 import yaml
 
 from ..records import INTERNAL, PUBLISHED, TRAINING
-from .methods import MODELS
+from .learners import IN_FULL
 from .prose import SETTINGS, Settings, listing
 from .recorded import Recorded
 
@@ -205,7 +205,7 @@ def _end_to_end(run: Recorded, settings: Settings) -> Finding:
 
 
 def _algorithms(run: Recorded, settings: Settings) -> Finding:
-    names = listing(MODELS.get(name, name) for name in settings["models"])
+    names = listing(IN_FULL.get(name, name) for name in settings["models"])
     return Finding("yes", names, ("selection/tuning.csv", SETTINGS))
 
 
@@ -227,9 +227,9 @@ def _confounders(run: Recorded, settings: Settings) -> Finding:
 
 
 def _choice(run: Recorded, settings: Settings) -> Finding:
-    return Finding(
-        "yes", f"best training AUC: {listing(run.evaluation.chosen)}", ("metrics/chosen.json", "metrics/auc.csv")
-    )
+    signature, model = run.evaluation.chosen
+    found = f"best training AUC: {signature} and {IN_FULL.get(model, model)}"
+    return Finding("yes", found, ("metrics/chosen.json", "metrics/auc.csv"))
 
 
 def _testing(run: Recorded, settings: Settings) -> Finding:
@@ -359,7 +359,7 @@ def _initial(run: Recorded, settings: Settings) -> Finding:
 
 
 def _ensemble(run: Recorded, settings: Settings) -> Finding:
-    used = [MODELS[name] for name in settings["models"] if name in {"rf", "et", "xgb", "lgbm"}]
+    used = [IN_FULL[name] for name in settings["models"] if name in {"rf", "et", "xgb", "lgbm"}]
     return Finding("yes", listing(used) if used else "none", (SETTINGS,))
 
 

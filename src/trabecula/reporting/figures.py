@@ -14,6 +14,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 from matplotlib.ticker import LogLocator, MaxNLocator
 
+from .learners import short
+
 MM = 1 / 25.4
 COLUMN, PAGE = 85 * MM, 175 * MM  # journal widths in inches
 
@@ -92,8 +94,8 @@ def roc_grid(
             for number, model in enumerate(models):
                 curve, width = here[here["model"] == model], 1.6 if model == chosen else 0.8
                 axes.plot(
-                    curve["fpr"], curve["tpr"], color=COLOURS[number % 8], linestyle=STYLES[number % 8], label=model,
-                    linewidth=width, zorder=3 if model == chosen else 2,
+                    curve["fpr"], curve["tpr"], color=COLOURS[number % 8], linestyle=STYLES[number % 8],
+                    linewidth=width, label=short(model), zorder=3 if model == chosen else 2,
                 )  # fmt: skip
             if band is not None and len(band):
                 within = band[(band["class"] == label) & (band["cohort"] == cohort)].dropna()
@@ -188,8 +190,11 @@ def penalty_axis(axes: Axes) -> None:
     axes.invert_xaxis()
 
 
-def coefficients(rows: pd.DataFrame, classes: Sequence[str]) -> Figure:
-    """Coefficients of one signature's final LASSO, a panel a class, all on one scale; radiomics blue, deep orange."""
+def coefficients(rows: pd.DataFrame, classes: Sequence[str], deep: tuple[str, ...] = ("resnet",)) -> Figure:
+    """Coefficients of one signature's final LASSO, a panel a class, all on one scale; radiomics blue, deep orange.
+
+    ``deep``: how the names of deep features begin.
+    """
     with mpl.rc_context(STYLE):
         size = rows.groupby("feature")["coefficient"].apply(lambda values: float(values.abs().max()))
         features = list(size.sort_values(ascending=False).index)
@@ -197,7 +202,7 @@ def coefficients(rows: pd.DataFrame, classes: Sequence[str]) -> Figure:
         panels = figure.subplots(1, len(classes), squeeze=False, sharex=True, sharey=True)[0]
         for axes, label in zip(panels, classes, strict=True):
             values = rows[rows["class"] == label].set_index("feature")["coefficient"].reindex(features).fillna(0)
-            colours = [FAMILY_COLOURS["deep" if name.startswith("resnet") else "radiomics"] for name in features]
+            colours = [FAMILY_COLOURS["deep" if name.startswith(deep) else "radiomics"] for name in features]
             axes.barh(range(len(features)), values, color=colours, height=0.66)
             axes.axvline(0, color="#444444", linewidth=0.6)
             axes.set_title(f"class {label}", loc="left")
@@ -267,7 +272,9 @@ def decision_curves(curves: pd.DataFrame, classes: Sequence[str], cohorts: Seque
             axes = grid[row, column]
             here = curves[(curves["class"] == label) & (curves["cohort"] == cohort)]
             one = here[here["signature"] == signatures[0]]
-            axes.plot(one["threshold"], one["treat_all"], color="#999999", linewidth=0.8, label="treat all")
+            axes.plot(
+                one["threshold"], one["treat_all"], color="#7F7F7F", linewidth=0.8, linestyle=":", label="treat all"
+            )
             axes.axhline(0, color="#444444", linewidth=0.6, label="treat none")
             for number, signature in enumerate(signatures):
                 curve = here[here["signature"] == signature]

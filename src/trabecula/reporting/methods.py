@@ -7,21 +7,11 @@ import pandas as pd
 import yaml
 
 from ..records import PUBLISHED, TRAINING
+from .learners import IN_FULL
 from .prose import FIXED, SETTINGS, Sentence, Settings, Text, Value, listing, say, section
 from .recorded import Recorded
 
 TITLE = "Methods (draft, made from the run; check every sentence)"
-MODELS = {
-    "lr": "logistic regression",
-    "svm": "support vector machine",
-    "knn": "k-nearest neighbours",
-    "rf": "random forest",
-    "et": "extremely randomised trees",
-    "xgb": "XGBoost",
-    "lgbm": "LightGBM",
-    "mlp": "multilayer perceptron",
-    "ordinal": "ordinal logistic regression (proportional odds)",
-}
 _IMAGES = {"original": "the original film", "wavelet": "its wavelet sub-bands", "log": "its Laplacian-of-Gaussian maps"}
 _SIGNATURES = {
     "radiomics": "radiomics features",
@@ -33,6 +23,11 @@ _SIGNATURES = {
     "age-sex": "age and sex (baseline)",
     "height": "vertebral height measurements (baseline)",
 }
+_WRITTEN = {
+    "trabecula": "Trabecula", "python": "Python", "numpy": "NumPy", "scipy": "SciPy", "numba": "Numba",
+    "pillow": "Pillow", "nibabel": "NiBabel", "onnxruntime": "ONNX Runtime", "python-gdcm": "GDCM",
+    "xgboost": "XGBoost", "xgboost-cpu": "XGBoost", "lightgbm": "LightGBM", "torch": "PyTorch",
+}  # fmt: skip
 SOURCES = {
     "delong": "DeLong ER et al. Biometrics 1988;44:837-845. doi:10.2307/2531595",
     "obuchowski": "Obuchowski NA. Biometrics 1997;53:567-578. doi:10.2307/2533958",
@@ -75,7 +70,7 @@ def _count(number: float, place: str) -> Value:
 def _cohorts(run: Recorded, settings: Settings) -> Iterator[Sentence]:
     split = run.split
     yield say(
-        "{} vertebrae of {} patients were analysed, in {} classes ({}).",
+        "In total, {} vertebrae of {} patients were analysed, in {} classes ({}).",
         _count(len(split), "splits.csv, rows"),
         _count(split["patient_id"].nunique(), "splits.csv, patient_id"),
         _count(len(run.evaluation.classes), f"{SETTINGS}, classes"),
@@ -109,8 +104,11 @@ def _drawing(run: Recorded, settings: Settings) -> Iterator[Sentence]:
     if external:
         how = "by seed" if isinstance(external, int) else "by name"
         number = external if isinstance(external, int) else len(external)
-        whole = "hospital was held out whole" if number == 1 else "hospitals were held out whole"
-        yield say(f"{{}} {whole} as the external cohort, chosen {how}.", _count(number, f"{SETTINGS}, split.external"))
+        whole = "hospital" if number == 1 else "hospitals"
+        yield say(
+            f"The external cohort was {{}} {whole}, held out whole and chosen {how}.",
+            _count(number, f"{SETTINGS}, split.external"),
+        )
     if prospective:
         yield say("Patients first seen from {} on made up the prospective cohort.", settings.value("split.prospective"))
     if not (settings["split.internal"] or external or prospective) and len(run.evaluation.cohorts) > 1:
@@ -126,9 +124,9 @@ def _radiomics(run: Recorded, settings: Settings) -> Iterator[Sentence]:
         return
     counted = _count(number, "facts.json, features")
     if settings["data.features"]:
-        yield say("{} radiomics features of each vertebra were read from a table made beforehand.", counted)
+        yield say("From a table made beforehand, {} radiomics features of each vertebra were read.", counted)
         return
-    yield say("{} two-dimensional radiomics features were extracted from each segmented vertebra.", counted)
+    yield say("From each segmented vertebra, {} two-dimensional radiomics features were extracted.", counted)
     standard = "PyRadiomics [@pyradiomics]" if settings["radiomics.standard"] == "pyradiomics" else "IBSI [@ibsi]"
     yield say(f"Feature definitions were those of {standard}.")
     if settings["radiomics.params"]:
@@ -159,24 +157,30 @@ def _deep(run: Recorded, settings: Settings) -> Iterator[Sentence]:
     tables = {name: number for name, number in run.facts.features.items() if name.startswith("deep-")}
     if tables and settings["data.features"]:
         for name, number in tables.items():
-            yield say("{} deep features ({}) were read from the same table.", _count(number, "facts.json, features"),
+            yield say("From the same table, {} deep features ({}) were read.", _count(number, "facts.json, features"),
                       Value(name.removeprefix("deep-"), f"{SETTINGS}, data.deep"))  # fmt: skip
         return
     for name, number in tables.items():
         yield from _network(name, number, run.deep.get(name, {}))
     if tables and settings["deep.finetune"]:
         yield from _finetuned(settings)
+        if run.facts.protocol != PUBLISHED:
+            yield say(
+                "No feature of a training case came from a network that had seen the labels of its fold or of the fold "
+                "that was scored; held-out cases had theirs from the network tuned on all training rows."
+            )
 
 
 def _network(name: str, number: int, record: Mapping[str, Any]) -> Iterator[Sentence]:
     file = f"features/{name}.json"
     weights, policy = record.get("weights", {}), record.get("policy", {})
     yield say(
-        "{} deep features were taken from the average-pooling layer of a ResNet{} [@resnet] (weights {}, SHA-256 {}…).",
-        _count(number, "facts.json, features"),
+        "From the average-pooling layer of a ResNet{} [@resnet] (weights {}, SHA-256 {}…), {} deep features were "
+        "taken.",
         Value("-50", file),
         Value(name.removeprefix("deep-"), file),
         Value(str(weights.get("sha256", "not recorded"))[:12], f"{file}, weights.sha256"),
+        _count(number, "facts.json, features"),
     )
     if not weights.get("pretrained", True):
         yield say("These weights were random numbers: the network was not pre-trained.")
@@ -220,7 +224,7 @@ def _signatures(run: Recorded) -> Iterator[Sentence]:
     names = list(dict.fromkeys(run.evaluation.auc["signature"]))
     known = [f"{name} ({_SIGNATURES.get(_kind(name), 'columns of the study')})" for name in names]
     yield say(
-        "{} signatures were compared: {}.",
+        "In all, {} signatures were compared: {}.",
         _count(len(names), "metrics/auc.csv, signature"),
         Value(listing(known), "metrics/auc.csv, signature"),
     )
@@ -307,8 +311,9 @@ def _lasso(run: Recorded, settings: Settings) -> Iterator[Sentence]:
 
 def _models(run: Recorded, settings: Settings) -> Iterator[Sentence]:
     names = settings["models"]
-    yield say("{} classifiers were trained: {}.", _count(len(names), f"{SETTINGS}, models"),
-              Value(listing(MODELS.get(n, n) for n in names), f"{SETTINGS}, models"))  # fmt: skip
+    several = "classifiers were" if len(names) > 1 else "classifier was"
+    yield say(f"{{}} {several} trained: {{}}.", _count(len(names), f"{SETTINGS}, models"),
+              Value(listing(IN_FULL.get(n, n) for n in names), f"{SETTINGS}, models"))  # fmt: skip
     if run.facts.protocol != PUBLISHED:
         yield say(
             "Each was tuned in {} patient-grouped inner folds by the mean One-vs-Rest AUC, and the training cohort was "
@@ -337,7 +342,7 @@ def _models(run: Recorded, settings: Settings) -> Iterator[Sentence]:
         f"The signature and model with the {best} ({{}}, {{}}) were reported first; no held-out cohort took part in "
         "that choice.",
         Value(signature, "metrics/chosen.json, chosen"),
-        Value(MODELS.get(model, model), "metrics/chosen.json, chosen"),
+        Value(IN_FULL.get(model, model), "metrics/chosen.json, chosen"),
     )
 
 
@@ -430,7 +435,8 @@ def _usual(run: Recorded, settings: Settings) -> Iterator[Sentence]:
 
 def _software(run: Recorded) -> Iterator[Sentence]:
     versions = [Value(version, f"facts.json, versions.{name}") for name, version in run.facts.versions.items()]
-    yield say(f"Analyses were made with {listing(f'{name} {{}}' for name in run.facts.versions)}; the random "
+    named = listing(f"{_WRITTEN.get(name, name)} {{}}" for name in run.facts.versions)
+    yield say(f"Analyses were made with {named}; the random "
               f"seed was {{}}.",
               *versions, Value(str(run.facts.seed), f"{SETTINGS}, seed"))  # fmt: skip
 

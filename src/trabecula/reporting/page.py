@@ -10,6 +10,7 @@ from markupsafe import Markup
 from ..storage import write_atomically
 from . import figures
 from .drawings import drawings
+from .learners import short
 from .offline import style, templates
 from .pictures import anchor
 from .recorded import Recorded
@@ -41,7 +42,7 @@ def _render(run: Recorded, drawn: Mapping[str, Markup]) -> str:
         "classes": run.evaluation.classes,
         "cohorts": run.evaluation.cohorts,
         "signature": signature,
-        "model": model,
+        "model": short(model),
         "signatures": [] if run.facts.lacking else signatures_of(run.evaluation),
     }
     return environment.get_template("report.html").render(

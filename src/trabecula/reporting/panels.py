@@ -35,7 +35,9 @@ def stability(table: pd.DataFrame) -> Figure:
         return figure
 
 
-def lasso_coefficients(along: pd.DataFrame, steps: pd.DataFrame, classes: Sequence[str]) -> Figure:
+def lasso_coefficients(
+    along: pd.DataFrame, steps: pd.DataFrame, classes: Sequence[str], deep: tuple[str, ...] = ("resnet",)
+) -> Figure:
     """Every coefficient of one signature's final LASSO against the penalty, a panel a class.
 
     ``along`` leaves zeros out; ``steps`` has all penalties, one of them chosen. Radiomics blue and solid, deep orange
@@ -49,7 +51,7 @@ def lasso_coefficients(along: pd.DataFrame, steps: pd.DataFrame, classes: Sequen
         for axes, label in zip(panels, classes, strict=True):
             rows = along[along["class"] == label].pivot_table(index="penalty", columns="feature", values="coefficient")
             for feature, values in rows.reindex(steps["penalty"]).fillna(0).items():
-                family = "deep" if str(feature).startswith("resnet") else "radiomics"
+                family = "deep" if str(feature).startswith(deep) else "radiomics"
                 shown = {"color": FAMILY_COLOURS[family], "linestyle": _FAMILY_STYLES[family], "label": family}
                 axes.plot(steps["penalty"], values, linewidth=0.9 if feature in kept else 0.5,
                           **(shown if feature in kept else _NOT_KEPT))  # fmt: skip
@@ -78,7 +80,9 @@ def ladder(table: pd.DataFrame) -> Figure:
             axes.axvline(rows["auc"].iloc[0], color="#0072B2", linewidth=0.6, linestyle="--")
             axes.barh(places, rows["auc"] - rows["auc"].iloc[0], left=rows["auc"].iloc[0], height=0.5, color="#E69F00")
             axes.plot(rows["auc"], places, "o", color="#0072B2", markersize=3.5, linestyle="none", label="reported")
-            axes.plot(rows["outside"], places, "D", color="#7F7F7F", markersize=3, linestyle="none", label="held out")
+            if rows["outside"].notna().any():
+                axes.plot(rows["outside"], places, "D", color="#7F7F7F", markersize=3, linestyle="none",
+                          label="held out")  # fmt: skip
             axes.set_title(signature, loc="left")
             axes.set_xlabel("macro AUC")
         panels[0].set_yticks(range(len(steps)), steps)
@@ -88,7 +92,7 @@ def ladder(table: pd.DataFrame) -> Figure:
         return figure
 
 
-def importance(table: pd.DataFrame, most: int = 15) -> Figure:
+def importance(table: pd.DataFrame, deep: tuple[str, ...] = ("resnet",), most: int = 15) -> Figure:
     """What is lost of the macro AUC when each group of features is shuffled, the largest first, a panel a cohort."""
     with mpl.rc_context(STYLE):
         cohorts = list(dict.fromkeys(table["cohort"]))
@@ -98,7 +102,7 @@ def importance(table: pd.DataFrame, most: int = 15) -> Figure:
         panels = figure.subplots(1, len(cohorts), squeeze=False, sharey=True, sharex=True)[0]
         for axes, cohort in zip(panels, cohorts, strict=True):
             rows = table[table["cohort"] == cohort].set_index("features").reindex(features)
-            colours = [_of_group(name) for name in features]
+            colours = [_of_group(name, deep) for name in features]
             axes.barh(range(len(features)), rows["lost"], color=colours, height=0.62)
             axes.errorbar(rows["lost"], range(len(features)), xerr=rows["spread"], fmt="none", ecolor="#444444",
                           elinewidth=0.6)  # fmt: skip
@@ -110,9 +114,9 @@ def importance(table: pd.DataFrame, most: int = 15) -> Figure:
         return figure
 
 
-def _of_group(names: str) -> str:
+def _of_group(names: str, beginnings: tuple[str, ...]) -> str:
     """The colour of features that go together ("a; b"); grey where there are both kinds."""
-    deep = {name.startswith("resnet") for name in names.split("; ")}
+    deep = {name.startswith(beginnings) for name in names.split("; ")}
     return "#7F7F7F" if len(deep) > 1 else FAMILY_COLOURS["deep" if deep.pop() else "radiomics"]
 
 
@@ -147,4 +151,7 @@ def shap(table: pd.DataFrame, most: int = 12) -> Figure:
 
 
 def _short(name: str, most: int = 44) -> str:
-    return name if len(name) <= most else f"{name[: most - 1]}…"
+    """The first of features that go together ("a; b; c"), and how many more there are."""
+    first, *others = name.split("; ")
+    end = f" + {len(others)}" if others else ""
+    return f"{first}{end}" if len(first + end) <= most else f"{first[: most - 1 - len(end)]}…{end}"

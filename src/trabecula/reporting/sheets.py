@@ -4,10 +4,11 @@ from collections.abc import Iterator, Sequence
 
 import pandas as pd
 
-from ..records import Evaluation, Selection
+from ..records import Evaluation
 from .documents import Sheet
+from .learners import short
 from .recorded import Recorded
-from .sections.section import of_chosen, protocol_of
+from .sections.section import identified, of_chosen, protocol_of
 from .shown import cell, three
 from .table1 import table1
 from .tables import counts_line, interval, p_value
@@ -31,7 +32,7 @@ def sheets(run: Recorded) -> Iterator[Sheet]:
         performance_sheet(evaluation),
         delong_sheet(evaluation),
         calibration_sheet(evaluation),
-        coefficient_sheet(evaluation, run.selection),
+        coefficient_sheet(run),
     )
     return (sheet for sheet in made if len(sheet.rows))
 
@@ -56,7 +57,7 @@ def auc_sheet(evaluation: Evaluation) -> Sheet:
     wide = auc.assign(cell=cells)[auc["class"].isin(kinds)].pivot_table(
         index=keys, columns="class", values="cell", aggfunc="first", sort=False
     )
-    rows = wide.reindex(columns=list(kinds)).reset_index()
+    rows = wide.reindex(columns=list(kinds)).rename(index=short, level="model").reset_index()
     rows.columns = pd.Index(["Cohort", "Signature", "Model", "Macro AUC", *(_class(k) for k in evaluation.classes)])
     notes = [f"{cohort}: {counts_line(auc, cohort, evaluation.classes)}" for cohort in evaluation.cohorts]
     return Sheet("auc", "AUC (95 % CI) of every model, One-vs-Rest", rows, tuple(notes))
@@ -101,17 +102,16 @@ def delong_sheet(evaluation: Evaluation) -> Sheet:
             "P, Holm": [p_value(p) for p in table["p_adjusted"]],
         }
     )  # fmt: skip
-    title = f"Comparison of signatures with the model {evaluation.chosen[1]}"
+    title = f"Comparison of signatures with the model {short(evaluation.chosen[1])}"
     return Sheet("delong", title, rows, tuple(dict.fromkeys(f"{m}." for m in table["method"])))
 
 
-def coefficient_sheet(evaluation: Evaluation, selection: Selection) -> Sheet:
-    """The features that the final LASSO of the chosen signature kept, the largest first."""
-    signature = evaluation.chosen[0]
-    table = selection.coefficients
-    table = table[(table["fold"] == "final") & (table["signature"] == signature)]
+def coefficient_sheet(run: Recorded) -> Sheet:
+    """The features that the final LASSO of the chosen signature kept, the largest first, as the page shows them."""
+    signature, table = run.evaluation.chosen[0], run.selection.coefficients
+    table = identified(run, table[(table["fold"] == "final") & (table["signature"] == signature)])
     wide = table.pivot_table(index="feature", columns="class", values="coefficient", sort=False)
-    wide = wide.reindex(columns=[c for c in evaluation.classes if c in wide.columns])
+    wide = wide.reindex(columns=[c for c in run.evaluation.classes if c in wide.columns] or list(wide.columns))
     wide = wide.loc[wide.abs().max(axis=1).sort_values(ascending=False, kind="stable").index]
     rows = wide.map(lambda value: f"{value:.4f}".replace("-", "−")).reset_index()
     rows.columns = pd.Index(["Feature", *(_class(c) for c in wide.columns)])
@@ -136,7 +136,7 @@ def _class(label: str) -> str:
 
 def _named(evaluation: Evaluation) -> str:
     signature, model = evaluation.chosen
-    return f"{signature}, {model}"
+    return f"{signature}, {short(model)}"
 
 
 def _methods(table: pd.DataFrame, classes: Sequence[str]) -> Iterator[str]:

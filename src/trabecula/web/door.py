@@ -34,10 +34,16 @@ class Audit:
         self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
 
     def add(self, user: str, method: str, route: str, status: int, seconds: float) -> None:
-        """One line, written at once."""
+        """One line of a request, written at once."""
+        self._write(user=user, method=method, route=route, status=status, ms=round(1000 * seconds))
+
+    def note(self, user: str, work: str, became: str) -> None:
+        """One line of what was no request: a film that came, or a result that went or could not."""
+        self._write(user=user, method="DIMSE", route=work, status=became)
+
+    def _write(self, **about: str | int) -> None:
         now = datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
-        about = {"time": now, "user": user, "method": method, "route": route, "status": status}
-        os.write(self._file, (json.dumps(about | {"ms": round(1000 * seconds)}) + "\n").encode())
+        os.write(self._file, (json.dumps({"time": now} | about) + "\n").encode())
 
     def last(self, lines: int) -> list[str]:
         """The last lines."""
@@ -109,6 +115,7 @@ class Door:
             await send(message)
 
         name, answer = await self._who(scope)
+        scope["asked_by"] = name
         try:
             await answer(scope, receive, seen)
         finally:

@@ -10,6 +10,7 @@ import yaml
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from ..plain_text import yaml_of
 from ..settings import Settings
 
 Kind = Literal["section", "switch", "choice", "choices", "number", "numbers", "list", "count", "yaml", "text"]
@@ -90,8 +91,8 @@ def shown(value: Any) -> str:
 
 def _loaded(text: str) -> Any:
     try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError:
+        return yaml_of(text)
+    except ValueError:
         return text  # the settings will say what is wrong with it
 
 

@@ -18,9 +18,10 @@ from .. import __version__
 from ..errors import Fault, InvalidInput, TrabeculaError
 from ..reading import outline_of_points, read_film
 from ..reading.windows import auto_range, windows_of
+from ..records import SIX_POINTS, Region, Xray
 from ..reporting import overlay_png
 from ..workflow.heat import heat_map
-from ..workflow.predict import LEVEL, Predictor, by_mask, by_points, told
+from ..workflow.predict import LEVEL, Answer, Predictor, by_mask, by_points, told
 from .asking import Health, Model, Models, Prediction, Refusal
 from .film import film_answer
 from .models import BusyError, named
@@ -83,7 +84,9 @@ def refusal(
 
 
 @dataclass(frozen=True)
-class _Asked:
+class Question:
+    """What a request says beside the film."""
+
     points: str
     values: list[str]
     site: str
@@ -109,9 +112,9 @@ async def predict(
     if (mask is not None) == bool(points):
         raise InvalidInput([Fault("mask, points", "both or none", "one of the two")])
     sent = Sent(image.file, mask.file if mask is not None else None, spacing_mm)
-    about = _Asked(points, value, site, heat)
-    models = _models(asked)
-    return await _done(models, lambda: _answer(models.get(bundle, level), sent, about))
+    about = Question(points, value, site, heat)
+    models = models_of(asked)
+    return await done(models, lambda: _answer(models.get(bundle, level), sent, about))
 
 
 @api.post(
@@ -122,21 +125,21 @@ async def predict(
 )
 async def film(asked: Request, image: Annotated[UploadFile, File()], bundle: Annotated[str, Form()] = "") -> Response:
     """Greys row by row, under the bundle's own settings; the header X-Film tells the size and the grey scale."""
-    models = _models(asked)
+    models = models_of(asked)
 
     def read() -> Response:
         with kept(Sent(image.file)) as (path, _):
             xray = read_film(path, models.get(bundle).bundle.manifest.image)
             return film_answer(asked, xray, windows_of(xray, path))
 
-    return await _done(models, read)
+    return await done(models, read)
 
 
 @api.get("/model", summary="The bundles that may be asked")
 async def model(asked: Request) -> Models:
     """What each answers and which values it takes."""
-    models = _models(asked)
-    return await _done(models, lambda: Models(models=[_shown(name, models.get(name)) for name in models.names]))
+    models = models_of(asked)
+    return await done(models, lambda: Models(models=[_shown(name, models.get(name)) for name in models.names]))
 
 
 @api.get("/health", summary="Whether the service is up")
@@ -148,13 +151,14 @@ async def health() -> Health:
 @router.get("/predict", include_in_schema=False)
 def page(asked: Request) -> Response:
     """Drop a film, set six points, read the answer."""
-    return render(asked, "predict.html", names=_models(asked).names)
+    receives = hasattr(asked.app.state, "node")
+    return render(asked, "predict.html", names=models_of(asked).names, receives=receives)
 
 
 router.include_router(api)
 
 
-def _models(asked: Request) -> Kept:
+def models_of(asked: Request) -> Kept:
     """Those that the service was started with; of the app, its bundle and those of its study."""
     app, state = asked.app.state, state_of(asked)
     if state.study or not hasattr(app, "models"):
@@ -168,22 +172,29 @@ def _models(asked: Request) -> Kept:
     return app.models
 
 
-async def _done(models: Kept, work: Callable[[], Any]) -> Any:
+async def done(models: Kept, work: Callable[[], Any]) -> Any:
+    """What the work makes, in one of the models' threads."""
     return await asyncio.wrap_future(models.begin(work))
 
 
-def _answer(predictor: Predictor, sent: Sent, asked: _Asked) -> Prediction:
+def _answer(predictor: Predictor, sent: Sent, asked: Question) -> Prediction:
     values = told(asked.values)
     with kept(sent) as (image, mask):
         if mask is not None:
-            xray, region = by_mask(predictor.bundle, image, mask)
+            drawn = by_mask(predictor.bundle, image, mask)
         else:
-            xray, region = by_points(predictor.bundle, image, asked.points)
-        answer = predictor.answer(xray, region, values, asked.site)
-        outline = outline_of_points(xray, asked.points).round(2).tolist() if mask is None else None
-        heat = heat_map(predictor, xray, region, values, asked.site) if asked.heat else None
+            drawn = by_points(predictor.bundle, image, asked.points)
+        answer = predictor.answer(*drawn, values, asked.site)
+        return Prediction.model_validate(shown(predictor, drawn, answer, asked))
+
+
+def shown(predictor: Predictor, drawn: tuple[Xray, Region], answer: Answer, asked: Question) -> dict[str, Any]:
+    """The answer with the outline of its six points and, where it was asked for, a heat map."""
+    xray, region = drawn
+    outline = outline_of_points(xray, asked.points).round(2).tolist() if region.source == SIX_POINTS else None
+    heat = heat_map(predictor, *drawn, told(asked.values), asked.site) if asked.heat else None
     picture = None if heat is None else base64.b64encode(overlay_png(xray.pixels, heat, auto_range(xray))).decode()
-    return Prediction.model_validate({**asdict(answer), "outline": outline, "heat_map": picture})
+    return {**asdict(answer), "outline": outline, "heat_map": picture}
 
 
 def _shown(name: str, predictor: Predictor) -> Model:

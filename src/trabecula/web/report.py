@@ -10,7 +10,7 @@ from fastapi import APIRouter, Form, HTTPException, Request, Response
 from fastapi.responses import FileResponse, RedirectResponse
 
 from ..workflow.compare import compare_study
-from ..workflow.finished import MANIFEST
+from ..workflow.finished import MANIFEST, in_order
 from .cases import study_folder
 from .page import render
 
@@ -98,4 +98,4 @@ def runs_of(folder: Path) -> list[Run]:
         except (OSError, ValueError, AttributeError):
             created = datetime.date.fromtimestamp(path.stat().st_mtime).isoformat()
         made.append(Run(path.parent.name, created, (path.parent / MANIFEST).exists()))
-    return sorted(made, key=lambda run: run.name, reverse=True)
+    return sorted(made, key=lambda run: in_order(run.name), reverse=True)

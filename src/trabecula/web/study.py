@@ -5,11 +5,11 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
-import yaml
 from fastapi import APIRouter, HTTPException, Request, Response
 from pydantic import BaseModel, Field
 
 from ..errors import Fault, InvalidInput
+from ..plain_text import yaml_of
 from ..settings import FILE_NAME, settings_of
 from ..storage import write_atomically
 from ..workflow.finished import MANIFEST
@@ -137,7 +137,7 @@ def _file(folder: Path) -> tuple[str, str]:
 def _examined(text: str) -> dict[str, Any]:
     _, faults = settings_of(text)
     try:
-        content = yaml.safe_load(text)
-    except yaml.YAMLError:
+        content = yaml_of(text)
+    except ValueError:
         content = None
     return {"text": text, "values": form.values(content), "faults": [dataclasses.asdict(fault) for fault in faults]}

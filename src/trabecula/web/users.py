@@ -15,6 +15,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from ..errors import Fault, InvalidInput
+from ..plain_text import json_of
 from ..storage import write_atomically
 
 Role = Literal["reader", "admin"]
@@ -37,7 +38,7 @@ class User:
 def read_users(path: Path) -> dict[str, User]:
     """The users by name; InvalidInput where the file is no list of users."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json_of(path.read_text(encoding="utf-8"))
         users = {name: User(name, one["role"], one["hash"]) for name, one in content.items()}
         for user in users.values():
             _HASHER.check_needs_rehash(user.hash)

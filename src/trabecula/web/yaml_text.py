@@ -6,6 +6,7 @@ from typing import Any
 import yaml
 
 from ..errors import Fault, InvalidInput
+from ..plain_text import yaml_of
 from ..settings import FILE_NAME
 
 _WIDE = 10**6  # one value, one line
@@ -17,11 +18,11 @@ def set_key(text: str, keys: Sequence[str], value: Any) -> str:
     InvalidInput where the text is no mapping, or spells it in a way that cannot be edited by key (anchors).
     """
     root = _root(text)
-    wanted = _with(yaml.safe_load(text) or {}, keys, value)
+    wanted = _with(yaml_of(text) or {}, keys, value)
     made = _put(text, root, keys, value) if value is not None else _taken_out(text, root, keys, wanted)
     try:
-        same = (yaml.safe_load(made) or {}) == wanted
-    except yaml.YAMLError:
+        same = (yaml_of(made) or {}) == wanted
+    except ValueError:
         same = False
     if not same:
         found = "a spelling that cannot be changed by key"
@@ -31,8 +32,9 @@ def set_key(text: str, keys: Sequence[str], value: Any) -> str:
 
 def _root(text: str) -> yaml.MappingNode | None:
     try:
+        yaml_of(text)
         root = yaml.compose(text, Loader=yaml.SafeLoader)
-    except yaml.YAMLError as error:
+    except ValueError as error:
         words = " ".join(str(error).split())[:160]
         raise InvalidInput([Fault(FILE_NAME, f"cannot be read ({words})", "YAML", "Mend the text first.")]) from None
     if root is not None and not isinstance(root, yaml.MappingNode):

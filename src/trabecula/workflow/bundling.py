@@ -30,7 +30,8 @@ from ..bundle import (
 )
 from ..errors import Fault, InvalidInput
 from ..features import DEFINITIONS, Morphometry, Radiomics, ResNetFeatures, film_facts
-from ..features.weights.parse import UNTRAINED
+from ..features.cache import read_frame
+from ..features.weights import UNTRAINED
 from ..modelling import SITE, columns_of, distances, kept_columns, seen_by_learner, site_numbers, spread_of, unpack
 from ..reading import clinical_columns, films, load_film, read_study
 from ..records import BASELINES, PROBABILITY_PREFIX, Case, Extractor, Region, Study, Xray
@@ -128,12 +129,32 @@ def make_bundle(
 
 def answer_example(predictor: Predictor) -> Mapping[str, float]:
     """The probabilities of the simulated film in the bundle."""
-    from PIL import Image
-
     bundle, example = predictor.bundle, predictor.bundle.manifest.example
-    film, mask = (np.asarray(Image.open(io.BytesIO(bundle.parts[part]))) for part in (FILM, MASK))
+    film, mask = (_example_part(bundle, part) for part in (FILM, MASK))
+    if film.shape != mask.shape:  # kernels go by the region and never look whether the film is as large
+        raise InvalidInput(
+            [Fault(f"{bundle.path.name}, {MASK}", f"shape {mask.shape}", f"that of {FILM}, {film.shape}")]
+        )
     xray = Xray(film.astype(np.float32), example.spacing_mm, "example", FILM, "")
     return predictor.answer(xray, Region(mask > 0, "example", MASK, ""), example.values, example.site).probabilities
+
+
+def _example_part(bundle: Bundle, part: str) -> np.ndarray:
+    """Greys of the simulated film, or its mask."""
+    from PIL import Image
+
+    try:
+        with Image.open(io.BytesIO(bundle.parts[part]), formats=["PNG"]) as image:
+            if image.size[0] * image.size[1] > _LARGEST_EXAMPLE or image.mode not in _GREYS:
+                raise ValueError(f"{image.mode}, {image.size[1]} x {image.size[0]} pixels")
+            return np.asarray(image)
+    except Exception as error:  # noqa: BLE001 a decoder may fail in any way on a damaged file
+        found = f"cannot be decoded ({' '.join(str(error).split())[:100]})"
+        raise InvalidInput([Fault(f"{bundle.path.name}, {part}", found, "a grey PNG film")]) from None
+
+
+_LARGEST_EXAMPLE = 10**7  # pixels
+_GREYS = ("L", "I;16", "I")
 
 
 def versions_here() -> dict[str, str]:
@@ -165,7 +186,7 @@ def _source(folder: Path, run: str | None, signature: str | None, model: str | N
     needed = _needed(columns, signature, (*extractors, Morphometry()))
     split = read_table(place / "splits.csv").set_index("case_id")
     told, words = _told(study, settings, columns)
-    tables = [pd.read_parquet(place / "features" / f"{one.name}.parquet").loc[split.index] for one in needed]
+    tables = [read_frame(place / "features" / f"{one.name}.parquet").loc[split.index] for one in needed]
     sites = split["site"].map(site_numbers(split["site"])).astype(np.float64).to_frame(SITE)
     every = pd.concat([sites, told.loc[split.index], *tables], axis=1)
     absent = [name for name in columns if name not in every]
@@ -323,7 +344,7 @@ def _deep_input(source: _Source, network: ResNetFeatures, with_weights: bool) ->
         "settings": settings.model_dump(mode="json"),
         "digest": network.digest,
         "sha256": network.sha256,
-        "statement": network.statement,
+        "statement": network.note,
         "file": WEIGHTS if with_weights else None,
     }
 

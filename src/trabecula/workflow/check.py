@@ -28,6 +28,7 @@ from ..settings import FILE_NAME, DeepSettings, RadiomicsSettings, Settings, rea
 from .items import notes_on_items
 
 _FEWEST_READ_TWICE = 20
+_FEWEST_FOLDS = 3  # of a network that is tuned
 Tell = Callable[[str, int, int], None]  # stage, done, total
 
 
@@ -63,7 +64,7 @@ class Check:
                 counted[note] = counted.get(note, 0) + 1
         of_films = tuple(f"{note} ({n} film{'s' * (n != 1)})" for note, n in counted.items())
         deep = [extractor for extractor in self.extractors if isinstance(extractor, ResNetFeatures)]
-        of_weights = [f"{one.statement} Input policy {one.policy.name}." for one in deep]
+        of_weights = [one.note for one in deep]
         said = (
             tuple(f"no model can be made: {fault}" for fault in self.too_few),
             self._left_out,
@@ -213,6 +214,9 @@ def _faults_of_finetuning(settings: Settings) -> Iterator[Fault]:
         return
     if not settings.deep.weights:
         yield Fault(where, "no deep.weights", "weights to begin with", "Name a file in deep.weights.")
+    if settings.tuning.folds < _FEWEST_FOLDS:  # a class has patients for as many, or no model is made
+        found = f"{settings.tuning.folds} folds, so that nothing is left to tune on without two of them"
+        yield Fault(where, found, f"at least {_FEWEST_FOLDS}", "Raise tuning.folds.")
     if importlib.util.find_spec("torch") is None:
         expected = "the extra that trains networks"
         yield Fault(where, "torch is not installed", expected, "Install it: pip install 'trabecula[train]'.")

@@ -26,12 +26,39 @@ from ..settings import FILE_NAME, DataSettings, DeepSettings, RadiomicsSettings,
 from ..storage import write_atomically
 from ..versions import versions_of
 from .check import Tell, make_extractors, silent
-from .shard import Shard
+from .shard import Shard, take_missing
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What goes before the settings of an extraction: PyRadiomics' parameter file, whose definitions, networks."""
+
+    params: Path | None = None
+    standard: Standard | None = None
+    weights: Sequence[str] = ()
+    device: AskedDevice = "cpu"
+
+    def extractors(self, settings: Settings, folder: Path) -> tuple[tuple[Extractor, ...], tuple[Fault, ...]]:
+        """Those of the settings, save where something else is wished for, and what is wrong with them."""
+        radiomics, deep = settings.radiomics, settings.deep
+        if self.params is not None:
+            radiomics = RadiomicsSettings(params=str(self.params.resolve()), standard=radiomics.standard)
+        if self.standard is not None:
+            radiomics = radiomics.model_copy(update={"standard": self.standard})
+        if self.weights:
+            deep = DeepSettings(weights=tuple(self.weights))
+        return make_extractors(radiomics, deep, folder, find_device(self.device))
+
+
+NO_WISHES = Wishes()
 
 
 @dataclass(frozen=True)
 class Extracted:
-    """What an extraction came to; ``faults``: the first of those for which ``left_out`` cases have no features."""
+    """What an extraction came to; ``faults``: the first of those for which ``left_out`` cases have no features.
+
+    ``missing``: the array jobs that had not ended, whose work was done here.
+    """
 
     cases: int
     features: int
@@ -39,17 +66,15 @@ class Extracted:
     warnings: int
     left_out: int = 0
     faults: tuple[Fault, ...] = ()
+    missing: tuple[str, ...] = ()
 
 
 def extract_table(
     cases: Path,
     output: Path,
     *,
-    params: Path | None = None,
-    standard: Standard | None = None,
-    weights: Sequence[str] = (),
+    wishes: Wishes = NO_WISHES,
     jobs: int = 1,
-    device: AskedDevice = "cpu",
     shard: Shard | None = None,
     tell: Tell = silent,
 ) -> Extracted:
@@ -63,19 +88,23 @@ def extract_table(
     is missing.
     """
     settings, study = _cases_to_extract(cases)
-    extractors, faults = asked_extractors(settings, study.folder, params, standard, weights, device)
+    extractors, faults = wishes.extractors(settings, study.folder)
     if output.suffix not in _WRITERS:
         faults = (*faults, Fault(str(output), f"suffix {output.suffix!r}", "one of " + ", ".join(_WRITERS)))
     if faults:
         raise InvalidInput(faults)
+    notes = output.parent / f".{output.name}-shards"
     if shard is not None:
         study = replace(study, cases=tuple(case for _, cases in shard.of(films(study)) for case in cases))
         if not study.cases:
+            shard.note_end(notes)
             return Extracted(0, 0, 0, 0)
     cache = output.parent / ".trabecula-cache"
     found = study_features(study.folder, study, settings, (*extractors, Diagnostics()), jobs, tell, cache=cache)
     behind = found.pop(Diagnostics.name)
-    if shard is None:
+    if shard is not None:
+        shard.note_end(notes)
+    else:
         _write_tables(output, study, extractors, found, behind)
     tables = found.values()
     return Extracted(
@@ -83,26 +112,8 @@ def extract_table(
         sum(table.values.shape[1] for table in tables),
         sum(len(table.undefined) for table in tables),
         sum(len(table.warnings) for table in tables),
+        missing=take_missing(notes) if shard is None else (),
     )
-
-
-def asked_extractors(
-    settings: Settings,
-    folder: Path,
-    params: Path | None,
-    standard: Standard | None,
-    weights: Sequence[str],
-    device: AskedDevice,
-) -> tuple[tuple[Extractor, ...], tuple[Fault, ...]]:
-    """The extractors of the settings, save where something else is asked for, and what is wrong with them."""
-    radiomics, deep = settings.radiomics, settings.deep
-    if params is not None:
-        radiomics = RadiomicsSettings(params=str(params.resolve()), standard=radiomics.standard)
-    if standard is not None:
-        radiomics = radiomics.model_copy(update={"standard": standard})
-    if weights:
-        deep = DeepSettings(weights=tuple(weights))
-    return make_extractors(radiomics, deep, folder, find_device(device))
 
 
 def _write_tables(

@@ -12,7 +12,6 @@ import joblib
 import numpy as np
 import pandas as pd
 
-from ..errors import Fault, InvalidInput
 from ..features import Perturbation, ResNetFeatures, epochs_done
 from ..features.weights import Weights, load_weights, pack_tuned, read_metadata
 from ..modelling import ALL_ROWS, FINAL, LeftOut, asked_of, by_task, grouped_folds, networks, tuned_on
@@ -26,7 +25,6 @@ from .check import Tell
 from .extract import study_features
 
 _DEFINITION = 1  # raise it when the same examples would be tuned otherwise
-_FEWEST_FOLDS = 3
 _WATCH_S = 0.5
 
 
@@ -66,10 +64,6 @@ def tune_networks(
     rules = settings.deep.finetune
     if rules is None:
         return []
-    if split.table["fold"].max() < _FEWEST_FOLDS:
-        found = f"{split.table['fold'].max()} folds, so that nothing is left to tune on without two of them"
-        action = "Raise tuning.folds; where a class has too few patients for that, leave deep.finetune out."
-        raise InvalidInput([Fault("deep.finetune", found, f"at least {_FEWEST_FOLDS}", action)])
     pictures: np.ndarray | None = None
     made = []
     for base in (one for one in extractors if isinstance(one, ResNetFeatures)):
@@ -224,6 +218,8 @@ def _tune(
     named = replace(found.weights, name=f"{weights.name}-tuned", source=source)
     write_atomically(plan.path, pack_tuned(named, found.head, found.course))
     plan.checkpoint.unlink(missing_ok=True)
+    for left in plan.path.parent.glob(".*"):  # half a checkpoint, of a run that was killed while it wrote
+        left.unlink(missing_ok=True)
 
 
 @contextmanager

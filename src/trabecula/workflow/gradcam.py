@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,7 +12,9 @@ from jaxtyping import Float
 
 from ..errors import Fault, InvalidInput
 from ..features import ResNetFeatures, grad_cam, on_film, score_map, weights_on_features
+from ..features.cache import read_frame
 from ..features.weights import read_head
+from ..modelling import columns_behind, unpack
 from ..reading import load_film, read_study
 from ..records import TRAINING, Case, Study
 from ..reporting import overlay_png, read_table
@@ -19,6 +22,9 @@ from ..reporting.pictures import file_stem
 from ..settings import FILE_NAME, DeepSettings, Settings, read_settings
 from ..storage import write_atomically
 from .finished import find_run
+from .fitting import KEPT
+
+_COMPONENT = "component_"  # of selection.pca
 
 
 @dataclass(frozen=True)
@@ -78,10 +84,11 @@ def class_weights(
         )
     extractor = _extractor(settings, folder, run, signature.partition("-")[2])
     training = _training_rows(run, extractor)
-    return extractor, {
-        str(label): weights_on_features(of_class.set_index("feature")["coefficient"], training)
-        for label, of_class in rows.groupby("class", sort=False)
-    }
+    by_class = {str(k): part.set_index("feature")["coefficient"] for k, part in rows.groupby("class", sort=False)}
+    if rows["feature"].str.startswith(_COMPONENT).any():
+        fitted = _fitted(run, signature)
+        by_class = {label: columns_behind(fitted, coefficients) for label, coefficients in by_class.items()}
+    return extractor, {label: weights_on_features(one, training) for label, one in by_class.items()}
 
 
 def _scores(
@@ -103,9 +110,17 @@ def _scores(
 
 
 def _coefficients(run: Path) -> pd.DataFrame:
-    """The final fit's coefficients of deep features."""
+    """The final fit's coefficients of deep features, or of the components that stand for them."""
     table = read_table(run / "selection" / "coefficients.csv")
-    return table[table["feature"].str.startswith("resnet50_") & (table["fold"] == "final")]
+    return table[table["feature"].str.startswith(("resnet50_", _COMPONENT)) & (table["fold"] == "final")]
+
+
+def _fitted(run: Path, signature: str) -> Any:
+    """One of the signature's final pipelines: all of its models share the selection."""
+    for path in sorted((run / "fits" / signature / "final").glob(f"*{KEPT}")):
+        return unpack(path.read_bytes())
+    action = "Run the study again with this version: older ones kept no fitted model."
+    raise InvalidInput([Fault(f"run {run.name}, {signature}", "no fitted model", "one of the final fit", action)])
 
 
 def _nothing(run: Path, signature: str | None, names: Sequence[str], why: str) -> InvalidInput:
@@ -148,7 +163,7 @@ def _chosen(study: Study, wanted: Sequence[str]) -> list[Case]:
 
 
 def _training_rows(run: Path, extractor: ResNetFeatures) -> pd.DataFrame:
-    values = pd.read_parquet(run / "features" / f"{extractor.name}.parquet")
+    values = read_frame(run / "features" / f"{extractor.name}.parquet")
     cohort = read_table(run / "splits.csv").set_index("case_id")["cohort"]
     training = values.loc[np.asarray(cohort.loc[values.index] == TRAINING)]
     return training[list(extractor.names)]

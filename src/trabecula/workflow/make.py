@@ -14,6 +14,7 @@ from ..storage import write_atomically
 from .check import Tell, silent
 from .prepare import COHORTS
 from .run import run_study
+from .turns import alone_in
 
 
 def make_demo(folder: Path, *, cases: int, seed: int, jobs: int = 1, tell: Tell = silent) -> Path:
@@ -23,13 +24,14 @@ def make_demo(folder: Path, *, cases: int, seed: int, jobs: int = 1, tell: Tell 
     if (folder / FILE_NAME).exists() and not plan.exists():
         found = "a study that is not a demo"
         raise InvalidInput([Fault(str(folder), found, "an empty or absent folder", "Name another folder.")])
-    same = plan.exists() and json.loads(plan.read_text(encoding="utf-8")) == wanted
-    if not same:
-        for name in (FILE_NAME, COHORTS):
-            (folder / name).unlink(missing_ok=True)
-        write_atomically(plan, json.dumps(wanted))
-    if not (folder / FILE_NAME).exists():
-        write_study(folder, cases, seed, keep=same, jobs=jobs, progress=functools.partial(tell, "films"))
+    with alone_in(folder, tell, new=True):
+        same = plan.exists() and json.loads(plan.read_text(encoding="utf-8")) == wanted
+        if not same:
+            for name in (FILE_NAME, COHORTS):
+                (folder / name).unlink(missing_ok=True)
+            write_atomically(plan, json.dumps(wanted))
+        if not (folder / FILE_NAME).exists():
+            write_study(folder, cases, seed, keep=same, jobs=jobs, progress=functools.partial(tell, "films"))
     return run_study(folder, jobs=jobs, tell=tell)
 
 

@@ -7,6 +7,7 @@ import io
 import itertools
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +15,16 @@ import joblib
 
 from ..cluster import Spread
 from ..errors import Fault, InvalidInput
-from ..features import AskedDevice, Done, ResNetFeatures, drop_parts, extract_part, read_done
+from ..features import ResNetFeatures, drop_parts, extract_part, read_done
 from ..processes import share
 from ..reading import Part, Survey, film_states, load_film, stream_parts, survey_table
 from ..records import Case, Extractor
-from ..settings import FILE_NAME, ImageSettings, Settings, Standard, read_settings
+from ..settings import FILE_NAME, ImageSettings, Settings, read_settings
 from ..storage import write_atomically
 from ..versions import FEATURES, digest_of, versions_of
 from .check import Tell, silent
-from .extract import Extracted, asked_extractors, batch_settings, how_computed, warm_up
-from .shard import Shard
+from .extract import NO_WISHES, Extracted, Wishes, batch_settings, how_computed, warm_up
+from .shard import Shard, take_missing
 
 FAULTS = "faults.csv"
 _HOW = "how.json"
@@ -34,11 +35,8 @@ def extract_parts(
     cases: Path,
     output: Path,
     *,
-    params: Path | None = None,
-    standard: Standard | None = None,
-    weights: Sequence[str] = (),
+    wishes: Wishes = NO_WISHES,
     jobs: int = 1,
-    device: AskedDevice = "cpu",
     shard: Shard | None = None,
     spread: Spread | None = None,
     tell: Tell = silent,
@@ -52,7 +50,7 @@ def extract_parts(
     """
     cases, output = cases.resolve(), output.resolve()  # other processes may stand elsewhere
     survey, settings, folder = _surveyed(cases)
-    extractors, faults = asked_extractors(settings, folder, params, standard, weights, device)
+    extractors, faults = wishes.extractors(settings, folder)
     if output.exists() and not output.is_dir():
         faults = (*faults, Fault(str(output), "a file", "a folder, or a name that ends in .csv or .parquet"))
     if faults:
@@ -69,12 +67,16 @@ def extract_parts(
         spread = functools.partial(share, jobs=1 if on_gpu else jobs, ordered=False, batch=1)
     for _ in spread(work):
         told()
+    notes = output / ".shards"
+    made, listed = _summed(output, own)
     if shard is None:
         drop_parts(output, survey.parts)
         how = {name: json.loads(text or "null") for name, text in how_computed(extractors).items()}
         write_atomically(output / _HOW, json.dumps(how, indent=1))
-        write_atomically(output / FAULTS, _listed(_faults(output, own)))
-    return _summed(output, own)
+        write_atomically(output / FAULTS, listed)
+        return replace(made, missing=take_missing(notes))
+    shard.note_end(notes)
+    return made
 
 
 def _surveyed(cases: Path) -> tuple[Survey, Settings, Path]:
@@ -128,32 +130,21 @@ def _key(films: Iterable[Sequence[Case]], settings: ImageSettings, said: str) ->
     return digest.hexdigest()
 
 
-def _done(output: Path, numbers: Iterable[int]) -> Iterator[Done]:
-    for number in numbers:
-        known = read_done(output, number)
-        assert known is not None, f"part {number} was stored a moment ago"
-        yield known
-
-
-def _faults(output: Path, numbers: Iterable[int]) -> Iterator[Fault]:
-    return (fault for done in _done(output, numbers) for fault in done.faults)
-
-
-def _listed(faults: Iterable[Fault]) -> str:
+def _summed(output: Path, numbers: Iterable[int]) -> tuple[Extracted, str]:
+    """What the parts came to together, and their faults as CSV."""
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(("where", "found", "expected", "do"))
-    writer.writerows((one.where, one.found, one.expected, one.action) for one in faults)
-    return text.getvalue()
-
-
-def _summed(output: Path, numbers: Iterable[int]) -> Extracted:
     rows, cases, features, undefined, warnings = 0, 0, 0, 0, 0
-    for done in _done(output, numbers):
+    first: list[Fault] = []
+    for number in numbers:
+        done = read_done(output, number)
+        assert done is not None, f"part {number} was stored a moment ago"
         rows += done.rows
         cases += done.cases
         features = done.features
         undefined += done.undefined
         warnings += done.warnings
-    first = tuple(itertools.islice(_faults(output, numbers), _SHOWN))
-    return Extracted(cases, features, undefined, warnings, rows - cases, first)
+        first += done.faults[: _SHOWN - len(first)]
+        writer.writerows((one.where, one.found, one.expected, one.action) for one in done.faults)
+    return Extracted(cases, features, undefined, warnings, rows - cases, tuple(first)), text.getvalue()

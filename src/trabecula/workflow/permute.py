@@ -20,6 +20,7 @@ from .fitting import fit_published, fit_sound
 from .prepare import Ready, flows_of, prepare
 from .report import images_of, make_report
 from .run import run_folder
+from .turns import alone_in, alone_with
 
 DEALS = 10
 MODEL: ModelName = "lr"  # what leaks is the selection and the split, which every model shares
@@ -63,15 +64,20 @@ def permute_study(
     run with the true labels, whose report shows what was found: made again here if it is finished, else by that run.
     Networks are not tuned anew to each deal: signatures with features of tuned ones are left out.
     """
-    ready = prepare(
-        folder,
-        jobs=jobs,
-        seed=seed,
-        protocol=protocol,
-        allow_label_items=allow_label_items,
-        device=device,
-        tell=tell,
-    )
+    with alone_in(folder, tell):
+        ready = prepare(
+            folder,
+            jobs=jobs,
+            seed=seed,
+            protocol=protocol,
+            allow_label_items=allow_label_items,
+            device=device,
+            tell=tell,
+        )
+        return _permute(folder, ready, deals, jobs, tell)
+
+
+def _permute(folder: Path, ready: Ready, deals: int, jobs: int, tell: Tell) -> Permuted:
     if ready.too_few:
         raise InvalidInput(ready.too_few)
     run = run_folder(folder, ready)
@@ -81,8 +87,9 @@ def permute_study(
     write_frame(run / "permuted" / "deals.csv", found)
     write_frame(run / "permuted" / "permuted.csv", table)
     if (run / MANIFEST).exists():
-        make_report(run, images=images_of(run) or "full")
-        write_manifest(run)
+        with alone_with(run, tell):
+            make_report(run, images=images_of(run) or "full")
+            write_manifest(run)
     return Permuted(run / "permuted" / "permuted.csv", table)
 
 

@@ -74,7 +74,7 @@ def draw_pictures(folder: Path, run: Path, *, images: Images = "full", jobs: int
     """Draw what is not drawn yet of the cases of a run, in its folder ``cases``.
 
     Every picture is a crop around the region, never the whole film, on whose border names may be burnt in. A film that
-    is gone, or has changed since the run, is left out.
+    is gone, or has changed since the run, is left out. A run without models has thumbnails alone.
     """
     settings, _ = read_settings(run / "config.resolved.yaml")
     if images == "none" or settings is None or settings.data.cases is None or not (run / "quality/cases.csv").exists():
@@ -83,22 +83,22 @@ def draw_pictures(folder: Path, run: Path, *, images: Images = "full", jobs: int
     if study is None:
         return
     found = recorded(run)
-    if found.facts.lacking:
-        return
+    modelled = not found.facts.lacking
+    full = images == "full" and modelled
     signature = found.evaluation.chosen[0]
-    rows = of_model(found.predictions.rows, *found.evaluation.chosen)
-    marks = found.other("metrics/cases").set_index("case_id")
+    rows = of_model(found.predictions.rows, *found.evaluation.chosen) if modelled else found.predictions.rows
+    marks = found.other("metrics/cases")
     place = run / FOLDER
     _begin(place, run, rows)
-    large = [str(name) for name in marks.index[marks["rank"] > 0]]
-    wanted = _wanting(place, list(rows["case_id"]), large if images == "full" else None)
+    large = [str(name) for name in marks.loc[marks["rank"] > 0, "case_id"]] if len(marks) else []
+    wanted = _wanting(place, list(rows["case_id"]), large if full else None)
     if not wanted:
         return
-    style = _style(settings, folder, run, rows, signature, full=images == "full")
+    style = _style(settings, folder, run, rows, signature, full=full)
     calls = [cases for _, cases in films(study, wanted)]
     made: dict[str, tuple[draw.Panel, ...]] = {}
     by_case = rows.set_index("case_id")
-    drawings = share((joblib.delayed(_draw_film)(cases, style, images == "full") for cases in calls), jobs)
+    drawings = share((joblib.delayed(_draw_film)(cases, style, full) for cases in calls), jobs)
     for done, found in enumerate(drawings, start=1):
         for one in found:
             _store(place, one, by_case.loc[one.case_id], signature)
@@ -112,15 +112,16 @@ def draw_pictures(folder: Path, run: Path, *, images: Images = "full", jobs: int
 def _style(settings: Settings, folder: Path, run: Path, rows: pd.DataFrame, signature: str, *, full: bool) -> _Style:
     table = pd.read_csv(run / "quality/cases.csv", dtype=str, keep_default_na=False).set_index("case_id")
     digests = {str(name): (row["film_sha256"], row["region_sha256"]) for name, row in table.iterrows()}
-    shown = {
-        str(name): tuple(dict.fromkeys((predicted, truth)))
-        for name, predicted, truth in zip(rows["case_id"], rows["predicted"], rows["truth"], strict=True)
-    }
+    shown: dict[str, tuple[str, ...]] = {}
     network: ResNetFeatures | None = None
     weights: dict[str, np.ndarray] = {}
     filters: tuple[str, ...] = ()
     radiomics: Radiomics | None = None
     if full:
+        shown = {
+            str(name): tuple(dict.fromkeys((predicted, truth)))
+            for name, predicted, truth in zip(rows["case_id"], rows["predicted"], rows["truth"], strict=True)
+        }
         filters = _filters(run, signature)
         radiomics = Radiomics.from_settings(settings.radiomics, folder) if filters else None
         # no deep feature in the signature, or weights that are not there any more: no map
@@ -144,7 +145,7 @@ def _begin(place: Path, run: Path, rows: pd.DataFrame) -> None:
     """Throw away what was drawn of other films or another model than it would be now."""
     digest = hashlib.sha256(f"{_VERSION} {__version__}".encode())
     for name in ("config.resolved.yaml", "quality/cases.csv", "selection/coefficients.csv"):
-        digest.update((run / name).read_bytes())
+        digest.update((run / name).read_bytes() if (run / name).exists() else b"")
     digest.update(rows.to_csv().encode())
     key, known = digest.hexdigest(), place / "drawn.json"
     if known.exists() and json.loads(known.read_text(encoding="utf-8"))["key"] == key:

@@ -14,7 +14,7 @@ from .. import __version__
 from ..errors import Fault, InvalidInput
 from ..features import AskedDevice, find_device
 from ..modelling import make_split, too_few
-from ..reading import film_digests, films
+from ..reading import changed, film_digests, films
 from ..records import PUBLISHED, SOUND, FeatureTable, Split, Study
 from ..settings import Protocol, Settings
 from ..versions import FEATURES, MODELS, TUNING, versions_of
@@ -96,7 +96,25 @@ def prepare(
     of_tuned = {one.name: tuned_features(folder, study, settings, one, split, jobs, tell) for one in tuned}
     learnt = [one for one in checked.extractors if one.name != HEIGHTS]
     redrawn = redrawn_features(folder, study, settings, learnt, split, jobs, tell, tuned)
+    refuse_changes(checked)
     return Ready(checked, settings, study, {**tables, **of_tuned}, redrawn, split, tuned)
+
+
+def refuse_changes(checked: Check) -> None:
+    """Raise InvalidInput with every film that is not what was checked any more, or whose region is not."""
+    assert checked.settings is not None
+    assert checked.study is not None
+    image = checked.settings.image
+    if not checked.films:
+        return
+    pairs = zip(films(checked.study), checked.films, strict=True)
+    faults = [
+        changed(f"case {', '.join(was.cases)}, {path.name}", "the study was run")
+        for (path, cases), was in pairs
+        if tuple(film_digests(cases, image)) != was.digests
+    ]
+    if faults:
+        raise InvalidInput(faults)
 
 
 def flows_of(settings: Settings) -> tuple[str, ...]:
@@ -118,18 +136,12 @@ def _digest_of_inputs(ready: Ready) -> str:
         "settings": ready.settings.model_dump(mode="json", by_alias=True),
         "extractors": [(extractor.name, extractor.digest) for extractor in ready.checked.extractors],
         "tuned": [network.digest for one in ready.tuned for network in one.extractors.values()],
-        "cases": _film_digests(ready),
+        "cases": [digest for film in ready.checked.films for digest in film.digests],
         "split": ready.split.table.to_csv(),
         "tables": [_digest(table.values) for table in tables],
         "columns": [_digest(one) for one in columns if one is not None],
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
-
-
-def _film_digests(ready: Ready) -> list[str]:
-    if ready.checked.tables:
-        return []
-    return [digest for _, cases in films(ready.study) for digest in film_digests(cases, ready.settings.image)]
 
 
 def _digest(values: pd.DataFrame) -> str:

@@ -13,8 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 from ..bundle import TRAINING, WEIGHTS, Bundle, DeepInput, RadiomicsInput
 from ..errors import Fault, InvalidInput
 from ..features import Morphometry, Parameters, Radiomics, ResNetFeatures
-from ..features.weights import list_weights
-from ..features.weights.parse import UNTRAINED
+from ..features.weights import UNTRAINED, list_weights
 from ..records import Extractor
 
 

@@ -11,6 +11,7 @@ from ..storage import write_atomically
 from .check import Tell, silent
 from .finished import find_run, write_manifest
 from .pictures import Images, draw_pictures
+from .turns import alone_with
 
 BLIND = "blind"  # the folder of the report without names, in that of the run
 _MADE = "report.json"  # how the page of a run was asked for
@@ -35,12 +36,15 @@ def report_study(
     if unknown:
         raise InvalidInput(unknown)
     place = find_run(folder, run, modelled=False)
-    images = images or images_of(place) or "full"
-    tell("report", 0, 1)
-    draw_pictures(folder, place, images=images, jobs=jobs, tell=tell)
-    page = make_report(place, blind=blind, formats=formats, images=images)
-    write_manifest(place)
-    tell("report", 1, 1)
+    with alone_with(place, tell):
+        images = images or images_of(place) or "full"
+        tell("report", 0, 1)
+        if not blind:
+            (place / _MADE).unlink(missing_ok=True)  # where this is cut off, the next run makes the page again
+        draw_pictures(folder, place, images=images, jobs=jobs, tell=tell)
+        page = make_report(place, blind=blind, formats=formats, images=images)
+        write_manifest(place)
+        tell("report", 1, 1)
     return page
 
 

@@ -22,15 +22,16 @@ from .check import Tell, silent
 from .explain import explain_run, write_explanation
 from .extract import write_frame
 from .facts import write_facts
-from .finished import BEGUN, MANIFEST, write_manifest
+from .finished import BEGUN, MANIFEST, next_name, write_manifest
 from .fitting import fit_published, fit_sound
 from .pictures import Images, draw_pictures, of_model
-from .prepare import Ready, flows_of, free_columns, prepare
+from .prepare import Ready, flows_of, free_columns, prepare, refuse_changes
 from .quality import write_quality
 from .report import images_of, make_report, report_study
 from .sensitivity import sensitivity_table
 from .signatures import HEIGHTS
 from .stability import stability_of
+from .turns import alone_in
 
 
 def run_study(
@@ -51,17 +52,24 @@ def run_study(
     on in its own folder, and one that was finished is returned as it is, its page made again where it has other
     ``images``. ``redraw`` draws the cohorts again, which the report will say. Where a class has too few training
     patients for a model, all that needs none is still written, and the report says what is wanting (see ``lacking``).
+    Where the study is run by another process, its end is waited for.
     """
-    ready = prepare(
-        folder,
-        jobs=jobs,
-        seed=seed,
-        protocol=protocol,
-        redraw=redraw,
-        allow_label_items=allow_label_items,
-        device=device,
-        tell=tell,
-    )
+    with alone_in(folder, tell):
+        ready = prepare(
+            folder,
+            jobs=jobs,
+            seed=seed,
+            protocol=protocol,
+            redraw=redraw,
+            allow_label_items=allow_label_items,
+            device=device,
+            tell=tell,
+        )
+        return _finish(folder, ready, images, jobs, tell)
+
+
+def _finish(folder: Path, ready: Ready, images: Images, jobs: int, tell: Tell) -> Path:
+    """Begin the run of a study that is made ready, or go on with it, and return the report's path."""
     run = run_folder(folder, ready)
     report = run / "report.html"
     if (run / MANIFEST).exists():
@@ -75,7 +83,7 @@ def run_study(
         record_no_results(run, ready.study.classes, ready.study.cohorts)
     else:
         _fit_and_record(run, ready, jobs, tell)
-        draw_pictures(folder, run, images=images, jobs=jobs, tell=tell)
+    draw_pictures(folder, run, images=images, jobs=jobs, tell=tell)
     make_report(run, images=images)
     write_manifest(run)
     tell("report", 1, 1)
@@ -113,6 +121,7 @@ def _sound(run: Path, ready: Ready, jobs: int, tell: Tell) -> _Result:
     write_explanation(run, found)
     if ready.settings.evaluation.sensitivity is not None:
         tried = sensitivity_table(run, ready, predictions, evaluation.chosen, jobs, tell)
+        refuse_changes(ready.checked)
         write_frame(run / "metrics" / "sensitivity.csv", tried)
     return _Result(predictions, selection, evaluation)
 
@@ -199,7 +208,7 @@ def _bands(ready: Ready, result: _Result) -> pd.DataFrame:
 
 
 def run_folder(folder: Path, ready: Ready) -> Path:
-    """The folder of the run of a study that is made ready, or a new one named by today's date.
+    """The folder of the run of a study that is made ready, or a new one named by today's date (see ``next_name``).
 
     A run of the same inputs that was begun with other versions of a library is left alone, which the new one says.
     """
@@ -211,8 +220,7 @@ def run_folder(folder: Path, ready: Ready) -> Path:
         if told.get("inputs") == ready.inputs:
             afresh = _afresh(known.parent.name, told["versions"], ready.versions)
     today = datetime.date.today().isoformat()
-    number = 1 + max((int(path.name[-2:]) for path in runs.glob(f"{today}_[0-9][0-9]")), default=0)
-    run = runs / f"{today}_{number:02d}"
+    run = runs / next_name([path.name for path in runs.glob("*")], today)
     of_inputs = {"inputs": ready.inputs, "versions": ready.versions, "afresh": afresh}
     begun = {"key": ready.key, "created": today, "version": __version__, **of_inputs}
     write_atomically(run / BEGUN, json.dumps(begun, indent=1))

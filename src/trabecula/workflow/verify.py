@@ -21,9 +21,7 @@ def verify(path: Path, *, expected: str | None = None, weights: str | None = Non
     there = bundle.manifest.versions
     differ = sorted(name for name in {*here, *there} if here.get(name) != there.get(name))
     same = not differ and machine == bundle.manifest.machine
-    found = answer_example(Predictor.of(bundle, weights=weights))
-    wanted = bundle.manifest.example.probabilities
-    off = max(abs(found[name] - wanted[name]) for name in bundle.manifest.classes)
+    off = _off(Predictor.of(bundle, weights=weights))
     limit = AGREE if same else ELSEWHERE
     if off > limit:
         action = "Install the versions that the bundle names: trabecula bundle show."
@@ -37,3 +35,17 @@ def verify(path: Path, *, expected: str | None = None, weights: str | None = Non
     ]
     lines += [f"other here: {name} {here.get(name, 'absent')}, there {there.get(name, 'absent')}" for name in differ]
     return [*lines, *([] if expected else ["its id was not compared: give --id with the one that you were told"])]
+
+
+def _off(predictor: Predictor) -> float:
+    """How far the example's probabilities are from those that are written."""
+    manifest = predictor.bundle.manifest
+    try:
+        found, wanted = answer_example(predictor), manifest.example.probabilities
+        return max(abs(found[name] - wanted[name]) for name in manifest.classes)
+    except InvalidInput:
+        raise
+    except Exception as error:  # noqa: BLE001 parts that are whole but not of one bundle fail in any way
+        said = f"an example that cannot be answered ({type(error).__name__}: {' '.join(str(error).split())[:100]})"
+        action = "Get the file again from its source."
+        raise InvalidInput([Fault(predictor.bundle.path.name, said, "parts of one bundle", action)]) from None

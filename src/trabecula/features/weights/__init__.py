@@ -1,22 +1,21 @@
 """Weights of a ResNet-50: read by content, checked, kept under a name; each with the input that it wants."""
 
-from .architecture import CONVOLUTIONS, EXPANSION, FEATURES, NORM_PARTS, SHAPES, Architecture, Block
+from .architecture import EXPANSION, FEATURES, NORM_PARTS, Architecture, Block
 from .files import METADATA, read_metadata
 from .find import load_weights
 from .known import KNOWN, Known
-from .parse import CONVENTIONS, InputConvention, Weights, draw_untrained
+from .parse import CONVENTIONS, UNTRAINED, InputConvention, Weights, draw_untrained
 from .store import Stored, add_weights, list_weights, store_folder, verify_weights
 from .tuned import Head, pack_tuned, read_head
 
 __all__ = [
     "CONVENTIONS",
-    "CONVOLUTIONS",
     "EXPANSION",
     "FEATURES",
     "KNOWN",
     "METADATA",
     "NORM_PARTS",
-    "SHAPES",
+    "UNTRAINED",
     "Architecture",
     "Block",
     "Head",

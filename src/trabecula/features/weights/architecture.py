@@ -96,5 +96,5 @@ class Architecture:
 
 
 RESNET50 = Architecture()
-CONVOLUTIONS, SHAPES, BIASES = RESNET50.convolutions, RESNET50.shapes, RESNET50.biases
+SHAPES, BIASES = RESNET50.shapes, RESNET50.biases
 FEATURES = RESNET50.features

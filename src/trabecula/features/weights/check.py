@@ -29,28 +29,29 @@ _Words = tuple[str, str, str]
 
 def _keys(state: Mapping[str, np.ndarray], wanted: Mapping[str, Shape], layout: Layout) -> list[_Words]:
     if not state:
-        return [("no tensors at all", "the tensors of a ResNet-50", "Give the file of the weights themselves.")]
+        found = "no tensors, or those of a last layer alone"
+        return [(found, "the tensors of a ResNet-50", "Give the file of the weights themselves.")]
     missing = [key for key in wanted if key not in state]
     extra = [key for key in state if key not in wanted]
     changed = [key for key in wanted if key in state and state[key].shape != wanted[key]]
     seems = looks_like(state)
     like = f"; it looks like {seems}" if seems else ""
     fitting = len(wanted) - len(missing) - len(changed)
-    if fitting < len(wanted) // 2:
+    if fitting < len(wanted) // 2 and seems != "a ResNet-50":
         counted = ((missing, "missing"), (changed, "of another shape"), (extra, "unknown"))
-        rest = ", ".join(f"{_some(keys)} {word}" for keys, word in counted if keys)
+        rest = ", ".join(_some(keys, word) for keys, word in counted if keys)
         found = f"not a ResNet-50: only {fitting} of {len(wanted)} tensors fit; {rest}{like}"
         return [(found, f"a ResNet-50 ({layout.title})", _ANOTHER)]
     words: list[_Words] = []
     if missing:
-        found = f"not a whole ResNet-50: {_some(missing)} of {len(wanted)} tensors are missing{like}"
+        found = f"not a whole ResNet-50: {_some(missing, f'of {len(wanted)} tensors missing')}{like}"
         words.append((found, "every tensor of a ResNet-50", _PART if "ResNet-50" in seems or not seems else _ANOTHER))
     if extra:
-        found = f"{_some(extra)} tensors that a ResNet-50 does not have{like}"
+        found = f"{_some(extra, f'{_tensors(extra)} that a ResNet-50 does not have')}{like}"
         words.append((found, "a ResNet-50 and nothing else", _ANOTHER))
     if changed:
         shown = ", ".join(f"{key} {state[key].shape} for {wanted[key]}" for key in changed[:_SHOWN])
-        found = f"{len(changed)} tensors of another shape, e.g. {shown}{like}"
+        found = f"{len(changed)} {_tensors(changed)} of another shape, e.g. {shown}{like}"
         words.append((found, "the shapes of a ResNet-50", _PART if _cut(state, wanted, changed) else _ANOTHER))
     return words
 
@@ -60,8 +61,12 @@ def _cut(state: Mapping[str, np.ndarray], wanted: Mapping[str, Shape], changed: 
     return all(state[key].shape[1:] == wanted[key][1:] and len(state[key]) < wanted[key][0] for key in changed)
 
 
-def _some(keys: Sequence[str]) -> str:
-    return f"{len(keys)} (e.g. {', '.join(keys[:_SHOWN])})"
+def _some(keys: Sequence[str], what: str) -> str:
+    return f"{len(keys)} {what} ({'e.g. ' * (len(keys) > _SHOWN)}{', '.join(keys[:_SHOWN])})"
+
+
+def _tensors(keys: Sequence[str]) -> str:
+    return "tensor" + "s" * (len(keys) != 1)
 
 
 _ANOTHER = "Give weights of a plain ResNet-50: torchvision, timm, Hugging Face, Keras or RadImageNet."
@@ -76,6 +81,11 @@ def _not_finite(_key: str, array: np.ndarray) -> bool:
     return array.dtype.kind == "f" and not np.isfinite(array).all()
 
 
+def _empty(_key: str, array: np.ndarray) -> bool:
+    """A kernel of zeros, which no training leaves: room was made for the file, and not all of it came."""
+    return array.ndim == 4 and not array.any()
+
+
 def _negative(key: str, array: np.ndarray) -> bool:
     return key.endswith("running_var") and bool((array < 0).any())
 
@@ -83,6 +93,7 @@ def _negative(key: str, array: np.ndarray) -> bool:
 _TESTS: tuple[tuple[Callable[[str, np.ndarray], bool], str, str, str], ...] = (
     (_not_floats, "numbers that are not floats", "float32 or float16", "Give the weights before quantisation."),
     (_not_finite, "numbers that are not finite (NaN or infinite)", "finite numbers", AGAIN),
+    (_empty, "nothing but zeros", "the numbers of a trained network", AGAIN),
     (_negative, "variances below 0", "variances of 0 or more", AGAIN),
 )
 
@@ -90,7 +101,7 @@ _TESTS: tuple[tuple[Callable[[str, np.ndarray], bool], str, str, str], ...] = (
 def _numbers(state: Mapping[str, np.ndarray], wanted: Mapping[str, Shape]) -> list[_Words]:
     known = [key for key in wanted if key in state]
     return [
-        (f"{found} in {_some(keys)} tensors", expected, action)
+        (f"{found} in {_some(keys, _tensors(keys))}", expected, action)
         for test, found, expected, action in _TESTS
         if (keys := [key for key in known if test(key, state[key])])
     ]

@@ -1,15 +1,18 @@
 """A weights file's bytes -> named tensors. What a file is, is told by its content; nothing is unpickled."""
 
 import io
-import json
 import pickle
+import re
+import warnings
 import zipfile
+import zlib
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
 import numpy as np
 
 from ...errors import Fault, InvalidInput, MissingExtra
+from ...plain_text import json_of
 
 Tensors: TypeAlias = dict[str, np.ndarray]
 
@@ -29,17 +32,21 @@ def read_tensors(name: str, content: bytes) -> Tensors:
     for matches, read in _READERS:
         if matches(content):
             return read(name, content)
+    begin = content[:512].removeprefix(b"\xef\xbb\xbf").lstrip()
     for start, what, action in _NOT_WEIGHTS:
-        if content[:512].lstrip().lower().startswith(start):
+        if begin.lower().startswith(start):
             raise unusable(name, what, FORMATS, action)
+    if not _CONTROL.search(begin):
+        line = begin.partition(b"\n")[0].rstrip()[:60].decode("utf-8", "replace")
+        raise unusable(name, f"a text, not weights (it begins: {line})", FORMATS, _READ_IT)
     raise unusable(name, f"a format that we do not know (it begins with {content[:8]!r})", FORMATS, _CONVERT)
 
 
 def read_metadata(content: bytes) -> dict[str, Any]:
     """What we wrote beside the tensors of a .safetensors file, whose beginning is enough; empty in all other files."""
     try:
-        told = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")]).get("__metadata__", {})
-        return dict(json.loads(told[METADATA]))
+        told = json_of(content[8 : 8 + int.from_bytes(content[:8], "little")]).get("__metadata__", {})
+        return dict(json_of(told[METADATA]))
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
         return {}
 
@@ -49,12 +56,18 @@ def unusable(name: str, found: str, expected: str, action: str) -> InvalidInput:
     return InvalidInput([Fault(f"weights {name}", found, expected, action)])
 
 
+_CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1f]")  # what no text holds
+_READ_IT = "Open it in an editor: it may say what went wrong with the download."
 _CONVERT = "If it holds a ResNet-50, save its state dict: safetensors.torch.save_file(model.state_dict(), FILE)."
+_UNPACK = "Unpack it and give the weights file inside."
+_KERAS = "model.weights.h5"
+_SWELLING = 20  # times: numbers of weights are hardly packed at all
+_SMALL = 1 << 26  # bytes
 _NOT_WEIGHTS = (
     (b"version https://git-lfs", "a pointer of Git LFS, not the file it points to", "Fetch it: git lfs pull."),
     (b"<", "a web page, not weights", "Open the address in a browser: it may ask for a licence or a log-in."),
     (b"{", "a text in JSON, not weights", "Give the file with the numbers; an index.json names the parts of one."),
-    (b"\x1f\x8b", "a compressed archive", "Unpack it and give the weights file inside."),
+    *((start, "a compressed archive", _UNPACK) for start in (b"\x1f\x8b", b"7z\xbc\xaf", b"rar!")),
 )
 
 
@@ -76,18 +89,26 @@ def _read_safetensors(name: str, content: bytes) -> Tensors:
 
 def _read_zip(name: str, content: bytes) -> Tensors:
     try:
-        members = zipfile.ZipFile(io.BytesIO(content)).namelist()
-    except zipfile.BadZipFile:
-        raise _truncated(name, "a zip archive without its end") from None
-    if "model.weights.h5" in members:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            return _read_hdf5(name, archive.read("model.weights.h5"))
+            members = archive.namelist()
+            _refuse_swelling(name, archive, len(content))
+            inside = archive.read(_KERAS) if _KERAS in members else None
+    except zipfile.BadZipFile as error:
+        why = "a zip archive without its end" if "not a zip file" in str(error) else _first_line(error)
+        raise _truncated(name, why) from None
+    except (ValueError, RuntimeError, NotImplementedError, EOFError, zlib.error, OSError) as error:
+        raise _truncated(name, _first_line(error)) from None
+    if inside is not None:
+        return _read_hdf5(name, inside)
     if any(member.endswith("data.pkl") for member in members):
         return _read_torch(name, content)
     raise unusable(name, f"a zip archive that holds {members[0] if members else 'nothing'}", FORMATS, _UNPACK)
 
 
-_UNPACK = "Unpack it and give the weights file inside."
+def _refuse_swelling(name: str, archive: zipfile.ZipFile, packed: int) -> None:
+    size = sum(member.file_size for member in archive.infolist())
+    if size > max(_SMALL, _SWELLING * packed):
+        raise unusable(name, f"members of {size >> 20} MiB, unpacked", "weights stored as they are", AGAIN)
 
 
 def _read_torch(name: str, content: bytes) -> Tensors:
@@ -101,7 +122,9 @@ def _read_torch(name: str, content: bytes) -> Tensors:
         )
         raise MissingExtra(words) from None
     try:
-        found = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch's own words on files that are refused below
+            found = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         if "Weights only" in str(error):
             found, action = "Python objects that would have to be run, not tensors alone", _PLAIN
@@ -109,10 +132,14 @@ def _read_torch(name: str, content: bytes) -> Tensors:
         raise _truncated(name, _first_line(error)) from None
     except Exception as error:  # noqa: BLE001 a damaged archive may fail in any way
         raise _truncated(name, _first_line(error)) from None
-    return {
-        key: value.float().numpy() if value.is_floating_point() else value.numpy()
-        for key, value in _innermost(found, torch.Tensor).items()
-    }
+    try:
+        return {
+            key: (value.float() if value.is_floating_point() else value).detach().numpy()
+            for key, value in _innermost(found, torch.Tensor).items()
+        }
+    except (TypeError, RuntimeError):
+        what, action = "tensors that are not plain (quantised or sparse)", "Give the weights before quantisation."
+        raise unusable(name, what, "float32 or float16", action) from None
 
 
 _PLAIN = "It was not opened. Ask its author for torch.save(model.state_dict(), FILE), or for .safetensors."
@@ -133,7 +160,7 @@ def _read_hdf5(name: str, content: bytes) -> Tensors:
     try:
         with h5py.File(io.BytesIO(content), "r") as file:
             tensors: Tensors = {}
-            file.visititems(lambda path, item: _take(tensors, path, item))
+            file.visititems(lambda path, item: _take(tensors, path, item, max(_SMALL, _SWELLING * len(content))))
     except (OSError, RuntimeError, KeyError, ValueError) as error:
         raise _truncated(name, _first_line(error)) from None
     if any(layer == "vars" for layer, _, _ in (key.partition("/") for key in tensors)):
@@ -142,12 +169,14 @@ def _read_hdf5(name: str, content: bytes) -> Tensors:
     return tensors
 
 
-def _take(tensors: Tensors, path: str, item: Any) -> None:
+def _take(tensors: Tensors, path: str, item: Any, most: int) -> None:
     """Name a data set of Keras' by its layer and its role in it, in each of the layouts that Keras has had."""
     if not hasattr(item, "shape") or path.startswith(("optimizer_weights", "optimizer/")):
         return
     *groups, last = path.removesuffix(":0").split("/")
     layer = groups[-1] if groups else ""
+    if item.nbytes > most:  # of what was never written there is nothing in the file
+        raise ValueError(f"{path} of {item.nbytes >> 20} MiB, unpacked")
     array = item[()]
     if layer == "vars":  # Keras 3 numbers a layer's variables and keeps its name beside them
         roles = _NORM if len(item.parent) == len(_NORM) else _KERNEL

@@ -30,6 +30,11 @@ class Layout:
 # https://github.com/BMEII-AI/RadImageNet/issues/18
 _DOUBT = "RadImageNet's own samples disagree between caffe and minus-one-to-one: choose with deep.conventions"
 TORCHVISION = Layout("keys as in torchvision and timm", "imagenet")
+WITHOUT_TOP = Layout(
+    "keys as in torchvision and timm, without a last layer",
+    "imagenet",
+    doubt="if the file is RadImageNet's, choose minus-one-to-one with deep.conventions",
+)
 HUGGING_FACE = Layout("keys as in Hugging Face's transformers", "imagenet")
 NUMBERED = Layout("RadImageNet's numbered keys for PyTorch", "minus-one-to-one", doubt=_DOUBT)
 KERAS = Layout("Keras' layers, biases and strides", "caffe", "1x1", 1.001e-5, _DOUBT)
@@ -50,16 +55,18 @@ def as_torchvision(tensors: Tensors) -> tuple[Tensors, Layout]:
         if any(mark.search(key) for key in bare):
             state, layout = dict(translate(key, array) for key, array in bare.items()), family
             break
+    if layout is TORCHVISION and not any(_TOP.search(key) for key in tensors):
+        layout = WITHOUT_TOP
     if layout is not KERAS and any(key in BIASES for key in state):
         layout = KERAS_PORT  # only Keras' convolutions have biases: strides and epsilon are Keras' as well
     return state, layout
 
 
 _PREFIXES = ("module.", "state_dict.", "model.", "backbone.", "encoder.", "resnet.", "base_model.", "_orig_mod.")
-_LEFT_OUT = re.compile(
-    rf"num_batches_tracked$|^({'|'.join(map(re.escape, _PREFIXES))})*(fc|classifier(\.1)?)\.(weight|bias)$"
-    r"|^(predictions|probs|fc1000)/"
+_TOP = re.compile(
+    rf"^({'|'.join(map(re.escape, _PREFIXES))})*(fc|classifier(\.1)?)\.(weight|bias)$|^(predictions|probs|fc1000)/"
 )
+_LEFT_OUT = re.compile(rf"num_batches_tracked$|{_TOP.pattern}")
 
 
 def _without_prefix(tensors: Tensors) -> Tensors:
@@ -155,15 +162,13 @@ def looks_like(tensors: Mapping[str, np.ndarray]) -> str:
         if any(mark.search(key) for key in tensors):
             return words
     stages = [len({k.split(".")[1] for k in tensors if k.startswith(f"layer{s}.")}) for s in (1, 2, 3, 4)]
-    stem = tensors["conv1.weight"].shape if "conv1.weight" in tensors else ()
+    stem, inner = (tensors[key].shape if key in tensors else () for key in ("conv1.weight", "layer1.0.conv2.weight"))
     if stages[3] == 0 and stages[0] and len(set(stages[:3])) == 1:
         return f"a ResNet-{6 * stages[0] + 2} for the 32 x 32 pictures of CIFAR (three stages)"
-    widths = {shape[0] for key, array in tensors.items() if key == "layer1.0.conv2.weight" and (shape := array.shape)}
-    inner = {array.shape[1] for key, array in tensors.items() if key == "layer1.0.conv2.weight" and array.ndim == 4}
     deep = any(key.startswith("layer1.0.conv3") for key in tensors)
     named = _FAMILY.get((*stages, deep), "")
-    if named and deep and widths and widths != {64}:
-        return f"a {'ResNeXt' if inner != widths else 'wide ResNet'} of {named}'s depth"
+    if named and deep and inner and inner[0] != 64:
+        return f"a {'ResNeXt' if inner[1:2] != inner[:1] else 'wide ResNet'} of {named}'s depth"
     if named and len(stem) == 4 and stem[1] != 3:
         return f"a {named} for pictures of {stem[1]} channel{'s' * (stem[1] != 1)}"
     return f"a {named}" if named else ""

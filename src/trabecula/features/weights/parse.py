@@ -86,8 +86,7 @@ class Weights:
     @property
     def record(self) -> dict[str, object]:
         """All but the numbers, for the record of a study."""
-        left_out = {"state"}
-        parts = {key: value for key, value in self.__dict__.items() if key not in left_out}
+        parts = {key: value for key, value in self.__dict__.items() if key != "state"}
         return parts | {"convention": asdict(self.convention)}
 
 

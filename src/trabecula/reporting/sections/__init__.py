@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from ..recorded import Recorded
 from .cases import VIEWS as CASES
+from .cases import WITHOUT_MODELS as SHEET
 from .comparison import VIEWS as COMPARISON
 from .data import VIEWS as DATA
 from .features import VIEWS as FEATURES
@@ -25,7 +26,7 @@ _GROUPS = {
     "Doubts": COMPARISON,
     "For the paper": PAPER,
 }
-_WITHOUT_MODELS = {"": LACKING, "Data": DATA, "For the paper": (PROVENANCE,)}
+_WITHOUT_MODELS = {"": LACKING, "Data": DATA, "Cases": SHEET, "For the paper": (PROVENANCE,)}
 
 
 def groups_of(run: Recorded) -> Mapping[str, Sequence[Section]]:

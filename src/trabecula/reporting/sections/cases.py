@@ -9,7 +9,7 @@ import pandas as pd
 from ...records import CONFIDENT, PROBABILITY_PREFIX
 from ..pictures import anchor, data_address
 from ..recorded import Recorded
-from .section import Section, View, of_chosen
+from .section import Section, View, cases_of, of_chosen
 
 CaseRow: TypeAlias = Mapping[Any, Any]  # a row of a table, by column
 _ODD = {
@@ -163,4 +163,24 @@ def _choices(cards: Sequence[Mapping[str, Any]], places: Mapping[str, Mapping[st
     ]
 
 
+def _sheet(run: Recorded) -> View:
+    """What there is to see of cases that no model has scored."""
+    flags, thumbnails = _flags(run.other("quality/cases")), run.pictures.thumbnails
+    if not thumbnails:
+        return None
+    return {
+        "cases": [
+            {
+                "case_id": name,
+                "anchor": anchor(name),
+                "says": f"{row['cohort']} · class {row['truth']}",
+                "address": data_address(thumbnails[name]) if name in thumbnails else "",
+                "flags": flags.get(name, ()),
+            }
+            for name, row in ((str(row["case_id"]), row) for row in cases_of(run).to_dict("records"))
+        ]
+    }
+
+
 VIEWS = (Section("cases", "Case browser", _cases),)
+WITHOUT_MODELS = (Section("sheet", "Cases", _sheet),)

@@ -5,6 +5,7 @@ from typing import Any
 import pandas as pd
 
 from ...records import TRAINING
+from ..learners import short
 from ..recorded import Recorded
 from ..shown import Row, Shown, matrix, shown
 from ..tables import ABSENT, interval
@@ -27,9 +28,9 @@ def _signatures(run: Recorded) -> View:
             for name in signatures_of(evaluation)
             if (name, evaluation.cohorts[0]) in here.index
         }
-        caption = f"{model}: macro AUC (95 % interval)"
+        caption = f"{short(model)}: macro AUC (95 % interval)"
         chosen = evaluation.chosen[0] if model == models[0] else ""
-        tables[model] = matrix(caption, "signature", evaluation.cohorts, rows, chosen)
+        tables[short(model)] = matrix(caption, "signature", evaluation.cohorts, rows, chosen)
     return {"by_model": tables}
 
 
@@ -57,7 +58,7 @@ def _gap_table(run: Recorded, gap: pd.DataFrame) -> Shown | None:
         for _, row in here[(here["class"] == "macro") & (here["measure"] == "auc")].iterrows()
     ]
     heads = ("cohort", "sound", "whose rows", "as published", "gap")
-    return shown(f"{signature}, {model}: macro AUC (95 % interval)", heads, rows, (0, 2))
+    return shown(f"{signature}, {short(model)}: macro AUC (95 % interval)", heads, rows, (0, 2))
 
 
 def _ladder(ladder: pd.DataFrame) -> Shown | None:
@@ -116,7 +117,7 @@ def _reclassification(run: Recorded) -> View:
         for _, row in table.iterrows()
     ]  # fmt: skip
     heads = ("signatures", "cohort", "class", "NRI, continuous", "IDI")
-    caption = f"Second signature over the first, {run.evaluation.chosen[1]} (standard error)"
+    caption = f"Second signature over the first, {short(run.evaluation.chosen[1])} (standard error)"
     return {"warning": table["warning"].iloc[0], "nri": shown(caption, heads, rows, (0, 1, 2))}
 
 
@@ -133,12 +134,18 @@ def _sensitivity(run: Recorded) -> View:
     for cohort in evaluation.cohorts:
         scored = here[(here["cohort"] == cohort) & here["auc"].notna()].sort_values("auc", kind="stable")
         if len(scored):
-            ends = [f"{row['auc']:.3f} ({row['model']})" for row in scored.iloc[[0, -1]].to_dict("records")]
+            ends = [f"{row['auc']:.3f} ({short(row['model'])})" for row in scored.iloc[[0, -1]].to_dict("records")]
             whose = "out of fold" if cohort == TRAINING else "held out"
             rows.append((cohort, whose, ends[0], f"{scored['auc'].median():.3f}", ends[1]))
     heads = ("cohort", "scored", "lowest", "median", "highest")
     learners = shown(f"{evaluation.chosen[0]}: macro AUC over the learners", heads, rows, (0, 1))
-    return {"learners": learners if several else None, "changes": changes}
+    kinds = set(run.other("metrics/sensitivity").get("change", ()))
+    return {
+        "learners": learners if several else None,
+        "changes": changes,
+        "redrawn": bool(kinds & {"narrower", "wider", "jittered"}),
+        "reseeded": "seed" in kinds,
+    }
 
 
 def _changes(run: Recorded) -> Shown | None:
@@ -153,7 +160,7 @@ def _changes(run: Recorded) -> Shown | None:
         amount = float(first["amount"])
         words = _CHANGES[first["change"]].format(percent=100 * abs(amount), amount=amount, number=first["number"])
         rows.append((words, *cells))
-    caption = f"{run.evaluation.chosen[0]}, {run.evaluation.chosen[1]}: macro AUC (difference from the result)"
+    caption = f"{run.evaluation.chosen[0]}, {short(run.evaluation.chosen[1])}: macro AUC (difference from the result)"
     return shown(caption, ("what is changed", *run.evaluation.cohorts), rows)
 
 

@@ -1,5 +1,7 @@
 """Who was studied, on what films, and how steady the regions are."""
 
+from collections.abc import Iterator, Sequence
+
 import pandas as pd
 
 from ..recorded import Recorded
@@ -37,29 +39,44 @@ def _table1(run: Recorded) -> View:
 def _quality(run: Recorded) -> View:
     films, regions = run.other("quality/films"), run.other("quality/regions")
     return {
-        "notes": [*run.words.get("quality/notes", {}).get("films", ()), *run.facts.notes],
-        "films": run.facts.films,
-        "properties": [
-            _by_cohort(rows, "value", "films", str(name))
-            for name, rows in (films.groupby("property", sort=False) if len(films) else ())
+        "notes": [
+            *run.words.get("quality/notes", {}).get("films", ()),
+            *(text for text in run.facts.notes if not text.endswith(run.facts.lacking)),  # said above
         ],
-        "regions": _by_cohort(regions, "finding", "n", "Regions to look at") if len(regions) else None,
+        "films": run.facts.films,
+        "properties": _properties(films),
+        "regions": _regions(regions),
         "duplicates": _duplicates(run.other("quality/duplicates")),
         "sites": _sites(run.other("metrics/site")),
         "scale": _scale(run.other("features/deep-scale")),
     }
 
 
-def _by_cohort(table: pd.DataFrame, column: str, count: str, caption: str) -> Shown:
-    """How many of each cohort, and which share."""
-    cohorts = list(dict.fromkeys(table["cohort"]))
-    rows = []
+def _properties(films: pd.DataFrame) -> Shown | None:
+    """What films say of themselves."""
+    if films.empty:
+        return None
+    cohorts = list(dict.fromkeys(films["cohort"]))
+    rows = [
+        (str(name), *cells)
+        for name, here in films.groupby("property", sort=False)
+        for cells in _by_cohort(here, "value", "films", cohorts)
+    ]
+    return shown("Films of each cohort", ("property", "value", *cohorts), rows, (0, 1))
+
+
+def _regions(regions: pd.DataFrame) -> Shown | None:
+    if regions.empty:
+        return None
+    cohorts = list(dict.fromkeys(regions["cohort"]))
+    return shown("Regions to look at", ("finding", *cohorts), _by_cohort(regions, "finding", "n", cohorts))
+
+
+def _by_cohort(table: pd.DataFrame, column: str, count: str, cohorts: Sequence[str]) -> Iterator[tuple[str, ...]]:
+    """Each value, how many of each cohort have it, and which share."""
     for value, here in table.groupby(column, sort=False):
-        of = here.set_index("cohort")
-        cells = [f"{of.loc[c, count]:,.0f} ({100 * of.loc[c, 'share']:.0f} %)" if c in of.index else "0"
-                 for c in cohorts]  # fmt: skip
-        rows.append((_SPACING.get(str(value), str(value)), *cells))
-    return shown(caption[:1].upper() + caption[1:], (column, *cohorts), rows)
+        said = {row["cohort"]: f"{row[count]:,.0f} ({100 * row['share']:.0f} %)" for row in here.to_dict("records")}
+        yield _SPACING.get(str(value), str(value)), *(said.get(cohort, "0") for cohort in cohorts)
 
 
 def _duplicates(table: pd.DataFrame) -> Shown | None:

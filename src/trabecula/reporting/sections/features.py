@@ -1,6 +1,7 @@
 """From thousands of features to a signature, and what its model makes of them."""
 
 import pandas as pd
+import yaml
 
 from ...records import Selection
 from ..recorded import Recorded
@@ -14,11 +15,14 @@ FINAL = "final"
 def _selection(run: Recorded) -> View:
     signatures = signatures_of(run.evaluation)
     coefficients = run.selection.coefficients
+    lasso = yaml.safe_load(run.facts.settings)["selection"]["lasso"]
     kept = {name: _kept(run, name) for name in signatures}
     return {
         "extracted": run.facts.features,
         "empty": _empty(run.selection),
         "folds": len(set(coefficients["fold"]) - {FINAL}),
+        "most": _limit(run),
+        "family": {"ovr": "One-vs-Rest"}.get(lasso["family"], lasso["family"]),
         "kept": {name: table for name, table in kept.items() if table is not None},
     }
 
@@ -32,6 +36,7 @@ def _kept(run: Recorded, signature: str) -> Shown | None:
         return None
     classes = list(dict.fromkeys(final["class"]))
     folds = of_it[of_it["fold"] != FINAL]
+    number = folds["fold"].nunique()
     ledger = selection.ledger[selection.ledger["signature"] == signature].set_index("feature")
     frequency = ledger["frequency"] if "frequency" in ledger else pd.Series(dtype=float)
     rows = []
@@ -41,9 +46,9 @@ def _kept(run: Recorded, signature: str) -> Shown | None:
         share = frequency.get(feature, float("nan"))
         cells = [_coefficient(float(by_class.get(name, 0.0))) for name in classes]
         size = float(by_class.abs().max())
-        rows.append((size, Row((str(feature), *cells, _percent(share), f"{seen} of {folds['fold'].nunique()}"))))
+        rows.append((size, Row((str(feature), *cells, _percent(share), *[f"{seen} of {number}"] * bool(number)))))
     rows.sort(key=lambda one: -one[0])
-    heads = ("feature", *(f"class {name}" for name in classes), "kept in halves", "kept in folds")
+    heads = ("feature", *(f"class {name}" for name in classes), "kept in halves", *["kept in folds"] * bool(number))
     return Shown(f"Signature {signature}: coefficients per standard deviation", heads, tuple(row for _, row in rows))
 
 
@@ -63,6 +68,15 @@ def _empty(selection: Selection) -> list[str]:
     ]
 
 
+def _limit(run: Recorded) -> int | None:
+    """The most features that the LASSO may keep, where the chosen penalty is the last one that allows for it."""
+    final = run.selection.path[run.selection.path["fold"] == FINAL]
+    last = final.groupby("signature", sort=False).tail(1)
+    if not last["chosen"].astype(bool).any():
+        return None
+    return int(yaml.safe_load(run.facts.settings)["selection"]["lasso"]["max_features"])
+
+
 def _explanation(run: Recorded) -> View:
     importance, shap = run.other("explain/importance"), run.other("explain/shap")
     odds = run.other("metrics/odds_ratios")
@@ -74,7 +88,7 @@ def _explanation(run: Recorded) -> View:
 
 
 def _sentence(text: str) -> str:
-    return f"{text[:1].upper()}{text[1:].rstrip('.')}."
+    return f"{text[:1].upper()}{text[1:].rstrip('.')}." if text else ""
 
 
 def _odds(odds: pd.DataFrame) -> Shown | None:

@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 
 from ...records import PROBABILITY_PREFIX, Evaluation
+from ..learners import abbreviations, short
 from ..recorded import Recorded
 from ..shown import Row, Shown, cell, matrix
 from ..tables import auc_matrix, counts_line, p_value
@@ -61,7 +62,7 @@ def _auc(run: Recorded) -> View:
                 f"{name}, {cohort}: AUC (95 % interval)",
                 heads,
                 tuple(
-                    Row((str(row["model"]), *row["cells"]), name == signature and row["model"] == model)  # type: ignore[misc]
+                    Row((short(str(row["model"])), *row["cells"]), name == signature and row["model"] == model)  # type: ignore[misc]
                     for row in auc_matrix(evaluation.auc, name, cohort, evaluation.classes)
                 ),
             )
@@ -70,7 +71,8 @@ def _auc(run: Recorded) -> View:
         for cohort in evaluation.cohorts
     }
     counts = {cohort: counts_line(evaluation.auc, cohort, evaluation.classes) for cohort in evaluation.cohorts}
-    return {"auc": tables, "counts": counts, "doubts": _doubts(evaluation)}
+    names = abbreviations(list(dict.fromkeys(evaluation.auc["model"])))
+    return {"auc": tables, "counts": counts, "doubts": _doubts(evaluation), "names": names}
 
 
 def _doubts(evaluation: Evaluation) -> list[str]:
@@ -99,7 +101,9 @@ def _delong(run: Recorded) -> View:
         for cohort in evaluation.cohorts
     }  # fmt: skip
     classes = {cohort: _of_classes(evaluation, cohort) for cohort in evaluation.cohorts}
-    return {"small": small, "large": large, "of_classes": classes, "pairs": any(t.rows for t in small.values())}
+    tests = max((len(table.rows) for table in classes.values()), default=0)
+    pairs = any(table.rows for table in small.values())
+    return {"small": small, "large": large, "of_classes": classes, "pairs": pairs, "tests": tests}
 
 
 def _names(table: pd.DataFrame, columns: Sequence[str]) -> list[str]:
@@ -121,6 +125,7 @@ def _pairs(table: pd.DataFrame, cohort: str, a: Sequence[str], b: Sequence[str],
 
 def _compact(table: pd.DataFrame, cohort: str) -> Shown:
     columns = (("signature_a", "model_a"), ("signature_b", "model_b"))
+    table = table.assign(model_a=table["model_a"].map(short), model_b=table["model_b"].map(short))
     return _pairs(table, f"{cohort}, every signature and model", *columns, "")
 
 

@@ -5,22 +5,13 @@ from collections.abc import Iterator
 import pandas as pd
 
 from ...records import INTERNAL, TRAINING
+from ..learners import IN_FULL
 from ..recorded import Recorded
 from ..shown import cell
 from ..tables import interval
 from .section import Section, View, cases_of, of_chosen
 
-LEARNERS = {
-    "lr": "logistic regression",
-    "svm": "a support vector machine",
-    "knn": "k nearest neighbours",
-    "rf": "a random forest",
-    "et": "extremely randomised trees",
-    "xgb": "XGBoost",
-    "lgbm": "LightGBM",
-    "mlp": "a multilayer perceptron",
-    "ordinal": "ordinal regression",
-}
+_ONE_OF_MANY = {"svm", "rf", "mlp"}
 _SLOPES = (0.8, 1.25)
 _SITE_AUC = 0.6
 _FEWEST = 100  # cases of the rarest class, in all held-out cohorts together (doi 10.1002/sim.6787)
@@ -46,13 +37,15 @@ def _card(run: Recorded) -> View:
             }
         )
     model = evaluation.chosen[1]
-    return {"card": rows, "verdicts": list(_verdicts(run)), "learner": LEARNERS.get(model, model)}
+    learner = f"{'a ' * (model in _ONE_OF_MANY)}{IN_FULL.get(model, model)}"
+    return {"card": rows, "verdicts": list(_verdicts(run)), "learner": learner}
 
 
 def _verdicts(run: Recorded) -> Iterator[tuple[str, str, str]]:
     """What speaks for the result and against it: (good, doubt or bad; words; the section that shows it)."""
     yield from _of_protocol(run)
     yield from _of_cohorts(run)
+    yield from _of_films(run)
     yield from _of_calibration(run)
     yield from _of_sites(run)
     yield from _of_baselines(run)
@@ -84,6 +77,17 @@ def _of_cohorts(run: Recorded) -> Iterator[tuple[str, str, str]]:
         yield ("good" if fewest >= _FEWEST else "doubt"), words, "auc"
 
 
+def _of_films(run: Recorded) -> Iterator[tuple[str, str, str]]:
+    """A held-out film that is in training as well was not held out."""
+    pairs = run.other("quality/duplicates")
+    if pairs.empty:
+        return
+    across = pairs[(pairs["cohort_a"] == TRAINING) != (pairs["cohort_b"] == TRAINING)]
+    if len(across):
+        said = "A film" if len(across) == 1 else f"{len(across)} films"
+        yield "bad", f"{said} of a held-out cohort nearly the same as one in training, of another patient", "quality"
+
+
 def _of_calibration(run: Recorded) -> Iterator[tuple[str, str, str]]:
     evaluation = run.evaluation
     table = of_chosen(evaluation.calibration, evaluation)
@@ -92,8 +96,8 @@ def _of_calibration(run: Recorded) -> Iterator[tuple[str, str, str]]:
         return
     low, high = slopes["value"].min(), slopes["value"].max()
     within = _SLOPES[0] <= low and high <= _SLOPES[1]
-    ends = " to ".join(f"{value:.2f}".replace("-", "−") for value in (low, high))
-    words = f"Calibration slopes of the held-out cohorts from {ends}; 1 is right"
+    ends = list(dict.fromkeys(f"{value:.2f}".replace("-", "−") for value in (low, high)))
+    words = f"Calibration slopes of the held-out cohorts {'from ' * (len(ends) - 1)}{' to '.join(ends)}; 1 is right"
     yield ("good" if within else "doubt"), words, "calibration"
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
+import yaml
 
 from ...records import Evaluation
 from ..recorded import Recorded
@@ -37,6 +38,11 @@ def signatures_of(evaluation: Evaluation) -> list[str]:
     """Every signature, the chosen one first."""
     first = evaluation.chosen[0]
     return [first, *(name for name in dict.fromkeys(evaluation.auc["signature"]) if name != first)]
+
+
+def deep_beginnings(run: Recorded) -> tuple[str, ...]:
+    """How the names of deep features begin: our own, and those of a table that the study began with."""
+    return ("resnet", *yaml.safe_load(run.facts.settings)["data"]["deep"].values())
 
 
 def identified(run: Recorded, coefficients: pd.DataFrame) -> pd.DataFrame:

@@ -2,14 +2,21 @@
 import { ask, fill, say, words } from "/static/shell.js";
 import { fetchFilm, FilmView, takesKeys } from "/static/viewer.js";
 import { paintDrawing, paintPoints } from "/static/overlay.js";
+import { receivedFilms } from "/static/received.js";
 import { POINTS, sixPoints } from "/static/tools.js";
+
+/**
+ * Where a film comes from: how it is read, where it is asked about, what is sent along.
+ * @typedef {{read: () => Promise<any>, address: string, sent: Record<string, Blob>, came: import("./received.js").Came | null}} Source
+ */
 
 const $ = (/** @type {string} */ id) => /** @type {any} */ (document.getElementById(id));
 const EMPTY = /** @type {import("./drawing.js").Drawn} */ (/** @type {unknown} */ ({ points: [], outline: [], closed: false, strokes: [] }));
 
 const t = await words();
 const view = new FilmView($("film"), { keys: document, flipped: t.annotate_flipped });
-let file = /** @type {File | null} */ (null);
+const received = $("received") && receivedFilms({ open: openReceived });
+let source = /** @type {Source | null} */ (null);
 let drawn = EMPTY;
 let models = /** @type {any[]} */ ([]);
 
@@ -36,39 +43,73 @@ function changed() {
   const count = drawn.points.length;
   for (const mark of document.querySelectorAll("#guide [data-point]")) {
     const number = Number(/** @type {SVGElement} */ (mark).dataset.point);
-    mark.classList.toggle("next", file !== null && number === count);
+    mark.classList.toggle("next", source !== null && number === count);
     mark.classList.toggle("done", number < count);
   }
   const next = fill(t.annotate_next_point, { number: count + 1, name: t[`annotate_point_${count}`] });
-  $("next").textContent = file === null ? t.predict_first : count < POINTS ? next : t.predict_ready;
+  $("next").textContent = source === null ? t.predict_first : count < POINTS ? next : t.predict_ready;
   $("ask").disabled = count < POINTS;
-  for (const id of ["again", "invert", "reset"]) $(id).disabled = file === null;
+  for (const id of ["again", "invert", "reset"]) $(id).disabled = source === null;
   $("answer").hidden = true;
+  received?.offer(null);
   view.redraw();
 }
 
-/** @param {File | undefined} chosen */
+/** @param {File | undefined} image */
+async function openFile(image) {
+  if (!image) return;
+  const sent = { image };
+  const read = () => fetchFilm("/api/v1/film", { method: "POST", body: form(sent) });
+  await open({ read, address: "/api/v1/predict", sent, came: null });
+}
+
+/** A film that the PACS sent; what was asked about it before is asked again. @param {import("./received.js").Came} came */
+async function openReceived(came) {
+  const address = `/api/v1/received/${came.film}`;
+  if (came.question && models.some((one) => one.name === came.question?.model)) {
+    $("bundle").value = came.question.model;
+    showFields();
+  }
+  const read = () => fetchFilm(`${address}/film?${new URLSearchParams({ bundle: $("bundle").value })}`);
+  if (!(await open({ read, address: `${address}/predict`, sent: {}, came })) || !came.question) return;
+  for (const input of $("values").querySelectorAll("input, select")) {
+    input.value = input.name === "site" ? came.question.site : (came.question.values[input.name] ?? "");
+  }
+  const points = came.question.points.trim().split(/\s+/).map((one) => one.split(",").map(Number));
+  drawn = /** @type {any} */ ({ ...EMPTY, points });
+  changed();
+  await predict();
+}
+
+/** @param {Source} chosen */
 async function open(chosen) {
-  if (!chosen) return;
   $("faults").replaceChildren();
   say(t.annotate_opening);
-  const form = new FormData();
-  form.set("image", chosen);
-  form.set("bundle", $("bundle").value);
   try {
-    const film = await fetchFilm("/api/v1/film", { method: "POST", body: form });
-    file = chosen;
+    const film = await chosen.read();
+    source = chosen;
     drawn = EMPTY;
     $("hint").hidden = true;
     view.show(film);
     say("");
     $("film").focus();
     const spacing = $("values").querySelector("[name=spacing_mm]");
-    spacing.closest("label").hidden = film.spacing_mm !== null;
+    spacing.closest("label").hidden = film.spacing_mm !== null || chosen.came !== null;
+    received?.mark(chosen.came);
     changed();
+    return true;
   } catch (error) {
     say(/** @type {Error} */ (error).message, true);
+    return false;
   }
+}
+
+/** What is sent along, and the bundle that is asked. @param {Record<string, Blob>} sent */
+function form(sent) {
+  const made = new FormData();
+  for (const [name, content] of Object.entries(sent)) made.set(name, content);
+  made.set("bundle", $("bundle").value);
+  return made;
 }
 
 /** Fields for what the chosen model takes. */
@@ -93,30 +134,32 @@ function field(name, shown, levels) {
   return label;
 }
 
-function asked() {
-  const form = new FormData();
-  form.set("image", /** @type {File} */ (file));
-  form.set("points", drawn.points.map(([x, y]) => `${x},${y}`).join(" "));
-  form.set("bundle", $("bundle").value);
-  form.set("heat", "true");
+/** @param {Source} about */
+function asked(about) {
+  const made = form(about.sent);
+  made.set("points", drawn.points.map(([x, y]) => `${x},${y}`).join(" "));
+  made.set("heat", "true");
   for (const { name, value } of $("values").querySelectorAll("input, select")) {
     if (value.trim() === "") continue;
-    if (name === "site" || name === "spacing_mm") form.set(name, value);
-    else form.append("value", `${name}=${value}`);
+    if (name === "site" || name === "spacing_mm") made.set(name, value);
+    else made.append("value", `${name}=${value}`);
   }
-  return form;
+  return made;
 }
 
 async function predict() {
-  if (drawn.points.length < POINTS || file === null) return;
+  const about = source;
+  if (drawn.points.length < POINTS || about === null) return;
   $("faults").replaceChildren();
   $("ask").disabled = true;
   say(t.predict_asking);
   try {
-    const answer = await fetch("/api/v1/predict", { method: "POST", body: asked() });
+    const answer = await fetch(about.address, { method: "POST", body: asked(about) });
     const said = await answer.json();
     if (!answer.ok) throw Object.assign(new Error(said.message), { faults: said.faults });
+    if (source !== about) return; // another film was opened meanwhile
     show(said);
+    if (about.came) received?.offer(about.came, said.key);
     say("");
   } catch (error) {
     const { message, faults = [] } = /** @type {any} */ (error);
@@ -172,8 +215,8 @@ const share = (/** @type {number} */ p) => `${(100 * p).toFixed(1)} %`;
 const signed = (/** @type {number} */ value) => (value < 0 ? "−" : "+") + Math.abs(value).toFixed(2);
 const paragraph = (/** @type {string} */ textContent, /** @type {string} */ className) => Object.assign(document.createElement("p"), { textContent, className });
 
-$("file").addEventListener("change", () => open($("file").files[0]));
-$("bundle").addEventListener("change", () => (showFields(), open(file ?? undefined)));
+$("file").addEventListener("change", () => openFile($("file").files[0]));
+$("bundle").addEventListener("change", () => (showFields(), source && open(source)));
 $("ask").addEventListener("click", predict);
 $("again").addEventListener("click", () => ((drawn = EMPTY), changed(), $("film").focus()));
 $("invert").addEventListener("click", () => view.invert());
@@ -190,10 +233,11 @@ for (const name of ["dragenter", "dragover", "dragleave", "drop"]) {
   $("drop").addEventListener(name, (/** @type {DragEvent} */ event) => {
     event.preventDefault();
     $("drop").classList.toggle("over", name === "dragenter" || name === "dragover");
-    if (name === "drop") open(event.dataTransfer?.files[0]);
+    if (name === "drop") openFile(event.dataTransfer?.files[0]);
   });
 }
 
 models = (await ask("/api/v1/model")).models;
 showFields();
+await received?.refresh();
 document.body.dataset.ready = "true";

@@ -1,0 +1,95 @@
+"""Films that came, in a real browser: opened, six clicks, the answer, accepted; found again after a reload."""
+
+import socket
+import subprocess
+import sys
+
+import pytest
+
+from tests.bundles import finished, made  # noqa: F401 fixtures
+from tests.pacs.films import film, write
+from trabecula.pacs.inbox import Inbox
+
+from .test_annotate_browser import ActionChains, By, browser, pytestmark, said, size, wait  # noqa: F401
+
+pytest.importorskip("pynetdicom")
+SIX = [(12, 10), (22, 10), (33, 10), (33, 27), (22, 27), (12, 27)]
+
+
+@pytest.fixture
+def link(made, tmp_path):  # noqa: F811
+    """The service with two films and a file kept apart; nobody listens where its results go."""
+    kept = Inbox(tmp_path / "inbox")
+    for seed, name in enumerate(["DOE^JANE", "<b>王^小东"]):
+        write(film(seed=seed, name=name), tmp_path / "film.dcm")
+        kept.receive(f"1.2.3.{seed + 1}.1.1", (tmp_path / "film.dcm").read_bytes())
+    kept.receive("1.2.9", b"no film")
+    with socket.socket() as one, socket.socket() as other:
+        for free in (one, other):
+            free.bind(("127.0.0.1", 0))
+        port, dicom = (free.getsockname()[1] for free in (one, other))
+    command = [sys.executable, "-m", "trabecula", "serve", str(made.path), "--port", str(port), "--rate", "10000"]
+    command += ["--listen", f"TRABECULA:{dicom}", "--reply", "PACS@127.0.0.1:9", "--inbox", str(tmp_path / "inbox")]
+    command += ["--audit", str(tmp_path / "audit.jsonl")]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    try:
+        yield process.stdout.readline().strip(), port
+    finally:
+        process.terminate()
+        process.wait(30)
+        process.stdout.close()
+
+
+def ready(driver):
+    wait(driver, lambda: driver.find_element(By.TAG_NAME, "body").get_attribute("data-ready") == "true", 60)
+
+
+def row(driver, words):
+    return next(one for one in driver.find_elements(By.CSS_SELECTOR, "#received-films li") if words in one.text)
+
+
+def answered(driver):
+    wait(driver, lambda: driver.find_element(By.ID, "accept").is_displayed())
+
+
+def test_a_film_that_came_is_opened_answered_found_again_and_accepted(browser, link):  # noqa: F811
+    home, port = link
+    wait(browser, lambda: socket.socket().connect_ex(("127.0.0.1", port)) == 0, 60)
+    browser.get(home)
+    ready(browser)
+    assert said(browser, "received-count") == "2 to do"
+    assert "<b>王 小东 · P1" in row(browser, "P1").text, "a name is text, whatever it holds"
+    browser.find_element(By.ID, "received-apart-count").click()
+    assert said(browser, "received-apart-files") == "1.2.9 no DICOM file"
+    row(browser, "DOE JANE").find_element(By.TAG_NAME, "button").click()
+    canvas = browser.find_element(By.ID, "film")
+    wait(browser, lambda: not browser.find_element(By.ID, "hint").is_displayed())
+    browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", canvas)
+    width, height = browser.execute_script("return [arguments[0].clientWidth, arguments[0].clientHeight]", canvas)
+    scale = min(width / 50, height / 40)
+    for x, y in SIX:
+        at = round((x + 0.5 - 25) * scale), round((y + 0.5 - 20) * scale)
+        ActionChains(browser).move_to_element_with_offset(canvas, *at).click().perform()
+    browser.find_element(By.ID, "ask").click()
+    answered(browser)
+    first = said(browser, "classes")
+    wait(browser, lambda: "answered, not accepted" in row(browser, "DOE JANE").text)
+    browser.refresh()
+    ready(browser)
+    row(browser, "DOE JANE").find_element(By.TAG_NAME, "button").click()
+    answered(browser)
+    assert said(browser, "classes") == first, "the six points and the answer are there again"
+    size(browser, 390, 800)
+    assert browser.execute_script("return document.documentElement.scrollWidth <= innerWidth")
+    size(browser, 1440, 900)
+    browser.find_element(By.ID, "accept").click()
+    wait(
+        browser,
+        lambda: "Not sent yet, tried again by itself: No PACS answers at 127.0.0.1:9." in row(browser, "DOE JANE").text,
+    )
+    assert "accepted, on its way to the PACS" in row(browser, "DOE JANE").text
+    assert not browser.find_element(By.ID, "accept").is_displayed()
+    assert said(browser, "received-count") == "1 to do"
+    row(browser, "P1").find_element(By.TAG_NAME, "button").click()
+    wait(browser, lambda: not browser.find_element(By.ID, "answer").is_displayed())
+    assert [one for one in browser.get_log("browser") if one["level"] == "SEVERE"] == []
