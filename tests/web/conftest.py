@@ -39,10 +39,10 @@ def open_app():
 
 
 @pytest.fixture(scope="module")
-def browser():
-    """One for all tests of a module."""
+def browser(request):
+    """One for all tests of a module, which may name logs beyond the console's in LOGS."""
     from .screens import browsing, size
 
-    with browsing("browser", "performance") as driver:
+    with browsing("browser", *getattr(request.module, "LOGS", ())) as driver:
         size(driver, 1440, 900)
         yield driver

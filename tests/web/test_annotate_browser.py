@@ -69,7 +69,7 @@ class App:
         environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
         command = [sys.executable, "-c", SERVE, str(self.study), str(self.port), self.reader]
         self.process = subprocess.Popen(command, env=environment)
-        for _ in range(600):
+        for _ in range(2400):  # a busy computer takes its time
             with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1):
                 return
             time.sleep(0.05)

@@ -6,18 +6,18 @@ import sys
 
 import pytest
 
-from tests.bundles import finished, made  # noqa: F401 fixtures
 from tests.pacs.films import film, write
 from trabecula.pacs.inbox import Inbox
 
-from .test_annotate_browser import ActionChains, By, browser, pytestmark, said, size, wait  # noqa: F401
+from .screens import ActionChains, By, needed, said, size, wait
 
 pytest.importorskip("pynetdicom")
+pytestmark = needed
 SIX = [(12, 10), (22, 10), (33, 10), (33, 27), (22, 27), (12, 27)]
 
 
 @pytest.fixture
-def link(made, tmp_path):  # noqa: F811
+def link(made, tmp_path):
     """The service with two films and a file kept apart; nobody listens where its results go."""
     kept = Inbox(tmp_path / "inbox")
     for seed, name in enumerate(["DOE^JANE", "<b>王^小东"]):
@@ -52,7 +52,7 @@ def answered(driver):
     wait(driver, lambda: driver.find_element(By.ID, "accept").is_displayed())
 
 
-def test_a_film_that_came_is_opened_answered_found_again_and_accepted(browser, link):  # noqa: F811
+def test_a_film_that_came_is_opened_answered_found_again_and_accepted(browser, link):
     home, port = link
     wait(browser, lambda: socket.socket().connect_ex(("127.0.0.1", port)) == 0, 60)
     browser.get(home)

@@ -11,6 +11,7 @@ from trabecula.reading import read_table
 from .screens import ActionChains, By, Keys, followed, needed, said, size, started, wait
 
 pytestmark = needed
+LOGS = ("performance",)
 FILMS = 4
 SLOW = """
 const quick = window.fetch;

@@ -116,3 +116,7 @@ def test_every_field_can_be_filled_in_and_emptied(name):
     if name not in {"classes", "data.cases"} and entry.default:
         assert settings_of(made)[1] == ()
         assert set_key(made, entry.keys, None) == text
+
+
+def test_without_a_model_the_prediction_screen_leads_to_where_one_is_made(client):
+    assert '<a href="/study">Study, Make a model to ask</a>' in client.get("/predict").text

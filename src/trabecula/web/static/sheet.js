@@ -28,7 +28,7 @@ function answer() {
     ...rows("drivers", 22),
     { cells: [$("model").textContent], size: 20, ink: SOFT, above: 18 },
     { cells: [new Date().toLocaleString(document.documentElement.lang)], size: 20, ink: SOFT },
-    { cells: said(document, "#answer > .warn"), size: 26, ink: WARN, bold: true, above: 18 },
+    { cells: said(document, "#answer > .warn").slice(0, 1), size: 26, ink: WARN, bold: true, above: 18 },
   ];
 }
 
