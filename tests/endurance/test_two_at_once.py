@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 
 import pytest
 
@@ -50,10 +51,18 @@ def told_of():
 
 
 def test_the_second_of_two_runs_waits_and_says_so_and_both_give_one_run(study_folder):
-    first, second = (start("run", study_folder.folder, "--jobs", "1", "--images", "none") for _ in range(2))
+    command = ("run", study_folder.folder, "--jobs", "1", "--images", "none")
+    first, until = start(*command), time.monotonic() + 300
+    while not list(study_folder.folder.glob("runs/*/run.json")) and time.monotonic() < until:
+        time.sleep(0.002)
+    os.killpg(first.pid, signal.SIGSTOP)  # so that it is in the midst of it, however fast
+    second = start(*command)
+    assert second.stderr.readline() == f"{WAITS} 0/1\n"
+    os.killpg(first.pid, signal.SIGCONT)
     (out_a, err_a), (out_b, err_b) = first.communicate(timeout=300), second.communicate(timeout=300)
     assert (first.returncode, second.returncode) == (0, 0), err_a + err_b
-    assert [f"{WAITS} 0/1" in err for err in (err_a, err_b)].count(True) == 1
+    assert f"{WAITS} 1/1" in err_b
+    assert WAITS not in err_a
     assert out_a == out_b
     assert len(list(study_folder.folder.glob("runs/*/manifest.json"))) == 1
 
