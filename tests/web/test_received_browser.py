@@ -1,5 +1,6 @@
 """Films that came, in a real browser: opened, six clicks, the answer, accepted; found again after a reload."""
 
+import contextlib
 import socket
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from trabecula.pacs.inbox import Inbox
 
 from .screens import ActionChains, By, needed, said, size, wait
 
+StaleElementReferenceException = pytest.importorskip("selenium.common.exceptions").StaleElementReferenceException
 pytest.importorskip("pynetdicom")
 pytestmark = needed
 SIX = [(12, 10), (22, 10), (33, 10), (33, 27), (22, 27), (12, 27)]
@@ -45,7 +47,20 @@ def ready(driver):
 
 
 def row(driver, words):
-    return next(one for one in driver.find_elements(By.CSS_SELECTOR, "#received-films li") if words in one.text)
+    """What the row of the list says that holds these words; the list may be drawn anew at any time."""
+    rows = driver.execute_script(
+        "return [...document.querySelectorAll('#received-films li')].map((one) => one.innerText)"
+    )
+    return next(text for text in rows if words in text)
+
+
+def choose(driver, words):
+    row(driver, words)
+    path = f"//ul[@id='received-films']//button[contains(., '{words}')]"
+    for _ in range(20):
+        with contextlib.suppress(StaleElementReferenceException):
+            driver.find_element(By.XPATH, path).click()
+            return
 
 
 def answered(driver):
@@ -58,10 +73,10 @@ def test_a_film_that_came_is_opened_answered_found_again_and_accepted(browser, l
     browser.get(home)
     ready(browser)
     assert said(browser, "received-count") == "2 to do"
-    assert "<b>王 小东 · P1" in row(browser, "P1").text, "a name is text, whatever it holds"
+    assert "<b>王 小东 · P1" in row(browser, "P1"), "a name is text, whatever it holds"
     browser.find_element(By.ID, "received-apart-count").click()
     assert said(browser, "received-apart-files") == "1.2.9 no DICOM file"
-    row(browser, "DOE JANE").find_element(By.TAG_NAME, "button").click()
+    choose(browser, "DOE JANE")
     canvas = browser.find_element(By.ID, "film")
     wait(browser, lambda: not browser.find_element(By.ID, "hint").is_displayed())
     browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", canvas)
@@ -73,10 +88,10 @@ def test_a_film_that_came_is_opened_answered_found_again_and_accepted(browser, l
     browser.find_element(By.ID, "ask").click()
     answered(browser)
     first = said(browser, "classes")
-    wait(browser, lambda: "answered, not accepted" in row(browser, "DOE JANE").text)
+    wait(browser, lambda: "answered, not accepted" in row(browser, "DOE JANE"))
     browser.refresh()
     ready(browser)
-    row(browser, "DOE JANE").find_element(By.TAG_NAME, "button").click()
+    choose(browser, "DOE JANE")
     answered(browser)
     assert said(browser, "classes") == first, "the six points and the answer are there again"
     size(browser, 390, 800)
@@ -85,11 +100,11 @@ def test_a_film_that_came_is_opened_answered_found_again_and_accepted(browser, l
     browser.find_element(By.ID, "accept").click()
     wait(
         browser,
-        lambda: "Not sent yet, tried again by itself: No PACS answers at 127.0.0.1:9." in row(browser, "DOE JANE").text,
+        lambda: "Not sent yet, tried again by itself: No PACS answers at 127.0.0.1:9." in row(browser, "DOE JANE"),
     )
-    assert "accepted, on its way to the PACS" in row(browser, "DOE JANE").text
+    assert "accepted, on its way to the PACS" in row(browser, "DOE JANE")
     assert not browser.find_element(By.ID, "accept").is_displayed()
     assert said(browser, "received-count") == "1 to do"
-    row(browser, "P1").find_element(By.TAG_NAME, "button").click()
+    choose(browser, "P1")
     wait(browser, lambda: not browser.find_element(By.ID, "answer").is_displayed())
     assert [one for one in browser.get_log("browser") if one["level"] == "SEVERE"] == []

@@ -16,11 +16,15 @@ const $ = (/** @type {string} */ id) => /** @type {any} */ (document.getElementB
 export function receivedFilms(on) {
   let t = /** @type {Record<string, string>} */ ({});
   let opened = "";
+  let drawn = "";
   let offered = /** @type {{film: string, key: string} | null} */ (null);
 
   async function refresh() {
     t = await words();
-    const { films, more, quarantined } = await ask("/api/v1/received");
+    const came = await ask("/api/v1/received");
+    if (JSON.stringify(came) === drawn) return; // a row that is about to be clicked stays
+    drawn = JSON.stringify(came);
+    const { films, more, quarantined } = came;
     const focused = /** @type {HTMLElement | null} */ (document.activeElement)?.dataset?.film;
     $("received-films").replaceChildren(...films.map(row));
     if (more) $("received-films").append(element("li", fill(t.received_more, { n: more }), "soft"));
