@@ -3,6 +3,7 @@
 import functools
 import itertools
 import logging
+import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import CancelledError
@@ -118,6 +119,9 @@ def _slurm(jobs: int) -> Any:
         from dask_jobqueue import SLURMCluster
     except ImportError:
         raise MissingExtra("--cluster slurm needs dask-jobqueue: pip install 'trabecula[cluster]'.") from None
+    if shutil.which("sbatch") is None:
+        found, action = "no command sbatch on this machine", "Run it where jobs are handed in, or name a scheduler."
+        raise InvalidInput([Fault("--cluster slurm", found, "SLURM's own commands", action)])
     memory = dask.config.get("jobqueue.slurm.memory", None) or "4GB"
     made = SLURMCluster(cores=1, processes=1, memory=memory, scheduler_options={"dashboard_address": ":0"})
     made.scale(jobs)
