@@ -39,7 +39,8 @@ def on_cluster(where: str, jobs: int, folders: Iterable[Path]) -> Iterator[Sprea
         from distributed.comm import CommClosedError
     except ImportError:
         raise MissingExtra("--cluster needs Dask. Install it: pip install 'trabecula[cluster]'.") from None
-    logging.getLogger("distributed").setLevel(logging.ERROR)
+    for name in ("distributed", "distributed.client"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)  # what goes wrong is told in our words
     with ExitStack() as stack:
         start = _STARTED.get(where)
         address = where if start is None else stack.enter_context(start(jobs))
