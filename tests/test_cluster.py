@@ -169,6 +169,15 @@ def test_an_address_without_a_scheduler_is_refused_in_words():
         pass
 
 
+def test_slurm_without_slurm_is_refused_at_once(monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with (
+        pytest.raises(InvalidInput, match="--cluster slurm: no command sbatch on this machine"),
+        on_cluster("slurm", 2, []),
+    ):
+        pass
+
+
 def test_slurm_jobs_are_asked_for_and_do_the_work(study_folder, tmp_path, three_films_a_part, monkeypatch):
     """Against a queue of one machine: an sbatch that begins each job at once, in a process of its own."""
     queue = tmp_path / "bin"

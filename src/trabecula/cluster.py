@@ -3,6 +3,7 @@
 import functools
 import itertools
 import logging
+import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import CancelledError
@@ -38,7 +39,8 @@ def on_cluster(where: str, jobs: int, folders: Iterable[Path]) -> Iterator[Sprea
         from distributed.comm import CommClosedError
     except ImportError:
         raise MissingExtra("--cluster needs Dask. Install it: pip install 'trabecula[cluster]'.") from None
-    logging.getLogger("distributed").setLevel(logging.ERROR)
+    for name in ("distributed", "distributed.client"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)  # what goes wrong is told in our words
     with ExitStack() as stack:
         start = _STARTED.get(where)
         address = where if start is None else stack.enter_context(start(jobs))
@@ -118,6 +120,9 @@ def _slurm(jobs: int) -> Any:
         from dask_jobqueue import SLURMCluster
     except ImportError:
         raise MissingExtra("--cluster slurm needs dask-jobqueue: pip install 'trabecula[cluster]'.") from None
+    if shutil.which("sbatch") is None:
+        found, action = "no command sbatch on this machine", "Run it where jobs are handed in, or name a scheduler."
+        raise InvalidInput([Fault("--cluster slurm", found, "SLURM's own commands", action)])
     memory = dask.config.get("jobqueue.slurm.memory", None) or "4GB"
     made = SLURMCluster(cores=1, processes=1, memory=memory, scheduler_options={"dashboard_address": ":0"})
     made.scale(jobs)
