@@ -1,8 +1,10 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
 from trabecula.astlof import CLASSES, Items, class_of, classify, density_points, read_items, score
+from trabecula.cli import app
 from trabecula.errors import InvalidInput
 from trabecula.workflow.check import check_study
 from trabecula.workflow.items import score_table
@@ -74,7 +76,7 @@ def test_items_that_are_no_items_are_all_named():
 def test_a_table_is_scored_row_by_row(tmp_path):
     table = tmp_path / "cases.csv"
     table.write_text("case_id,morphology,mri,t_score,pain\na,1,1,-2.5,1\nb,2,,-3.6,2\n")
-    assert score_table(table, tmp_path / "scored.csv") == 2
+    assert score_table(table, tmp_path / "scored.csv") == (2, 1)
     lines = (tmp_path / "scored.csv").read_text().splitlines()
     assert lines[0] == "case_id,morphology,mri,t_score,pain,astlof_score,astlof_class,astlof_missing"
     assert lines[1:] == ["a,1,1,-2.5,1,4,1,", "b,2,,-3.6,2,6-8,2,mri"]
@@ -89,6 +91,46 @@ def test_every_row_of_a_table_that_cannot_be_scored_is_named(tmp_path):
         "cases.csv, row 2, ASTLOF item morphology",
         "cases.csv, row 3, ASTLOF item pain",
     ]
+
+
+def test_a_table_that_cannot_be_scored_is_left_as_it_is(tmp_path):
+    table = tmp_path / "cases.csv"
+    table.write_text("case_id,label\na,1\n")
+    with pytest.raises(InvalidInput, match=r"cases\.csv: the columns case_id, label; expected a column of morphology"):
+        score_table(table, tmp_path / "scored.csv")
+    with pytest.raises(InvalidInput, match="the table itself"):
+        score_table(table, table)
+    with pytest.raises(InvalidInput, match=r"none\.csv: no such file"):
+        score_table(tmp_path / "none.csv", tmp_path / "scored.csv")
+    assert table.read_text() == "case_id,label\na,1\n"
+    assert not (tmp_path / "scored.csv").exists()
+
+
+def test_a_decimal_comma_is_answered_with_a_point():
+    with pytest.raises(InvalidInput, match=r"'-2,5'; expected a T-score between -10 and 10, as in -2\.5"):
+        read_items({"t_score": "-2,5"})
+
+
+def test_the_command_scores_a_table_or_one_vertebra_and_never_both(tmp_path):
+    (tmp_path / "cases.csv").write_text("case_id,morphology,pain\na,2,1\n")
+    files = [str(tmp_path / "cases.csv"), "-o", str(tmp_path / "scored.csv")]
+    both = CliRunner().invoke(app, ["astlof", *files, "--pain", "2"])
+    assert both.exit_code == 2
+    assert "items of one vertebra" in " ".join(both.output.split())
+    made = CliRunner().invoke(app, ["astlof", *files])
+    assert "1 rows, 1 of them with items missing" in made.output
+    assert "Research use only" in made.output
+
+
+def test_check_compares_labels_with_items_in_a_study_of_features_too(tmp_path):
+    rows = [f"c{k},p{k},{k % 3},{k % 7},{('1', '2')[k == 0]},2,-4,2" for k in range(30)]
+    head = "case_id,patient_id,label,original_glcm_Contrast,morphology,mri,t_score,pain"
+    (tmp_path / "table.csv").write_text("\n".join([head, *rows]) + "\n")
+    words = "classes: ['0', '1', '2']\ndata: {features: table.csv}\n"
+    (tmp_path / "study.yaml").write_text(words + "evaluation: {subgroups: [hospital]}\n")
+    result = check_study(tmp_path)
+    assert [fault.found for fault in result.faults] == ["the column 'hospital', which is absent"]
+    assert "labels that contradict their ASTLOF items: 20: c0 (label 0, score 8, class 2)" in "\n".join(result.notes)
 
 
 def test_check_reports_labels_that_contradict_their_items(study_folder):

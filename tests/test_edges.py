@@ -78,6 +78,7 @@ def test_a_class_that_a_cohort_lacks_has_no_auc_there_and_the_rest_is_computed(t
         inside = metrics(folder, "auc", cohort="internal", signature="radiomics", model="lr")
         assert inside["auc"].notna().all()
     assert "cohort external has no case of class '2': no AUC of that class and no macro AUC there" in page
+    assert "Class 2 cannot be compared with the others here: no macro AUC." in page
 
 
 def test_a_constant_feature_leaves_with_its_reason_and_the_rest_is_computed(tmp_path):

@@ -105,7 +105,7 @@ def read_items(cells: Mapping[str, str]) -> Reading:
         except InvalidInput as error:
             faults += error.faults
         except ValueError:
-            expected = "a T-score between -10 and 10" if name == "t_score" else "0, 1 or 2"
+            expected = "a T-score between -10 and 10, as in -2.5" if name == "t_score" else "0, 1 or 2"
             faults.append(Fault(f"ASTLOF item {name}", repr(text), expected))
     if faults:
         raise InvalidInput(faults)

@@ -14,7 +14,7 @@ from trabecula.evaluation.cohort_table import (
 )
 
 # Counts and SMD as printed by R's tableone 0.13 for right heart catheterisation (its vignette "Using standardized mean
-# differences"; data of Connors 1996, doi:10.1001/jama.1996.03540110043030), and in Table 1 of doi:10.2147/IJGM.S325907.
+# differences"; data of Connors 1996, doi:10.1001/jama.1996.03540110043030).
 PUBLISHED = {
     "catheter, first diagnosis": (
         [1581, 247, 175, 6, 341, 399, 34, 241, 527],
@@ -24,9 +24,6 @@ PUBLISHED = {
     "catheter, income": ([713, 500, 257, 2081], [452, 393, 194, 1145], 0.142),
     "catheter, race": ([585, 213, 2753], [335, 142, 1707], 0.036),
     "catheter, sex": ([1914, 1637], [1278, 906], 0.093),
-    "sepsis, ethnicity": ([569, 119, 224], [383, 71, 121], 0.093),
-    "sepsis, sex": ([554, 358], [343, 232], 0.022),
-    "sepsis, ventilation": ([612, 300], [366, 209], 0.073),
 }
 
 

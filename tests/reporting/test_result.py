@@ -12,8 +12,9 @@ def said(run):
     return " / ".join(words for _, words, _ in VIEWS[0].view(run)["verdicts"])
 
 
-def sites(*aucs):
-    return pd.DataFrame({"table": "deep", "rows": "all", "harmonised": 0, "sites": 2, "n": 30, "auc": aucs, "error": 0})
+def sites(*aucs, error=0.0):
+    of = {"table": "deep", "rows": "all", "harmonised": 0, "sites": 2, "n": 30, "auc": aucs, "error": error}
+    return pd.DataFrame(of)
 
 
 def test_a_site_auc_that_could_not_be_computed_is_no_verdict(run):
@@ -22,7 +23,26 @@ def test_a_site_auc_that_could_not_be_computed_is_no_verdict(run):
     without = replace(run, others={**run.others, "metrics/site": sites(float("nan"))})
     assert "nan" not in said(without)
     assert "Whether the hospital shows in the features is not known" in said(without)
-    assert _sites_in_words(sites(float("nan"))) == []
+
+
+def test_a_hospital_is_noted_where_it_is_told_beyond_chance():
+    assert _sites_in_words(sites(float("nan"), 0.45, 0.55, error=0.05)) == []
+    (note,) = _sites_in_words(sites(0.61, error=0.05))
+    assert note.startswith("the hospital is predicted from the deep features with a macro AUC of 0.61 (standard error")
+
+
+def test_baselines_are_compared_where_a_held_out_cohort_has_every_class(run):
+    baseline = run.evaluation.auc[run.evaluation.auc["signature"] == run.evaluation.chosen[0]].assign(
+        signature="height"
+    )
+    auc = pd.concat([run.evaluation.auc[run.evaluation.auc["signature"] != "height"], baseline])
+    there = replace(run, evaluation=replace(run.evaluation, auc=auc))
+    assert "Better than height" in said(there)
+    assert "of 2 held-out cohorts" in said(there)
+    lacking = auc.assign(auc=auc["auc"].where(auc["cohort"] != "external"))
+    assert "of 1 held-out cohorts" in said(replace(run, evaluation=replace(run.evaluation, auc=lacking)))
+    none = auc.assign(auc=auc["auc"].where(auc["cohort"] == "training"))
+    assert "Better than" not in said(replace(run, evaluation=replace(run.evaluation, auc=none)))
 
 
 def test_a_frozen_model_is_judged_by_what_was_done_here(run):

@@ -116,15 +116,20 @@ def astlof(
 
     if (table is None) != (output is None):
         raise typer.BadParameter("a table needs -o, and -o a table")
+    items = {"morphology": morphology, "mri": mri, "t_score": t_score, "pain": pain}
     if table is not None and output is not None:
-        out.print(f"{score_table(table, output)} rows -> {output}", markup=False)
+        if any(items.values()):
+            raise typer.BadParameter("give a table, whose rows have items of their own, or the items of one vertebra")
+        rows, incomplete = score_table(table, output)
+        out.print(f"{rows} rows, {incomplete} of them with items missing -> {output}", markup=False)
+        out.print("Research use only; not a medical device.")
         return
-    reading = read_items({"morphology": morphology, "mri": mri, "t_score": t_score, "pain": pain})
-    rows = Table("item", Column("points", justify="right"), "meaning", box=None, pad_edge=False)
+    reading = read_items(items)
+    points_of = Table("item", Column("points", justify="right"), "meaning", box=None, pad_edge=False)
     for item, points in reading.points.items():
         meaning = "missing: 0 to 2 points" if points is None else MEANING[item][points]
-        rows.add_row(item, "–" if points is None else str(points), meaning)
-    out.print(rows)
+        points_of.add_row(item, "–" if points is None else str(points), meaning)
+    out.print(points_of)
     out.print(f"{in_words(reading)} ({' or '.join(TREATMENT[name] for name in reading.classes)})")
     out.print("Below 4: class 0; 4: class 1; above 4: class 2.")
     out.print(BOUNDARY)

@@ -23,9 +23,11 @@ _COLUMNS = ["table", "rows", "harmonised", "sites", "n", "auc", "error"]
 def predict_sites(tables: Mapping[str, pd.DataFrame], split: Split, seed: int) -> pd.DataFrame:
     """Macro AUC of the site in patient-grouped folds: mean and standard error over folds; about 0.50 is wished for.
 
-    Columns: table, rows ("all" or "training"), harmonised (by ComBat, learnt in each fold), sites, n, auc, error. Sites
-    of fewer than 8 patients are left out; no rows where fewer than two remain. Principal components, then logistic
-    regression.
+    Columns: table, rows ("all" or "training"), harmonised (by ComBat), sites, n, auc, error. Sites of fewer than 8
+    patients are left out; no rows where fewer than two remain. Principal components, then logistic regression.
+
+    ComBat is learnt from one half of the patients and the question is asked in the folds of the other, and the
+    other way round: among the rows it is learnt from, all sites have one mean by construction.
     """
     found = []
     for rows in ("all", TRAINING):
@@ -46,21 +48,27 @@ def _folds(
     values: pd.DataFrame, table: pd.DataFrame, numbers: Mapping[str, int], harmonised: bool, seed: int
 ) -> tuple[float, float]:
     number = table["site"].map(numbers).to_numpy(np.float64)
-    y = np.unique(number, return_inverse=True)[1]
-    x = np.column_stack([number, values.to_numpy(np.float64)])
-    aucs = []
-    for train, test in train_and_test(grouped_folds(y, table["patient_id"].to_numpy(str), _FOLDS, seed)):
-        seen, unseen = x[train], x[test]
-        if harmonised:
-            combat = ComBat("reference").fit(seen)
-            seen, unseen = combat.transform(seen), combat.transform(unseen)
-        else:
-            seen, unseen = seen[:, 1:], unseen[:, 1:]
-        model = _model(seed).fit(seen, y[train])
-        scores = np.zeros((len(test), y.max() + 1))
-        scores[:, model.classes_] = model.predict_proba(unseen)
-        aucs.append(macro_auc(scores, y[test]))
+    y, groups = np.unique(number, return_inverse=True)[1], table["patient_id"].to_numpy(str)
+    x = values.to_numpy(np.float64)
+    if not harmonised:
+        aucs = _aucs(x, y, groups, seed)
+    else:
+        x, aucs = np.column_stack([number, x]), []
+        for learnt, asked in train_and_test(grouped_folds(y, groups, 2, seed)):
+            combat = ComBat("reference").fit(x[learnt])
+            aucs += _aucs(combat.transform(x[asked]), y[asked], groups[asked], seed)
     return float(np.mean(aucs)), float(np.std(aucs, ddof=1) / np.sqrt(len(aucs)))
+
+
+def _aucs(x: np.ndarray, y: np.ndarray, groups: np.ndarray, seed: int) -> list[float]:
+    """Macro AUC of the site in each patient-grouped fold."""
+    aucs = []
+    for train, test in train_and_test(grouped_folds(y, groups, _FOLDS, seed)):
+        model = _model(seed).fit(x[train], y[train])
+        scores = np.zeros((len(test), y.max() + 1))
+        scores[:, model.classes_] = model.predict_proba(x[test])
+        aucs.append(macro_auc(scores, y[test]))
+    return aucs
 
 
 def _model(seed: int) -> Any:

@@ -114,8 +114,8 @@ def read_table(path: Path) -> tuple[list[str], list[dict[str, str]]]:
     try:
         grid = [row for row in grid_of(path) if any(cell.strip() for cell in row)]
     except FileNotFoundError:
-        found, expected = "no such file", "the table of cases that study.yaml names"
-        raise InvalidInput([Fault(path.name, found, expected, "Check data.cases.")]) from None
+        action = "Check its name; in a study, data.cases or data.features of study.yaml."
+        raise InvalidInput([Fault(path.name, "no such file", "a table", action)]) from None
     except Exception as error:  # noqa: BLE001 a spreadsheet reader may fail in any way on a damaged file
         words = " ".join(str(error).split())[:120]
         raise InvalidInput([Fault(path.name, f"cannot be read ({words})", "a CSV or .xlsx table")]) from None

@@ -49,9 +49,13 @@ def auc_matrix(auc: pd.DataFrame, signature: str, cohort: str, classes: Sequence
 
 
 def counts_line(auc: pd.DataFrame, cohort: str, classes: Sequence[str]) -> str:
-    """How many cases, and of which class, stand behind a cohort's AUC; and the method."""
+    """How many cases, and of which class, stand behind a cohort's AUC; the method, and what has none."""
     here = auc[auc["cohort"] == cohort].drop_duplicates("class").set_index("class")
     positive, method = here["n_positive"], here["method"]
     parts = ", ".join(f"class {name}: {int(positive[name])}" for name in classes)
-    how = str(method["macro"])
-    return f"n = {int(here['n'].iloc[0])} ({parts}). {how[:1].upper()}{how[1:]}."
+    without = [name for name in classes if pd.isna(here["auc"][name])]
+    how = str(method[next((name for name in ("macro", *classes) if not pd.isna(here["auc"][name])), "macro")])
+    said = f"n = {int(here['n'].iloc[0])} ({parts}). {how[:1].upper()}{how[1:]}."
+    if without and len(without) < len(classes):
+        said += f" Class {' and '.join(without)} cannot be compared with the others here: no macro AUC."
+    return said

@@ -195,15 +195,12 @@ def _check_films(
             seen.append(film)
             tell("check", len(seen), total)
     of_films = tuple(fault for film in seen for fault in film.faults)
-    items = () if study is None else notes_on_items(study)
-    subgroups = () if study is None else _subgroups_amiss(settings, study)
     return Check(
         settings,
         study,
         (*extractors, Morphometry()),
         tuple(seen),
-        (*faults, *more, *subgroups, *wrong, *of_films),
-        of_items=items,
+        (*faults, *more, *wrong, *of_films),
     )
 
 
@@ -234,7 +231,7 @@ def _subgroups_amiss(settings: Settings, study: Study) -> tuple[Fault, ...]:
 
 
 def _with_columns(checked: Check, study: Study, settings: Settings, allow_label_items: bool) -> Check:
-    """The columns of the table that models may learn from or harmonisation needs, and what is wrong with them."""
+    """What the free columns of the table are for: predictors, harmonisation, subgroups, ASTLOF; and what is wrong."""
     allowed = allow_label_items or settings.data.allow_label_items
     clinical, faults = clinical_columns(study, settings.data.clinical, allow_label_items=allowed)
     have = {name for case in study.cases for name, cell in case.columns.items() if cell}
@@ -248,7 +245,8 @@ def _with_columns(checked: Check, study: Study, settings: Settings, allow_label_
         clinical=clinical,
         known=known if not amiss else known.iloc[:, :0],
         preserved=preserved if preserved is not None and preserved.shape[1] else None,
-        faults=(*checked.faults, *faults),
+        of_items=notes_on_items(study),
+        faults=(*checked.faults, *_subgroups_amiss(settings, study), *faults),
     )
 
 

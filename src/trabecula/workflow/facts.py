@@ -134,11 +134,11 @@ def _deep_facts(run: Path, ready: Ready) -> pd.DataFrame:
 
 
 def _sites_in_words(sites: pd.DataFrame) -> list[str]:
-    """Whether the hospital can be told from each table of features."""
+    """The tables of features from which the hospital can be told, as they are or after ComBat: beyond chance."""
     return [
         f"the hospital is predicted from the {row.table} features with a macro AUC of {row.auc:.2f} "
         f"(standard error {row.error:.2f}; {row.sites} sites, {row.rows} rows{', after ComBat' * bool(row.harmonised)})"
-        for row in sites.dropna(subset="auc").itertuples(index=False)
+        for row in sites[sites["auc"] - 1.96 * sites["error"] > 0.5].itertuples(index=False)
     ]
 
 

@@ -41,13 +41,15 @@ def notes_on_items(study: Study) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def score_table(table: Path, output: Path) -> int:
-    """Write the table with its score, class and missing items beside its own columns; return the number of rows."""
+def score_table(table: Path, output: Path) -> tuple[int, int]:
+    """Write the table with score, class and missing items beside its columns; count all rows and incomplete ones."""
     if output.suffix != ".csv":
         raise InvalidInput([Fault(str(output), f"suffix {output.suffix!r}", ".csv")])
+    if output.resolve() == table.resolve():
+        raise InvalidInput([Fault(str(output), "the table itself", "another file, lest yours be written over")])
     headings, rows = read_table(table)
     if not set(ITEMS) & set(headings):
-        raise InvalidInput([Fault(table.name, "found " + ", ".join(headings), "a column of " + ", ".join(ITEMS))])
+        raise InvalidInput([Fault(table.name, "the columns " + ", ".join(headings), "a column of " + ", ".join(ITEMS))])
     faults, scored = [], []
     for number, row in enumerate(rows, start=2):
         try:
@@ -61,7 +63,7 @@ def score_table(table: Path, output: Path) -> int:
     if faults:
         raise InvalidInput(faults)
     write_atomically(output, pd.DataFrame(scored).to_csv(index=False, lineterminator="\n"))
-    return len(scored)
+    return len(scored), sum(bool(row["astlof_missing"]) for row in scored)
 
 
 def in_words(reading: Reading) -> str:

@@ -111,7 +111,8 @@ def _names(table: pd.DataFrame, columns: Sequence[str]) -> list[str]:
 
 
 def _pairs(table: pd.DataFrame, cohort: str, a: Sequence[str], b: Sequence[str], chosen: str) -> Shown:
-    """Raw P above the diagonal, adjusted P below it."""
+    """Raw P above the diagonal, adjusted P below it; no rows where the cohort has no macro AUC."""
+    table = table.dropna(subset="p")
     first, second = _names(table, a), _names(table, b)
     names = list(dict.fromkeys([*first, *second]))
     place = {name: k for k, name in enumerate(names)}

@@ -122,6 +122,9 @@ def _of_baselines(run: Recorded) -> Iterator[tuple[str, str, str]]:
         return
     table = auc[auc["signature"].isin(plain)].pivot_table(index="cohort", columns="signature", values="auc")
     chosen = of_chosen(auc, evaluation).set_index("cohort")["auc"]
+    table = table.loc[[name for name in table.index if not pd.isna(chosen.get(name))]]
+    if table.empty:  # no held-out cohort has every class
+        return
     beaten = [name for name in table.index if table.loc[name].max() < chosen.get(name, float("nan"))]
     words = f"Better than {' and '.join(plain)} alone in {len(beaten)} of {len(table)} held-out cohorts"
     yield ("good" if len(beaten) == len(table) else "bad"), words, "signatures"
