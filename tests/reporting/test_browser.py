@@ -120,6 +120,8 @@ def test_it_is_drawn_within_a_second(browser, page):
         " seen.length ? told(seen[0].startTime) : setTimeout(look, 20); }; look();"
     )
     assert browser.execute_async_script(when_painted) < 1000
+    waits = "return getComputedStyle(document.querySelector('section')).contentVisibility"
+    assert browser.execute_script(waits) == "auto", "sections out of sight wait until they are wanted"
 
 
 @pytest.mark.parametrize("size", SIZES)

@@ -1,12 +1,14 @@
 import io
 import re
-from itertools import combinations
+from itertools import combinations, pairwise
 
+import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 from PIL import Image
 
+from trabecula.reporting import figures
 from trabecula.reporting.drawings import drawings
 from trabecula.reporting.journal import DPI, LARGEST, SMALLEST, WIDTHS, as_pdf, as_svg, as_tiff, fit, journal_files
 
@@ -110,3 +112,18 @@ def test_a_word_that_is_wider_than_its_panel_stands_within_the_figure():
         axes.set_yticks([0, 1], ["log-sigma-2-0-px-2D_glszm_SmallAreaEmphasis", "original_shape2D"])
     fit(figure, WIDTHS["85mm"])
     assert not clashes(figure)
+
+
+@pytest.mark.parametrize("word", WIDTHS)
+def test_the_words_of_the_flow_stand_within_their_boxes(word):
+    cohorts = ("training", "internal", "external", "prospective")
+    cases = pd.DataFrame({"patient_id": range(1076), "truth": ["0", "1"] * 538, "cohort": [*cohorts] * 269})
+    figure = figures.flow(cases, ["0", "1"], cohorts, films=1076)
+    fit(figure, WIDTHS[word])
+    assert not clashes(figure)
+    boxes = [patch.get_window_extent() for patch in figure.axes[0].patches]
+    for text in shown_texts(figure):
+        a = text.get_window_extent()
+        assert any(b.x0 <= a.x0 and a.x1 <= b.x1 and b.y0 <= a.y0 and a.y1 <= b.y1 for b in boxes), text.get_text()
+    wide = sorted((box.x0, box.x1) for box in boxes[:-1])
+    assert all(left[1] < right[0] for left, right in pairwise(wide)), "boxes keep apart"
