@@ -13,7 +13,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.bundles import copied, finished, made  # noqa: F401 fixtures
 from trabecula import bundle as format_of
 from trabecula.bundle import MODEL, read_bundle, seal
 from trabecula.errors import InvalidInput, TrabeculaError
@@ -22,14 +21,14 @@ from trabecula.workflow.predict import Predictor
 OLD = Path(__file__).parent / "old_bundles"
 
 
-def rewritten(made, manifest=None, **parts):  # noqa: F811
+def rewritten(made, manifest=None, **parts):
     """A bundle that is whole, with some of its contents changed and sealed anew."""
     said = made.manifest.model_dump(mode="json", by_alias=True)
     said.pop("parts")
     return seal({**said, **(manifest or {})}, {**made.parts, **parts})
 
 
-def sealed_by_hand(made, said, **parts):  # noqa: F811
+def sealed_by_hand(made, said, **parts):
     """Sealed around a manifest that ours would not write."""
     parts = {**made.parts, **parts}
     said["parts"] = {name: hashlib.sha256(content).hexdigest() for name, content in parts.items()}
@@ -83,7 +82,7 @@ def mutations(content, rng):
     return bytes(data)
 
 
-def test_of_1000_damaged_bundles_every_one_is_refused_in_words(made, tmp_path, monkeypatch):  # noqa: F811
+def test_of_1000_damaged_bundles_every_one_is_refused_in_words(made, tmp_path, monkeypatch):
     monkeypatch.setattr(pickle, "load", lambda *_: pytest.fail("unpickled"))
     monkeypatch.setattr(pickle, "loads", lambda *_: pytest.fail("unpickled"))
     rng = np.random.default_rng(7)
@@ -101,7 +100,7 @@ def test_of_1000_damaged_bundles_every_one_is_refused_in_words(made, tmp_path, m
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_of_1000_models_changed_and_sealed_anew_none_fails_but_in_words(made, tmp_path, monkeypatch):  # noqa: F811
+def test_of_1000_models_changed_and_sealed_anew_none_fails_but_in_words(made, tmp_path, monkeypatch):
     """Whoever reseals a bundle passes the checksums: what is built must still be ours, or be refused."""
     monkeypatch.setattr(pickle, "load", lambda *_: pytest.fail("unpickled"))
     monkeypatch.setattr(pickle, "loads", lambda *_: pytest.fail("unpickled"))
@@ -135,7 +134,7 @@ def test_of_1000_models_changed_and_sealed_anew_none_fails_but_in_words(made, tm
     ],
     ids=["a path out", "a path from the root", "no manifest", "no model", "another card", "another order"],
 )
-def test_members_are_those_of_a_bundle_and_as_the_manifest_says(copied, change, words):  # noqa: F811
+def test_members_are_those_of_a_bundle_and_as_the_manifest_says(copied, change, words):
     copied.write_bytes(zipped(change(members_of(copied))))
     with pytest.raises(InvalidInput) as caught:
         read_bundle(copied)
@@ -143,14 +142,14 @@ def test_members_are_those_of_a_bundle_and_as_the_manifest_says(copied, change, 
 
 
 @pytest.mark.filterwarnings("ignore:Duplicate name")
-def test_a_member_twice_is_refused(copied):  # noqa: F811
+def test_a_member_twice_is_refused(copied):
     members = members_of(copied)
     copied.write_bytes(zipped([*members, members[0]]))
     with pytest.raises(InvalidInput, match="members twice or absent"):
         read_bundle(copied)
 
 
-def test_a_member_that_swells_is_refused_before_it_is_unpacked(copied):  # noqa: F811
+def test_a_member_that_swells_is_refused_before_it_is_unpacked(copied):
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in members_of(copied):
@@ -160,7 +159,7 @@ def test_a_member_that_swells_is_refused_before_it_is_unpacked(copied):  # noqa:
         read_bundle(copied)
 
 
-def test_a_newer_schema_is_told_from_damage(made, copied):  # noqa: F811
+def test_a_newer_schema_is_told_from_damage(made, copied):
     said = made.manifest.model_dump(mode="json", by_alias=True)
     copied.write_bytes(sealed_by_hand(made, {**said, "schema": 2}))
     with pytest.raises(InvalidInput) as caught:
@@ -169,14 +168,14 @@ def test_a_newer_schema_is_told_from_damage(made, copied):  # noqa: F811
     assert str(caught.value) == f"copy.trabecula: {expected}"
 
 
-def test_a_manifest_with_other_keys_is_refused(made, copied):  # noqa: F811
+def test_a_manifest_with_other_keys_is_refused(made, copied):
     said = made.manifest.model_dump(mode="json", by_alias=True)
     copied.write_bytes(sealed_by_hand(made, {**said, "surprise": 1}))
     with pytest.raises(InvalidInput, match="a manifest with 1 faults, first at surprise"):
         read_bundle(copied)
 
 
-def test_a_type_that_is_not_ours_is_refused_in_a_bundle_that_is_whole(made, copied):  # noqa: F811
+def test_a_type_that_is_not_ours_is_refused_in_a_bundle_that_is_whole(made, copied):
     with zipfile.ZipFile(io.BytesIO(made.parts[MODEL])) as archive:
         members = [(name, archive.read(name)) for name in archive.namelist()]
     text = b"sklearn.pipeline"
@@ -186,7 +185,7 @@ def test_a_type_that_is_not_ours_is_refused_in_a_bundle_that_is_whole(made, copi
         Predictor.of(read_bundle(copied))
 
 
-def test_weights_that_are_not_here_are_asked_for_by_their_digest(made, copied, monkeypatch, tmp_path):  # noqa: F811
+def test_weights_that_are_not_here_are_asked_for_by_their_digest(made, copied, monkeypatch, tmp_path):
     monkeypatch.setenv("TRABECULA_WEIGHTS", str(tmp_path / "none"))
     deep = {
         "settings": {"weights": ["mine.safetensors"]},
@@ -202,7 +201,7 @@ def test_weights_that_are_not_here_are_asked_for_by_their_digest(made, copied, m
     assert "trabecula weights add FILE" in str(caught.value)
 
 
-def test_definitions_other_than_those_of_training_are_refused(made, copied):  # noqa: F811
+def test_definitions_other_than_those_of_training_are_refused(made, copied):
     radiomics = made.manifest.radiomics.model_dump(mode="json")
     radiomics["parameters"]["bin_count"] = 16
     copied.write_bytes(rewritten(made, {"radiomics": radiomics}))
@@ -210,7 +209,7 @@ def test_definitions_other_than_those_of_training_are_refused(made, copied):  # 
         Predictor.of(read_bundle(copied))
 
 
-def test_the_command_line_tells_of_a_damaged_bundle_without_a_traceback(copied):  # noqa: F811
+def test_the_command_line_tells_of_a_damaged_bundle_without_a_traceback(copied):
     copied.write_bytes(copied.read_bytes()[:-100])
     done = subprocess.run([sys.executable, "-m", "trabecula", "bundle", "show", copied], capture_output=True, text=True)
     assert done.returncode == 3

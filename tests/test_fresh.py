@@ -8,13 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.bundles import finished, made  # noqa: F401 fixtures
-
 ROOT = Path(__file__).parents[1]
 
 
 @pytest.mark.slow
-def test_a_bundle_made_here_answers_to_the_bit_in_a_fresh_environment(finished, made, tmp_path):  # noqa: F811
+def test_a_bundle_made_here_answers_to_the_bit_in_a_fresh_environment(finished, made, tmp_path):
     pip = [sys.executable, "-m", "pip", "-q"]
     subprocess.run([*pip, "wheel", "--no-deps", "-w", tmp_path, ROOT], check=True)
     (wheel,) = tmp_path.glob("trabecula-*.whl")

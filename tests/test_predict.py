@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from tests.bundles import finished, made, predict_film, predict_points  # noqa: F401 fixtures
+from tests.bundles import predict_film, predict_points
 from trabecula.bundle import read_bundle
 from trabecula.errors import InvalidInput
 from trabecula.workflow.batch import predict_many
@@ -44,7 +44,7 @@ def mask_of(study, case, tmp_path):
         ("majority", "lr"),
     ],
 )
-def test_a_held_out_case_is_answered_as_in_the_study_to_the_bit(finished, tmp_path, signature, model):  # noqa: F811
+def test_a_held_out_case_is_answered_as_in_the_study_to_the_bit(finished, tmp_path, signature, model):
     bundle = make_bundle(finished.folder, tmp_path / "b.trabecula", signature=signature, model=model)
     predictor = Predictor.of(bundle)
     rows = of_run(finished, signature, model)
@@ -58,7 +58,7 @@ def test_a_held_out_case_is_answered_as_in_the_study_to_the_bit(finished, tmp_pa
         assert answer.predicted == str(held_out.loc[case, "predicted"])
 
 
-def test_a_fresh_process_gives_the_same_numbers_as_json(finished, made, tmp_path):  # noqa: F811
+def test_a_fresh_process_gives_the_same_numbers_as_json(finished, made, tmp_path):
     film, mask, _ = mask_of(finished, "c02", tmp_path)
     command = [sys.executable, "-m", "trabecula", "predict", made.path, film, "--mask", mask, "--json"]
     said = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
@@ -68,7 +68,7 @@ def test_a_fresh_process_gives_the_same_numbers_as_json(finished, made, tmp_path
     assert "not a medical device" in said["use"]
 
 
-def test_what_drove_an_answer_is_what_the_study_says_drove_it(finished, tmp_path):  # noqa: F811
+def test_what_drove_an_answer_is_what_the_study_says_drove_it(finished, tmp_path):
     (run,) = (finished.folder / "runs").glob("*")
     predictor = Predictor.of(make_bundle(finished.folder, tmp_path / "b.trabecula"))
     film, mask, row = mask_of(finished, "c02", tmp_path)
@@ -82,7 +82,7 @@ def test_what_drove_an_answer_is_what_the_study_says_drove_it(finished, tmp_path
     assert sizes == sorted(sizes, reverse=True)
 
 
-def test_a_forest_has_parts(finished, tmp_path):  # noqa: F811
+def test_a_forest_has_parts(finished, tmp_path):
     bundle = make_bundle(finished.folder, tmp_path / "rf.trabecula", signature="radiomics", model="rf")
     film, mask, _ = mask_of(finished, "c02", tmp_path)
     answer = predict_film(Predictor.of(bundle), film, mask)
@@ -90,7 +90,7 @@ def test_a_forest_has_parts(finished, tmp_path):  # noqa: F811
     assert answer.drivers_scale == "TreeSHAP; absent features as the training cases went; score: probability"
 
 
-def test_six_points_stand_in_for_a_mask_and_the_answer_says_so(finished, made):  # noqa: F811
+def test_six_points_stand_in_for_a_mask_and_the_answer_says_so(finished, made):
     film = finished.folder / "images" / "p08.png"
     answer = predict_points(Predictor.of(made), film, "12,10 22,10 33,10 33,27 22,27 12,27")
     assert answer.case_id == "p08"
@@ -98,7 +98,7 @@ def test_six_points_stand_in_for_a_mask_and_the_answer_says_so(finished, made): 
     assert answer.warnings[-1].startswith("the region was drawn from six points")
 
 
-def test_weights_are_taken_from_the_bundle_or_from_the_file_that_is_named(made, tmp_path, monkeypatch):  # noqa: F811
+def test_weights_are_taken_from_the_bundle_or_from_the_file_that_is_named(made, tmp_path, monkeypatch):
     from safetensors.numpy import save
 
     from trabecula.bundle import WEIGHTS, Bundle, DeepInput
@@ -126,7 +126,7 @@ def test_weights_are_taken_from_the_bundle_or_from_the_file_that_is_named(made, 
         asked({}, str(tmp_path / "other.safetensors"))
 
 
-def test_a_model_without_parts_says_so(finished, tmp_path):  # noqa: F811
+def test_a_model_without_parts_says_so(finished, tmp_path):
     bundle = make_bundle(finished.folder, tmp_path / "majority.trabecula", signature="majority", model="lr")
     film, mask, _ = mask_of(finished, "c02", tmp_path)
     answer = predict_film(Predictor.of(bundle), film, mask)
@@ -134,7 +134,7 @@ def test_a_model_without_parts_says_so(finished, tmp_path):  # noqa: F811
     assert answer.drivers_scale == "not computed: the answer of lr is no sum of parts, one a feature"
 
 
-def test_a_training_film_raises_no_warning_of_its_kind_and_another_film_does(finished, made, tmp_path):  # noqa: F811
+def test_a_training_film_raises_no_warning_of_its_kind_and_another_film_does(finished, made, tmp_path):
     predictor = Predictor.of(made)
     film, mask, _ = mask_of(finished, "c00", tmp_path)
     assert predict_film(predictor, film, mask).warnings == ()
@@ -148,7 +148,7 @@ def test_a_training_film_raises_no_warning_of_its_kind_and_another_film_does(fin
     assert "features outside their range in training" in warnings
 
 
-def test_values_of_the_table_are_asked_for_and_checked(finished, tmp_path):  # noqa: F811
+def test_values_of_the_table_are_asked_for_and_checked(finished, tmp_path):
     bundle = make_bundle(finished.folder, tmp_path / "clinical.trabecula", signature="clinical", model="lr")
     assert bundle.manifest.words == {"age": (), "sex": ("F", "M")}
     predictor = Predictor.of(bundle)
@@ -166,7 +166,7 @@ def test_values_of_the_table_are_asked_for_and_checked(finished, tmp_path):  # n
         told(["age 71"])
 
 
-def test_a_folder_of_films_is_answered_in_one_table_and_a_damaged_film_has_its_fault(finished, made, tmp_path):  # noqa: F811
+def test_a_folder_of_films_is_answered_in_one_table_and_a_damaged_film_has_its_fault(finished, made, tmp_path):
     shutil.copytree(finished.folder / "images", tmp_path / "films")
     (tmp_path / "films" / "p03.png").write_bytes(b"no film")
     table = predict_many(Predictor.of(made), tmp_path / "films").set_index("case_id")
@@ -177,7 +177,7 @@ def test_a_folder_of_films_is_answered_in_one_table_and_a_damaged_film_has_its_f
     assert predict_many(Predictor.of(made), finished.folder)["fault"].eq("").all()
 
 
-def test_validation_gives_the_studys_own_measures_and_holds_no_name(finished, made, tmp_path):  # noqa: F811
+def test_validation_gives_the_studys_own_measures_and_holds_no_name(finished, made, tmp_path):
     """On the study's own held-out cohort, the frozen bundle must give the cohort's numbers again."""
     folder = tmp_path / "hospital"
     shutil.copytree(finished.folder / "images", folder / "images")
@@ -213,7 +213,7 @@ def test_validation_gives_the_studys_own_measures_and_holds_no_name(finished, ma
             assert not text.startswith(f"{name},".encode())
 
 
-def test_labels_that_the_bundle_does_not_know_are_refused(finished, made, tmp_path):  # noqa: F811
+def test_labels_that_the_bundle_does_not_know_are_refused(finished, made, tmp_path):
     folder = tmp_path / "hospital"
     shutil.copytree(finished.folder / "images", folder / "images")
     text = (
@@ -228,7 +228,7 @@ def test_labels_that_the_bundle_does_not_know_are_refused(finished, made, tmp_pa
         validate(Predictor.of(made), folder)
 
 
-def test_verify_answers_the_example_again_and_compares_the_id(made):  # noqa: F811
+def test_verify_answers_the_example_again_and_compares_the_id(made):
     lines = verify(made.path, expected=made.id)
     assert f"id {made.id}" in lines
     assert "to within 0.0e+00 of what is written (1e-09 is asked: the same versions and kind of machine)" in lines[2]
@@ -237,7 +237,7 @@ def test_verify_answers_the_example_again_and_compares_the_id(made):  # noqa: F8
         verify(made.path, expected="0" * 64)
 
 
-def test_a_run_whose_films_have_changed_gives_no_bundle(finished, tmp_path):  # noqa: F811
+def test_a_run_whose_films_have_changed_gives_no_bundle(finished, tmp_path):
     shutil.copytree(finished.folder, tmp_path / "study")
     row = next(row for row in finished.rows if row["cohort"] == "internal")
     film = tmp_path / "study" / row["image"]
@@ -246,7 +246,7 @@ def test_a_run_whose_films_have_changed_gives_no_bundle(finished, tmp_path):  # 
         make_bundle(tmp_path / "study", signature="radiomics", model="lr")
 
 
-def test_what_cannot_be_bundled_is_told_in_words(finished, tmp_path):  # noqa: F811
+def test_what_cannot_be_bundled_is_told_in_words(finished, tmp_path):
     for said, words in (
         ({"run": "2020-01-01_01"}, "no finished run '2020-01-01_01'"),
         ({"signature": "deep"}, "signature: 'deep'; expected one of"),
@@ -257,13 +257,13 @@ def test_what_cannot_be_bundled_is_told_in_words(finished, tmp_path):  # noqa: F
             make_bundle(finished.folder, tmp_path / "b.trabecula", **said)
 
 
-def test_a_bundle_is_the_same_bytes_whenever_it_is_made(finished, made, tmp_path):  # noqa: F811
+def test_a_bundle_is_the_same_bytes_whenever_it_is_made(finished, made, tmp_path):
     again = make_bundle(finished.folder, tmp_path / "again.trabecula", signature="radiomics", model="lr")
     assert again.path.read_bytes() == made.path.read_bytes()
     assert read_bundle(made.path).id == made.id
 
 
-def test_a_mask_of_several_vertebrae_is_no_region(finished, made, tmp_path):  # noqa: F811
+def test_a_mask_of_several_vertebrae_is_no_region(finished, made, tmp_path):
     film, mask, _ = mask_of(finished, "c02", tmp_path)
     one = np.asarray(Image.open(mask)) > 0
     half = np.arange(one.shape[0])[:, None] < 19

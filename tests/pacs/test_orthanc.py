@@ -7,8 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.bundles import finished, made  # noqa: F401
-
 pytest.importorskip("pynetdicom")
 pytest.importorskip("dicomweb_client")
 PLUGIN = Path("/usr/share/orthanc/plugins/libOrthancDicomWeb.so")

@@ -8,7 +8,6 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from tests.bundles import finished, made  # noqa: F401
 from tests.pacs.films import answers_of, film, write
 from trabecula.bundle import read_bundle
 from trabecula.cli import app
@@ -25,7 +24,7 @@ INSIDE[10:28, 12:34] = True
 
 
 @pytest.fixture(scope="module")
-def predictor(made):  # noqa: F811
+def predictor(made):
     return Predictor.of(read_bundle(made.path))
 
 
@@ -41,7 +40,7 @@ def finding(predictor, tmp_path):
 
 
 @pytest.fixture
-def asked(made, tmp_path):  # noqa: F811
+def asked(made, tmp_path):
     def of(*more, dataset=None):
         write(dataset or film(), tmp_path / "film.dcm")
         Image.fromarray(INSIDE.astype(np.uint8)).save(tmp_path / "mask.png")

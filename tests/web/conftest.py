@@ -8,7 +8,6 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # httpx2 is wished for, which is another package
     from fastapi.testclient import TestClient
 
-from tests.bundles import finished, made  # noqa: F401 fixtures
 from trabecula.web.server import make_app
 from trabecula.web.state import State
 

@@ -7,7 +7,7 @@ import pydicom
 import pytest
 from typer.testing import CliRunner
 
-from tests.bundles import finished, made, predict_points  # noqa: F401 fixtures
+from tests.bundles import predict_points
 from tests.pacs.films import answers_of, film, write
 from trabecula.cli import app as cli
 from trabecula.errors import ArchiveUnavailable, InvalidInput
@@ -48,7 +48,7 @@ def archive(monkeypatch):
 
 
 @pytest.fixture
-def receives(made, tmp_path, archive):  # noqa: F811
+def receives(made, tmp_path, archive):
     """The service: a client whose link is open, and its node, with two films and a file kept apart."""
 
     def start():
@@ -96,7 +96,7 @@ def test_the_list_ends_somewhere_and_says_how_many_more_there_are(receives, monk
     assert (len(said["films"]), said["more"]) == (1, 1)
 
 
-def test_a_received_film_is_seen_and_answered_as_one_that_is_sent_along(receives, made, tmp_path):  # noqa: F811
+def test_a_received_film_is_seen_and_answered_as_one_that_is_sent_along(receives, made, tmp_path):
     client, node, _ = receives
     sent = write(film(), tmp_path / "film.dcm")
     files = {"image": ("film.dcm", sent.read_bytes())}
@@ -212,7 +212,7 @@ def test_two_programs_do_not_share_an_inbox(receives, monkeypatch):
         time.sleep(0)
 
 
-def test_the_page_lists_films_only_where_they_are_received(receives, made, tmp_path):  # noqa: F811
+def test_the_page_lists_films_only_where_they_are_received(receives, made, tmp_path):
     service = Service((made.path,), audit=tmp_path / "audit.jsonl")
     plain = TestClient(make_service(service), base_url=HOME, headers={"Authorization": f"Bearer {service.state.token}"})
     assert 'id="received"' not in plain.get("/predict").text
@@ -232,13 +232,13 @@ def test_the_page_lists_films_only_where_they_are_received(receives, made, tmp_p
         (["--listen", "A@hospital.lan:11112", "--reply", "B@pacs:104"], "name who may send (--from AET,AET...)"),
     ],
 )
-def test_what_must_not_be_open_does_not_start(made, more, words):  # noqa: F811
+def test_what_must_not_be_open_does_not_start(made, more, words):
     result = CliRunner().invoke(cli, ["serve", str(made.path), *more])
     assert result.exit_code == 2
     assert words in " ".join(result.output.split())
 
 
-def test_who_starts_it_is_told_that_dimse_is_not_encrypted(made):  # noqa: F811
+def test_who_starts_it_is_told_that_dimse_is_not_encrypted(made):
     said = Receiving("A@0.0.0.0:11112", "B@pacs:104", ("PACS",)).said
     assert "from PACS and lie in trabecula-inbox" in said
     assert "DIMSE is not encrypted, and an AE title is no password" in said

@@ -14,7 +14,6 @@ import schemathesis
 from PIL import Image
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
-from tests.bundles import finished, made  # noqa: F401 fixtures
 from trabecula.errors import InvalidInput
 from trabecula.reading import read_film, read_labels
 from trabecula.settings import ImageSettings
@@ -111,7 +110,7 @@ def test_a_thousand_mutated_films_are_read_or_refused_in_words(films, tmp_path):
     assert check_many(films, tmp_path, MANY) > 200
 
 
-def send_many(client, films, count):  # noqa: F811
+def send_many(client, films, count):
     codes = []
     for number in range(count):
         chance = random.Random(f"sent {number}")

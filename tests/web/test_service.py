@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from tests.bundles import finished, made, predict_film, predict_points  # noqa: F401 fixtures
+from tests.bundles import predict_film, predict_points
 from trabecula.cli import app as cli
 from trabecula.errors import InvalidInput
 from trabecula.web.door import Audit, Rate
@@ -30,7 +30,7 @@ PASSWORD = "correct horse battery"
 
 
 @pytest.fixture(scope="session")
-def service(made, tmp_path_factory):  # noqa: F811
+def service(made, tmp_path_factory):
     folder = tmp_path_factory.mktemp("service")
     return Service((made.path,), audit=folder / "audit.jsonl", a_minute=100_000)
 
@@ -43,7 +43,7 @@ def client(service):
 
 
 @pytest.fixture
-def film(finished):  # noqa: F811
+def film(finished):
     return finished.folder / "images" / "p08.png", finished.folder / "images" / "p08_mask.png"
 
 
@@ -52,7 +52,7 @@ def sent(image, mask=None, **data):
     return {"files": files, "data": data}
 
 
-def test_an_answer_is_that_of_the_command_line_to_the_bit(client, made, film):  # noqa: F811
+def test_an_answer_is_that_of_the_command_line_to_the_bit(client, made, film):
     image, mask = film
     predictor = Predictor.of(made)
     for asked, here in [
@@ -117,7 +117,7 @@ def test_a_picture_of_ten_thousand_million_pixels_is_refused_before_memory_is_ta
         assert peak < 20e6
 
 
-def test_the_model_and_health_say_what_they_are(client, made):  # noqa: F811
+def test_the_model_and_health_say_what_they_are(client, made):
     (model,) = client.get("/api/v1/model").json()["models"]
     assert (model["id"], model["classes"], model["heat"]) == (made.id, ["0", "1", "2"], False)
     assert client.get("/api/v1/health", headers={"Authorization": ""}).json()["status"] == "ok"
@@ -187,12 +187,12 @@ def of(name, password):
     return {"Authorization": "Basic " + base64.b64encode(f"{name}:{password}".encode()).decode()}
 
 
-def on_network(made, users, **more):  # noqa: F811
+def on_network(made, users, **more):
     service = Service((made.path,), users=users, audit=users.with_name("audit.jsonl"), **more)
     return TestClient(make_service(service), base_url="https://hospital.lan", raise_server_exceptions=False)
 
 
-def test_users_are_known_by_their_passwords(made, users):  # noqa: F811
+def test_users_are_known_by_their_passwords(made, users):
     client = on_network(made, users)
     assert client.get("/api/v1/model", headers=of("wang", PASSWORD)).status_code == 200
     assert client.get("/api/v1/model", headers=of("wang", PASSWORD)).status_code == 200
@@ -204,14 +204,14 @@ def test_users_are_known_by_their_passwords(made, users):  # noqa: F811
     assert client.get("/api/v1/audit", headers=of("chief", PASSWORD + "!")).status_code == 200
 
 
-def test_another_sites_page_cannot_ask_in_a_users_name(made, users, film):  # noqa: F811
+def test_another_sites_page_cannot_ask_in_a_users_name(made, users, film):
     client = on_network(made, users)
     headers = of("wang", PASSWORD) | {"Origin": "https://evil.example"}
     got = client.post("/api/v1/predict", **sent(b"x", points=SIX), headers=headers)
     assert got.status_code == 403
 
 
-def test_who_asks_too_often_or_guesses_waits(made, users):  # noqa: F811
+def test_who_asks_too_often_or_guesses_waits(made, users):
     client = on_network(made, users, a_minute=3)
     codes = [client.get("/api/v1/model", headers=of("wang", PASSWORD)).status_code for _ in range(5)]
     assert codes == [200, 200, 200, 429, 429]
@@ -229,13 +229,13 @@ def test_a_pause_gives_requests_back():
     assert [rate.take("a") for _ in range(3)] == [True, True, False]
 
 
-def test_behind_a_proxy_only_what_came_encrypted_is_answered(made, users):  # noqa: F811
+def test_behind_a_proxy_only_what_came_encrypted_is_answered(made, users):
     client = on_network(made, users, proxy_header="X-Forwarded-Proto")
     for header, status in (({}, 403), ({"X-Forwarded-Proto": "http"}, 403), ({"X-Forwarded-Proto": "https"}, 200)):
         assert client.get("/api/v1/model", headers=of("wang", PASSWORD) | header).status_code == status
 
 
-def test_the_audit_has_a_line_for_each_request_and_nothing_of_the_patient(made, users, film):  # noqa: F811
+def test_the_audit_has_a_line_for_each_request_and_nothing_of_the_patient(made, users, film):
     client = on_network(made, users)
     image, mask = (path.read_bytes() for path in film)
     files = {"image": ("Mueller_Anna_1950.png", image), "mask": ("Mueller.png", mask)}
