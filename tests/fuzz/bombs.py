@@ -169,9 +169,8 @@ def _archive(members, swollen):
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, data in members:
-            with archive.open(zipfile.ZipInfo(name), "w", force_zip64=True) as file:
-                if name != swollen:
-                    file.write(data)
+            if name != swollen:
+                archive.writestr(zipfile.ZipInfo(name), data)
         info = zipfile.ZipInfo(swollen)
         info.compress_type = zipfile.ZIP_DEFLATED
         with archive.open(info, "w", force_zip64=True) as file:

@@ -14,6 +14,8 @@ import schemathesis
 from PIL import Image
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
+from tests.fuzz.mutators import by_bytes
+from tests.fuzz.seeds import dicom, written
 from trabecula.errors import InvalidInput
 from trabecula.reading import read_film, read_labels
 from trabecula.settings import ImageSettings
@@ -24,29 +26,11 @@ from .test_service import SIX, client, service  # noqa: F401 fixtures
 MANY = 1000
 
 
-def dicom_of(film):
-    from pydicom.dataset import Dataset, FileMetaDataset
-    from pydicom.uid import ComputedRadiographyImageStorage, ExplicitVRLittleEndian, generate_uid
-
-    data, data.file_meta = Dataset(), FileMetaDataset()
-    data.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    data.SOPClassUID, data.SOPInstanceUID = ComputedRadiographyImageStorage, generate_uid(entropy_srcs=["a"])
-    data.Modality, data.PatientName = "DX", "Müller^Anna"
-    data.Rows, data.Columns = film.shape
-    data.BitsAllocated = data.BitsStored = 16
-    data.HighBit, data.PixelRepresentation, data.SamplesPerPixel = 15, 0, 1
-    data.PhotometricInterpretation, data.PixelSpacing = "MONOCHROME2", [0.2, 0.2]
-    data.PixelData = film.astype("<u2").tobytes()
-    stream = io.BytesIO()
-    data.save_as(stream, enforce_file_format=True)
-    return stream.getvalue()
-
-
 @pytest.fixture(scope="session")
 def films(tmp_path_factory):
     """The same film in each format, by suffix."""
     pixels = np.random.default_rng(0).normal(1000, 60, (40, 50)).astype(np.uint16)
-    found = {".dcm": dicom_of(pixels)}
+    found = {".dcm": written(dicom(pixels))}
     for suffix, form, options in [(".png", "PNG", {}), (".tif", "TIFF", {"compression": "tiff_lzw"})]:
         stream = io.BytesIO()
         Image.fromarray(pixels).save(stream, form, **options)
@@ -60,26 +44,6 @@ def films(tmp_path_factory):
     return found
 
 
-def mutated(content, chance):
-    """Bytes turned, numbers made huge, parts cut, doubled or left out."""
-    data = bytearray(content)
-    for _ in range(chance.choice([1, 1, 2, 8])):
-        at = chance.randrange(len(data)) if chance.random() < 0.4 else chance.randrange(min(len(data), 600))
-        kind = chance.randrange(5)
-        if kind == 0:
-            data[at] ^= 1 << chance.randrange(8)
-        elif kind == 1:
-            data[at : at + 4] = chance.choice([b"\xff\xff\xff\xff", b"\x7f\xff\xff\xff", bytes(4), b"\x00\x01\x86\xa0"])
-        elif kind == 2:
-            del data[at:]
-        elif kind == 3:
-            data[at:at] = data[at : at + chance.randrange(64)]
-        else:
-            del data[at : at + chance.randrange(1, 64)]
-        data = data or bytearray(b"\0")
-    return bytes(data)
-
-
 def check_many(films, folder, count):
     """Every mutated film is read, or refused in words; nothing else happens on the disk."""
     said = []
@@ -87,7 +51,7 @@ def check_many(films, folder, count):
         chance = random.Random(number)
         suffix = chance.choice(sorted(films))
         path = folder / f"film{suffix}"
-        path.write_bytes(mutated(films[suffix], chance))
+        path.write_bytes(by_bytes(films[suffix], chance))
         for read in (read_film, read_labels):
             try:
                 read(path, ImageSettings())
@@ -110,15 +74,15 @@ def test_a_thousand_mutated_films_are_read_or_refused_in_words(films, tmp_path):
     assert check_many(films, tmp_path, MANY) > 200
 
 
-def send_many(client, films, count):
+def send_many(client, films, count):  # noqa: F811
     codes = []
     for number in range(count):
         chance = random.Random(f"sent {number}")
-        image = mutated(films[chance.choice(sorted(films))], chance)
+        image = by_bytes(films[chance.choice(sorted(films))], chance)
         files = {"image": ("a", image)}
         data = {"points": SIX}
         if chance.random() < 0.3:
-            files, data = files | {"mask": ("b", mutated(films[".png"], chance))}, {}
+            files, data = files | {"mask": ("b", by_bytes(films[".png"], chance))}, {}
         got = client.post("/api/v1/predict", files=files, data=data)
         assert got.status_code in {200, 422}, (number, got.text)
         assert "Traceback" not in got.text

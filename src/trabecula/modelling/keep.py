@@ -119,9 +119,8 @@ def _audited(content: bytes) -> Any:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             members = archive.infolist()
-            if (size := sum(member.file_size for member in members)) > min(
-                LARGEST, max(_SMALL, _SWELLING * len(content))
-            ):
+            size = sum(member.file_size for member in members)
+            if size > min(LARGEST, max(_SMALL, _SWELLING * len(content))):
                 raise _refuse(f"{size >> 20} MiB unpacked")
             schema = json.loads(archive.read(_SCHEMA))
             protocol = schema["protocol"]

@@ -62,6 +62,8 @@ def _of_dicom(path: Path, xray: Xray) -> tuple[Window, ...]:
             centres, widths, names = (_many(dataset.get(tag)) for tag in _TAGS)
             pairs = [(float(c), float(w)) for c, w in zip(centres, widths, strict=False) if float(w) > 0]
             ends = _ends(dataset)
+            if not np.isfinite([*ends, *(number for pair in pairs for number in pair)]).all():
+                return ()
         except Exception:  # noqa: BLE001 a damaged header may fail in any way, and a film without windows is shown all the same
             return ()
     turned = any("inverted" in step for step in xray.history)

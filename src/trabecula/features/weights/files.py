@@ -161,7 +161,7 @@ def _read_hdf5(name: str, content: bytes) -> Tensors:
         with h5py.File(io.BytesIO(content), "r") as file:
             tensors: Tensors = {}
             file.visititems(lambda path, item: _take(tensors, path, item, max(_SMALL, _SWELLING * len(content))))
-    except (OSError, RuntimeError, KeyError, ValueError) as error:
+    except (OSError, RuntimeError, KeyError, ValueError, TypeError, OverflowError) as error:
         raise _truncated(name, _first_line(error)) from None
     if any(layer == "vars" for layer, _, _ in (key.partition("/") for key in tensors)):
         found = "a Keras file that does not name its layers, as early versions of Keras 3 wrote them"
