@@ -74,6 +74,7 @@ def test_counts_are_those_of_the_split(run):
         ({"selection__lasso__rule": "1se"}, "was least", "within one standard error"),
         ({"selection__mrmr": {"features": 31}}, "", "kept 31 of them"),
         ({"selection__pca": 32}, "", "32 principal components"),
+        ({"selection__pca": 8}, "features remained", "features or components remained"),
         ({"models": ["lr"]}, "classifiers were trained", "1 classifier was trained"),
         ({"selection__correlation": 0.77}, "0.9,", "0.77"),
         ({"radiomics__bin_range": [-3.0, 3.0]}, "region's own range", "fixed range of greys (-3.0 to 3.0)"),

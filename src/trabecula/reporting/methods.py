@@ -302,8 +302,9 @@ def _lasso(run: Recorded, settings: Settings) -> Iterator[Sentence]:
     final = funnel[(funnel["fold"] == "final") & (funnel["signature"] == run.evaluation.chosen[0])].sort_values("order")
     if len(final):
         place = "selection/funnel.csv, kept (fold final)"
+        what = "features or components" if settings["selection.pca"] else "features"
         yield say(
-            "In the final fit of the leading signature, {} of {} features remained.",
+            f"In the final fit of the leading signature, {{}} of {{}} {what} remained.",
             _count(final["kept"].iloc[-1], place),
             _count(final["kept"].iloc[0], place),
         )
