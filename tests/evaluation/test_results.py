@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from trabecula.evaluation import evaluate
+from trabecula.evaluation import evaluate, results
 from trabecula.evaluation.multiplicity import holm
 from trabecula.records import Predictions
 from trabecula.settings import EvaluationSettings
@@ -163,11 +163,11 @@ def test_a_class_of_a_single_patient_has_no_interval_and_says_why():
 
 def test_few_cases_and_large_aucs_are_warned_of(result):
     assert result.auc["warning"].str.contains("fewer than 20").all()
-    many = evaluate(predictions(n=360, score=lambda truth, p: p + 2 * np.eye(3)[truth]), settings=FEW)
-    large = many.auc[many.auc["auc"] > 0.9]
+    many = evaluate(predictions(n=360, score=lambda truth, p: p + 0.2 * np.eye(3)[truth]), settings=FEW)
+    large = many.auc[(many.auc["auc"] > 0.9) & many.auc["low"].notna()]
     assert len(large)
     assert large["warning"].str.contains("above 0.9").all()
-    assert many.auc.loc[many.auc["auc"] <= 0.9, "warning"].eq("").all()
+    assert many.auc.loc[(many.auc["auc"] <= 0.9) & many.auc["low"].notna(), "warning"].eq("").all()
 
 
 def test_subgroups_are_those_of_free_columns_and_numbers_are_cut_at_thirds():
@@ -223,3 +223,11 @@ def test_three_patients_in_all_go_through():
     rows = rows[rows["patient_id"].isin(["p0", "p1", "p2", "p15", "p30"])].reset_index(drop=True)
     made = evaluate(Predictions(rows, CLASSES), settings=FEW)
     assert set(made.auc["cohort"]) == {"training", "internal", "external"}
+
+
+def test_a_perfect_auc_is_warned_of_as_one_without_an_interval():
+    warning = results._warning
+    assert warning(1.0, 0.0, 30) == "the classes are separated perfectly: no interval, since no variance can be seen"
+    assert warning(0.5, 0.0, 30) == "all scores are equal: no interval, since no variance can be seen"
+    assert warning(0.95, 1e-4, 30) == "an AUC above 0.9: the interval may cover less than 95 %"
+    assert warning(0.8, 1e-3, 30) == ""

@@ -59,7 +59,7 @@ def test_columns_with_pyradiomics_names_are_radiomics_and_the_rest_is_as_the_fil
         {"case_id": "k3", "feature": "DL_1", "reason": "missing in the table"}
     ]
     assert [case.patient_id for case in study.cases] == [case.case_id for case in study.cases]
-    assert check_study(tmp_path).notes == ("1 columns that no model learns from: scanner",)
+    assert check_study(tmp_path).notes == ("1 column that no model learns from: scanner",)
 
 
 def test_it_runs_to_a_report_by_both_protocols(table, tmp_path):

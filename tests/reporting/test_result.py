@@ -29,6 +29,9 @@ def test_a_hospital_is_noted_where_it_is_told_beyond_chance():
     assert _sites_in_words(sites(float("nan"), 0.45, 0.55, error=0.05)) == []
     (note,) = _sites_in_words(sites(0.61, error=0.05))
     assert note.startswith("the hospital is predicted from the deep features with a macro AUC of 0.61 (standard error")
+    after = sites(0.7, error=0.05).assign(harmonised=1)
+    assert len(_sites_in_words(pd.concat([sites(0.9), after]))) == 2
+    assert _sites_in_words(pd.concat([sites(0.5), after])) == []  # ComBat's own error is no hospital
 
 
 def test_baselines_are_compared_where_a_held_out_cohort_has_every_class(run):

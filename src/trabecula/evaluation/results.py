@@ -139,9 +139,12 @@ def _interval_method(scores: CohortScores, folds: int, value: float, variance: f
     if np.isnan(variance):
         return f"{method}; no interval: fewer than two patients of the class, or of the others"
     if variance == 0:
-        seen = "all scores are equal" if value == 0.5 else "the classes are separated perfectly"
-        return f"{method}; no interval: {seen}, which shows no variance"
+        return f"{method}; no interval: {_unvaried(value)}, which shows no variance"
     return f"{method}, logit scale" + (", t" if scores.clustered else "")
+
+
+def _unvaried(value: float) -> str:
+    return "all scores are equal" if value == 0.5 else "the classes are separated perfectly"
 
 
 def _warning(value: float, variance: float, smaller: int) -> str:
@@ -149,6 +152,8 @@ def _warning(value: float, variance: float, smaller: int) -> str:
         return ""
     if np.isnan(variance):
         return f"{smaller} case{'s' * (smaller != 1)} of a class or of the others: too few for an interval"
+    if variance == 0:
+        return f"{_unvaried(value)}: no interval, since no variance can be seen"
     if smaller < FEWEST:
         return (
             f"{smaller} cases of a class or of the others, fewer than {FEWEST}: the interval may cover less than 95 %"

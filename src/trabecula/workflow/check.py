@@ -111,7 +111,7 @@ class Check:
             return ()
         names = unassigned(self.settings, self.study)
         listed = ", ".join(names[:5]) + (" ..." if len(names) > 5 else "")
-        return (f"{len(names)} columns that no model learns from: {listed}",) if names else ()
+        return (f"{len(names)} column{'s' * (len(names) != 1)} that no model learns from: {listed}",) if names else ()
 
     @property
     def alike(self) -> tuple[Pair, ...]:

@@ -134,11 +134,14 @@ def _deep_facts(run: Path, ready: Ready) -> pd.DataFrame:
 
 
 def _sites_in_words(sites: pd.DataFrame) -> list[str]:
-    """The tables of features from which the hospital can be told, as they are or after ComBat: beyond chance."""
+    """The tables of features from which the hospital can be told beyond chance, and what ComBat leaves of it there."""
+    found = sites[sites["auc"] - 1.96 * sites["error"] > 0.5]
+    as_they_are = {(row.table, row.rows) for row in found[found["harmonised"] == 0].itertuples()}
     return [
         f"the hospital is predicted from the {row.table} features with a macro AUC of {row.auc:.2f} "
         f"(standard error {row.error:.2f}; {row.sites} sites, {row.rows} rows{', after ComBat' * bool(row.harmonised)})"
-        for row in sites[sites["auc"] - 1.96 * sites["error"] > 0.5].itertuples(index=False)
+        for row in found.itertuples(index=False)
+        if (row.table, row.rows) in as_they_are
     ]
 
 

@@ -113,7 +113,8 @@ def _reclassification(run: Recorded) -> View:
         return None
     rows = [
         (f"{row['signature_a']} → {row['signature_b']}", row["cohort"], row["class"],
-         f"{row['nri']:.3f} ({row['nri_error']:.3f})", f"{row['idi']:.3f} ({row['idi_error']:.3f})")
+         f"{row['nri']:.3f} ({row['nri_error']:.3f})".replace("-", "−"),
+         f"{row['idi']:.3f} ({row['idi_error']:.3f})".replace("-", "−"))
         for _, row in table.iterrows()
     ]  # fmt: skip
     heads = ("signatures", "cohort", "class", "NRI, continuous", "IDI")
