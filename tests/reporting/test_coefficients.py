@@ -7,6 +7,7 @@ import pytest
 from matplotlib.colors import to_hex
 
 from trabecula.reporting import figures
+from trabecula.reporting.drawings import _shown_classes
 from trabecula.reporting.sections.section import deep_beginnings, identified
 
 
@@ -54,3 +55,9 @@ def test_numbers_on_an_axis_keep_their_digits():
     svg = figures.as_svg(figure, "small", "1.2345 of a title")
     assert ">0.005<" in svg.replace("\n", "")
     assert "1.2345 of a title" in svg
+
+
+def test_panels_stand_in_the_order_of_the_classes_whichever_enters_the_path_first():
+    run = fitted(("0", "1", "2"))
+    assert _shown_classes(run, rows(("s", "a", "2", 0.1), ("s", "a", "0", 0.1))) == ["0", "2"]
+    assert _shown_classes(run, rows(("s", "a", "2 against 1", 0.1))) == ["2 against 1"]

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+import pandas as pd
 from matplotlib.figure import Figure
 
 from ..records import PROBABILITY_PREFIX
@@ -44,14 +45,20 @@ def _of_selection(run: Recorded) -> Iterator[tuple[str, Drawing]]:
         along = identified(run, selection.lasso_path[selection.lasso_path["signature"] == name])
         steps = selection.path[(selection.path["signature"] == name) & (selection.path["fold"] == "final")]
         if len(along):
-            drawing = panels.lasso_coefficients(along, steps, list(dict.fromkeys(along["class"])), deep)
+            drawing = panels.lasso_coefficients(along, steps, _shown_classes(run, along), deep)
             yield f"path-{name}", (f"LASSO coefficients of {name} along the path, final fit", drawing)
     final = selection.coefficients[selection.coefficients["fold"] == "final"]
     for name in signatures_of(evaluation):
         rows = identified(run, final[final["signature"] == name])
         if len(rows):
-            drawing = figures.coefficients(rows, list(dict.fromkeys(rows["class"])), deep)
+            drawing = figures.coefficients(rows, _shown_classes(run, rows), deep)
             yield f"coefficients-{name}", (f"LASSO coefficients of {name}", drawing)
+
+
+def _shown_classes(run: Recorded, table: pd.DataFrame) -> list[str]:
+    """Those of a table in the study's order, or what ``identified`` made of two."""
+    there = list(dict.fromkeys(table["class"]))
+    return [name for name in run.evaluation.classes if name in there] or there
 
 
 def _of_models(run: Recorded) -> Iterator[tuple[str, Drawing]]:
