@@ -48,6 +48,7 @@ def unpack(content: bytes) -> Any:
         raise _refuse(f"parts that do not fit together ({type(error).__name__})") from None
     for part in _parts(pipeline):
         _check_tree(part)
+        _check_neighbours(part)
     return pipeline
 
 
@@ -171,6 +172,31 @@ def _check_tree(part: Any) -> None:
             raise _refuse("a tree whose branches do not end")
     if not ((tree.feature[inner] >= 0) & (tree.feature[inner] < tree.n_features)).all():
         raise _refuse("a tree that asks for features it does not have")
+
+
+def _check_neighbours(part: Any) -> None:
+    """Refuse a tree of neighbours that leads outside its own arrays."""
+    tree = getattr(part, "_tree", None)
+    if tree is None:
+        return
+    try:
+        data, order, nodes, bounds, _, _, count = tree.__getstate__()[:7]
+        rows, place = len(data), np.arange(count)
+        fits = (
+            np.array_equal(np.sort(order), np.arange(rows))
+            and len(nodes) == count == bounds.shape[1]
+            and bounds.shape[2] == data.shape[1] == part.n_features_in_
+            and (nodes["idx_start"] >= 0).all()
+            and (nodes["idx_end"] <= rows).all()
+            and (nodes["idx_start"] < nodes["idx_end"]).all()
+            and nodes["is_leaf"][2 * place + 2 >= count].all()
+            and len(part._y) == rows
+            and 0 <= part._y.min() <= part._y.max() < len(part.classes_)
+        )
+    except Exception:  # noqa: BLE001 a state of another kind fails in any way
+        fits = False
+    if not fits:
+        raise _refuse("neighbours whose tree leads outside itself")
 
 
 def _refuse(found: str, expected: str = "a pipeline as it was packed", action: str = "") -> InvalidInput:
