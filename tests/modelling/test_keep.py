@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import subprocess
 import sys
 import zipfile
@@ -131,10 +132,27 @@ def changed(content, name=None, data=None, extra=None, schema=None):
             "types that are not on the list: sklearn.ensemble._bagging.RandomForestClassifier",
         ),
         (lambda text: text.replace('"protocol":2', '"protocol":3'), "protocol 3 of skops"),
+        (
+            lambda text: re.sub(r'("node_count":{[^}]*"content":")\d+', r"\g<1>1000000", text, count=1),
+            "a tree of other sizes",
+        ),
+        (
+            lambda text: re.sub(r'(npy"},{[^}]*"content":")1("[^}]*}\]}})', r"\g<1>900\2", text, count=1),
+            "a tree of other sizes",
+        ),
         (lambda text: text[:-9], "damaged bytes"),
         (lambda _: "[" * 100_000, "damaged bytes"),
     ],
-    ids=["a type of ours elsewhere", "a loader not ours", "another estimator", "newer", "cut", "deep"],
+    ids=[
+        "a type of ours elsewhere",
+        "a loader not ours",
+        "another estimator",
+        "newer",
+        "too many nodes",
+        "too many outputs",
+        "cut",
+        "deep",
+    ],
 )
 def test_what_is_not_on_our_list_is_refused_in_words_before_anything_is_built(forest, schema, words, monkeypatch):
     import skops.io

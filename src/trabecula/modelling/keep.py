@@ -126,6 +126,7 @@ def _audited(content: bytes) -> Any:
             schema = json.loads(archive.read(_SCHEMA))
             protocol = schema["protocol"]
             files = {node["file"] for node in _nodes(schema) if "file" in node}
+            trees = [_tree_sizes(archive, node) for node in _nodes(schema) if node.get("__loader__") == "TreeNode"]
     except InvalidInput:
         raise
     except (Exception, RecursionError):  # noqa: BLE001 damage shows in many ways
@@ -139,7 +140,21 @@ def _audited(content: bytes) -> Any:
     unknown = sorted({kind for loader, kind in _kinds(schema) if kind not in _LOADERS.get(loader, ())})
     if unknown:
         raise _refuse(f"types that are not on the list: {', '.join(unknown)[:300]}", "types that models here are of")
+    if not all(stated == true for stated, true in trees):
+        raise _refuse("a tree of other sizes than its arrays")
     return schema
+
+
+def _tree_sizes(archive: zipfile.ZipFile, node: Any) -> tuple[Any, Any]:
+    """Outputs, nodes and classes of a tree, stated and true: scikit-learn takes memory and copies as stated."""
+    _, kinds, outputs = node["__reduce__"]["args"]["content"]
+    state = node["content"]["content"]
+    classes, nodes, values = (
+        np.load(io.BytesIO(archive.read(one["file"])), allow_pickle=False)
+        for one in (kinds, state["nodes"], state["values"])
+    )
+    stated = outputs["content"], state["node_count"]["content"], classes.dtype.kind, classes.tolist()
+    return stated, ("1", str(len(nodes)), "i", [values.shape[2]])
 
 
 def _nodes(schema: Any) -> Iterator[dict[str, Any]]:
