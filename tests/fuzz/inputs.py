@@ -13,7 +13,7 @@ SHARES = {
     "features": 4, "bundle": 4, "sealed": 4, "pipeline": 6, "weights": 5, "checkpoint": 1, "layout cvat": 3,
     "layout coco": 3,
     "layout nnunet": 1, "layout monai": 1, "layout bids": 1, "layout labelme": 3, "layout dicom-seg": 1,
-    "layout nifti": 1,
+    "layout rtstruct": 2, "layout nifti": 1,
     "layout png": 1, "drawn": 4, "users": 2,
 }  # fmt: skip
 READERS, WEIGHTS = list(SHARES), list(SHARES.values())

@@ -242,7 +242,7 @@ def users(folder, file):
     read_users(folder / file)
 
 
-_LAYOUTS = ("cvat", "coco", "nnunet", "monai", "bids", "labelme", "dicom-seg", "nifti", "png")
+_LAYOUTS = ("cvat", "coco", "nnunet", "monai", "bids", "labelme", "dicom-seg", "rtstruct", "nifti", "png")
 READERS: Mapping[str, Callable[[Path, str], None]] = {
     "raster": raster, "nifti": raster, "dicom": dicom, "table": table, "feature table": feature_table, "study": study,
     "parameters": parameters, "cache": cache, "part": part, "features": features, "bundle": bundle, "sealed": sealed,

@@ -5,6 +5,7 @@ import functools
 import gzip
 import io
 import json
+import shutil
 import tempfile
 import warnings
 import zipfile
@@ -448,9 +449,21 @@ _MAIN = {
     "bids": (("participants.tsv", "csv"), ("derivatives/trabecula/sub-p1/xray/sub-p1_run-1_mask.nii.gz", "nifti.gz")),
     "labelme": (("f1.json", "json"),),
     "dicom-seg": (("f1.dcm", "dicom"),),
+    "rtstruct": (("rs.dcm", "dicom"), ("f1.dcm", "dicom")),
     "nifti": (("cases.csv", "csv"), ("labels.txt", ""), ("masks/f1.nii.gz", "nifti.gz")),
     "png": (("cases.csv", "csv"), ("masks/c1.png", "png")),
 }
+
+
+def _write_structures(film, place):
+    """A structure set beside its film: of the one layout that is read alone."""
+    import pydicom
+
+    from tests.dicoms import write_structures
+
+    shutil.copy(film.image, place / "f1.dcm")
+    uid = pydicom.dcmread(film.image).SOPInstanceUID
+    write_structures(place / "rs.dcm", uid, {mark.name: mark.cut.whole for mark in film.marks}, (0.2, 0.2))
 
 
 def _layouts():
@@ -459,7 +472,11 @@ def _layouts():
     about = About("S", {20: "L1", 21: "L2"}, {"c1": {"age": "71"}, "c2": {"age": "71"}})
     for name, layout in FORMATS.items():
         with tempfile.TemporaryDirectory() as place, tempfile.TemporaryDirectory() as films:
-            layout.write(_films(Path(films)), Path(place), about)
+            drawn = _films(Path(films))
+            if layout.write is None:
+                _write_structures(drawn[0], Path(place))
+            else:
+                layout.write(drawn, Path(place), about)
             files = _files(Path(place))
         for changed, kind in _MAIN[name]:
             yield Seed(f"layout {name}", changed, kind, changed, files)

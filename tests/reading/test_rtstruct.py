@@ -2,14 +2,12 @@
 
 import numpy as np
 import pytest
-from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
-from pydicom.uid import ExplicitVRLittleEndian, RTStructureSetStorage, generate_uid
-from tests.dicoms import write_film
+from pydicom.uid import generate_uid
+from tests.dicoms import write_film, write_structures
 
 from trabecula.errors import InvalidInput
 from trabecula.reading import read_table
 from trabecula.reading.layouts import FORMATS, recognise
-from trabecula.reading.layouts.contours import trace
 from trabecula.workflow.exchange import export_regions, import_regions
 
 SHAPE = (40, 50)
@@ -24,42 +22,6 @@ def regions():
     one[5:7, 10:14] = False
     two[15:22, 5:20] = two[22:24, 30:33] = True
     return {"L1": one, "L2": two}
-
-
-def to_mm(ring, spacing, position, axes):
-    """From pixel edges to PS3.3 C.7.6.2.1.1."""
-    across, down = np.array(axes).reshape(2, 3)
-    x, y = (ring - 0.5).T
-    return np.array(position) + np.outer(x * spacing[1], across) + np.outer(y * spacing[0], down)
-
-
-def write_structures(path, film_uid, regions, spacing, position=(0, 0, 0), axes=(1, 0, 0, 0, 1, 0), **contour):
-    meta = FileMetaDataset()
-    meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID = RTStructureSetStorage, generate_uid()
-    meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    made = FileDataset("", {}, file_meta=meta, preamble=b"\0" * 128)
-    made.SOPClassUID, made.SOPInstanceUID, made.Modality = (
-        RTStructureSetStorage,
-        meta.MediaStorageSOPInstanceUID,
-        "RTSTRUCT",
-    )
-    made.StructureSetROISequence, made.ROIContourSequence = [], []
-    for number, (name, inside) in enumerate(regions.items(), start=1):
-        roi, drawn, outlines = Dataset(), Dataset(), trace(inside)
-        roi.ROINumber, roi.ROIName = number, name
-        drawn.ReferencedROINumber, drawn.ContourSequence = number, []
-        for ring in (*outlines.outer, *outlines.holes):
-            one, image = Dataset(), Dataset()
-            image.ReferencedSOPInstanceUID = film_uid
-            one.ContourImageSequence, one.ContourGeometricType = [image], "CLOSED_PLANAR"
-            one.NumberOfContourPoints = len(ring)
-            one.ContourData = [f"{value:.6g}" for value in to_mm(ring, spacing, position, axes).ravel()]
-            for keyword, value in contour.items():
-                setattr(one, keyword, value)
-            drawn.ContourSequence.append(one)
-        made.StructureSetROISequence.append(roi)
-        made.ROIContourSequence.append(drawn)
-    made.save_as(path, enforce_file_format=True)
 
 
 @pytest.fixture

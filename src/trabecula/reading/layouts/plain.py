@@ -129,7 +129,7 @@ def _has_films(files: Sequence[Path]) -> bool:
 
 def _within(source: Path, name: str, where: str) -> Path:
     path = source / name
-    if not path.resolve().is_relative_to(source.resolve()):
+    if "\0" in name or not path.resolve().is_relative_to(source.resolve()):
         raise InvalidInput([Fault(f"{where}, region", repr(name), "a mask within the folder")])
     if not path.is_file():
         raise InvalidInput([Fault(f"{where}, region", f"no file {name!r}", "a mask, relative to the folder")])
