@@ -32,7 +32,7 @@ def read_rtstruct(source: Path) -> Haul:
     a film out. Where contours of one ROI overlap, what lies in an even number of them is a hole.
     """
     here = dict(_read(source.parent.glob("*") if source.is_file() else source.rglob("*")))
-    films = {str(one.SOPInstanceUID): (path, one) for path, one in here.items() if {"Rows", "SOPInstanceUID"} <= set(one.dir())}
+    films = {str(one.get("SOPInstanceUID")): (path, one) for path, one in here.items() if "Rows" in one}
     found: list[Found] = []
     faults: list[Fault] = []
     for path, one in here.items():
