@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from .options import listen
+from .options import take_port
 from .terminal import err, out
 
 app = typer.Typer()
@@ -45,7 +45,7 @@ def open_app(
     if folder is None and (bundle is None or Path(FILE_NAME).exists()):
         folder = Path()
     state = State(folder and folder.resolve(), bundle, reader_named(reader))
-    listening = listen(host, port)
+    listening = take_port(host, port)
     name = f"[{host}]" if ":" in host else host
     link = f"http://{name}:{listening.getsockname()[1]}/?token={state.token}"
     out.print(link, markup=False)

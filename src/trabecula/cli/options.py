@@ -34,7 +34,7 @@ Device = Annotated[
 CORES = os.cpu_count() or 1
 
 
-def listen(host: str, port: int) -> socket.socket:
+def take_port(host: str, port: int) -> socket.socket:
     """A socket that listens, or a word on why ``--host`` and ``--port`` cannot be had."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:

@@ -8,8 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from .options import WeightsFile
-from .options import listen as take_port
+from .options import WeightsFile, take_port
 from .terminal import err, out, print_notes
 
 app = typer.Typer()
