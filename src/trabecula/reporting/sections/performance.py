@@ -101,9 +101,10 @@ def _delong(run: Recorded) -> View:
         for cohort in evaluation.cohorts
     }  # fmt: skip
     classes = {cohort: _of_classes(evaluation, cohort) for cohort in evaluation.cohorts}
-    tests = max((len(table.rows) for table in classes.values()), default=0)
-    pairs = any(table.rows for table in small.values())
-    return {"small": small, "large": large, "of_classes": classes, "pairs": pairs, "tests": tests}
+    planned = evaluation.tests[evaluation.tests["family"] == "primary"]
+    tests = max((int((planned["cohort"] == cohort).sum()) for cohort in evaluation.cohorts), default=0)
+    view = {"small": small, "large": large, "of_classes": classes, "tests": tests}
+    return view | {"pairs": any(table.rows for table in small.values()), "one_auc": len(evaluation.classes) == 2}
 
 
 def _names(table: pd.DataFrame, columns: Sequence[str]) -> list[str]:
