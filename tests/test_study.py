@@ -241,6 +241,49 @@ def test_frozen_cohorts_refuse_another_table_until_redrawn_which_the_report_says
         run_study(study_folder.folder)
 
 
+def test_the_refusal_of_another_table_names_the_cases_and_rules_that_changed(study_folder):
+    from trabecula.errors import InvalidInput
+    from trabecula.modelling import make_split
+
+    frozen = study_folder.folder / "cohorts.json"
+
+    def refusal():
+        study_folder.save()
+        checked = check_study(study_folder.folder)
+        with pytest.raises(InvalidInput) as refused:
+            make_split(checked.study, checked.settings, frozen)
+        return [fault.found for fault in refused.value.faults]
+
+    def drawn():
+        study_folder.save()
+        checked = check_study(study_folder.folder)
+        make_split(checked.study, checked.settings, frozen, redraw=True)
+
+    another = "the cohorts were frozen for another table of cases: "
+    drawn()
+    study_folder.rows[0]["cohort"] = "internal"
+    assert refusal() == [another + "1 case (c00) with another patient, cohort or label"]
+    study_folder.rows.append(study_folder.rows[26] | {"case_id": "new", "region_value": "20"})
+    del study_folder.rows[3]
+    for row in study_folder.rows[10:18]:
+        row["patient_id"] += "x"
+    named = "9 cases (c00, c11, c12, c13, c14 and 4 more) with another patient, cohort or label"
+    assert refusal() == [f"{another}{named}; 1 case (new) added; 1 case (c03) gone"]
+    drawn()
+    study_folder.rows.insert(0, study_folder.rows.pop())
+    study_folder.settings["split"] = {"internal": 0.4}
+    assert refusal() == [
+        another + "the same cases in another order",
+        "the cohorts were frozen for another split: internal is 0.4, was 0.0",
+    ]
+    known = json.loads(frozen.read_text())
+    del known["rows"]  # as older files are
+    frozen.write_text(json.dumps(known))
+    assert refusal()[0] == another + "a patient, cohort or label, or the order of the cases"
+    del study_folder.rows[0]
+    assert refusal()[0] == another + "1 case (new) gone"
+
+
 def sited(study_folder, **split):
     """The study without cohorts, with three sites and dates in their place."""
     for number, row in enumerate(study_folder.rows):
