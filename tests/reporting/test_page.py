@@ -350,6 +350,15 @@ def test_of_two_classes_the_page_counts_each_pair_once(tmp_path):
     assert f"Holm: {everything} tests" in page
 
 
+def test_a_calibration_that_training_learnt_is_said_where_probabilities_are_judged(tmp_path, html):
+    assert "Shown as they are; nothing was mapped anew." in html
+    asked = FACTS.settings.replace("calibration: none", "calibration: isotonic")
+    record(tmp_path, facts=replace(FACTS, settings=asked))
+    page = write_page(tmp_path, recorded(tmp_path)).read_text(encoding="utf-8")
+    assert "Shown as they are after the calibration by isotonic regression that was learnt in training" in page
+    assert "Shown as they are; nothing" not in page
+
+
 def test_references_are_numbered_once(html):
     listed = re.search(r'<ol class="references">(.*?)</ol>', html, re.DOTALL)
     assert listed

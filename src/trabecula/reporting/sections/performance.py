@@ -4,8 +4,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pandas as pd
+import yaml
 
-from ...records import PROBABILITY_PREFIX, Evaluation
+from ...records import PROBABILITY_PREFIX, PUBLISHED, Evaluation
 from ..learners import abbreviations, short
 from ..recorded import Recorded
 from ..shown import Row, Shown, cell, matrix
@@ -22,6 +23,7 @@ METRIC_WORDS = {
     "f1": "F1",
     "average_precision": "average precision",
 }
+_CALIBRATED_BY = {"sigmoid": "a sigmoid", "isotonic": "isotonic regression", "temperature": "temperature scaling"}
 _CALIBRATION = {
     "slope": "slope",
     "intercept": "intercept",
@@ -224,7 +226,9 @@ def _calibration(run: Recorded) -> View:
         )
         for cohort in evaluation.cohorts
     }  # fmt: skip
-    return {"calibration": tables}
+    asked = (yaml.safe_load(run.facts.settings) or {}).get("calibration", "none")
+    learnt = "" if asked == "none" or run.facts.protocol == PUBLISHED else f"calibration by {_CALIBRATED_BY[asked]}"
+    return {"calibration": tables, "learnt": learnt}
 
 
 def _decision(run: Recorded) -> View:
