@@ -332,6 +332,29 @@ def test_sites_can_be_drawn_by_seed_and_folds_balance_them(study_folder):
     assert len(set(drawn.values())) > 1
 
 
+def test_a_drawn_site_takes_its_patients_whole_also_those_seen_late_or_elsewhere_too(study_folder):
+    from trabecula.modelling import make_split
+
+    sited(study_folder, external=1, prospective="2022-03-01")
+    for row in study_folder.rows:
+        row["patient_id"] = f"q{int(row['case_id'][1:]) // 2}"  # two vertebrae, at two sites
+    study_folder.save()
+    checked = check_study(study_folder.folder)
+    assert not checked.faults
+    for seed in range(8):
+        settings = checked.settings.model_copy(update={"seed": seed})
+        table = make_split(checked.study, settings, study_folder.folder / f"{seed}.json").table
+        assert table.groupby("patient_id")["cohort"].nunique().max() == 1
+        held_out = set(table.loc[table["cohort"] == "external", "site"])
+        assert any(set(table.loc[table["site"] == site, "cohort"]) == {"external"} for site in held_out)
+
+
+def test_a_score_that_is_one_for_all_cases_is_not_said_to_find_no_leak(study_folder):
+    verdicts = permute_study(study_folder.folder, deals=2).table.set_index("signature")["verdict"]
+    assert set(verdicts["height"]) == {"0.50 in every deal: all cases have one score, which could show no leak"}
+    assert not verdicts["radiomics"].str.contains("all cases have one score").any()
+
+
 def test_a_class_that_a_held_out_cohort_lacks_is_said_and_the_rest_goes_on(study_folder):
     for row in study_folder.rows:
         if row["cohort"] == "internal" and row["label"] == "2":

@@ -222,7 +222,7 @@ def _draw(table: pd.DataFrame, settings: Settings) -> pd.Series:
     """Draw external sites, then the wished part of the training patients as internal, by class and site."""
     cohorts = table["cohort"].copy()
     if isinstance(settings.split.external, int) and settings.split.external:
-        cohorts[_of_drawn_sites(table, settings)] = "external"
+        cohorts[_seen_at_drawn_sites(table, settings)] = "external"
     training = table[cohorts == TRAINING]
     several = len(set(training["patient_id"])) > 1
     if settings.split.internal > 0 and not (cohorts == INTERNAL).any() and several:
@@ -233,7 +233,8 @@ def _draw(table: pd.DataFrame, settings: Settings) -> pd.Series:
     return cohorts
 
 
-def _of_drawn_sites(table: pd.DataFrame, settings: Settings) -> pd.Series:
+def _seen_at_drawn_sites(table: pd.DataFrame, settings: Settings) -> pd.Series:
+    """All cases of the patients of those sites, also of one who was seen elsewhere too, and of late ones."""
     sites = sorted(set(table["site"]))
     wanted = settings.split.external
     assert isinstance(wanted, int)
@@ -241,7 +242,7 @@ def _of_drawn_sites(table: pd.DataFrame, settings: Settings) -> pd.Series:
         action = "Ask for fewer, or name the column in split.site."
         raise InvalidInput([Fault("split.external", f"{len(sites)} sites", f"more than {wanted}", action)])
     drawn = np.random.default_rng(settings.seed).permutation(sites)[:wanted]
-    return table["site"].isin(drawn) & (table["cohort"] == TRAINING)
+    return table["patient_id"].isin(table.loc[table["site"].isin(drawn), "patient_id"])
 
 
 def _strata(table: pd.DataFrame) -> np.ndarray:
