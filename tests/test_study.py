@@ -241,6 +241,49 @@ def test_frozen_cohorts_refuse_another_table_until_redrawn_which_the_report_says
         run_study(study_folder.folder)
 
 
+def test_the_refusal_of_another_table_names_the_cases_and_rules_that_changed(study_folder):
+    from trabecula.errors import InvalidInput
+    from trabecula.modelling import make_split
+
+    frozen = study_folder.folder / "cohorts.json"
+
+    def refusal():
+        study_folder.save()
+        checked = check_study(study_folder.folder)
+        with pytest.raises(InvalidInput) as refused:
+            make_split(checked.study, checked.settings, frozen)
+        return [fault.found for fault in refused.value.faults]
+
+    def drawn():
+        study_folder.save()
+        checked = check_study(study_folder.folder)
+        make_split(checked.study, checked.settings, frozen, redraw=True)
+
+    another = "the cohorts were frozen for another table of cases: "
+    drawn()
+    study_folder.rows[0]["cohort"] = "internal"
+    assert refusal() == [another + "1 case (c00) with another patient, cohort or label"]
+    study_folder.rows.append(study_folder.rows[26] | {"case_id": "new", "region_value": "20"})
+    del study_folder.rows[3]
+    for row in study_folder.rows[10:18]:
+        row["patient_id"] += "x"
+    named = "9 cases (c00, c11, c12, c13, c14 and 4 more) with another patient, cohort or label"
+    assert refusal() == [f"{another}{named}; 1 case (new) added; 1 case (c03) gone"]
+    drawn()
+    study_folder.rows.insert(0, study_folder.rows.pop())
+    study_folder.settings["split"] = {"internal": 0.4}
+    assert refusal() == [
+        another + "the same cases in another order",
+        "the cohorts were frozen for another split: internal is 0.4, was 0.0",
+    ]
+    known = json.loads(frozen.read_text())
+    del known["rows"]  # as older files are
+    frozen.write_text(json.dumps(known))
+    assert refusal()[0] == another + "a patient, cohort or label, or the order of the cases"
+    del study_folder.rows[0]
+    assert refusal()[0] == another + "1 case (new) gone"
+
+
 def sited(study_folder, **split):
     """The study without cohorts, with three sites and dates in their place."""
     for number, row in enumerate(study_folder.rows):
@@ -287,6 +330,29 @@ def test_sites_can_be_drawn_by_seed_and_folds_balance_them(study_folder):
         counts = training.groupby(["fold", "site"]).size()
         assert counts.max() - counts.min() <= 3
     assert len(set(drawn.values())) > 1
+
+
+def test_a_drawn_site_takes_its_patients_whole_also_those_seen_late_or_elsewhere_too(study_folder):
+    from trabecula.modelling import make_split
+
+    sited(study_folder, external=1, prospective="2022-03-01")
+    for row in study_folder.rows:
+        row["patient_id"] = f"q{int(row['case_id'][1:]) // 2}"  # two vertebrae, at two sites
+    study_folder.save()
+    checked = check_study(study_folder.folder)
+    assert not checked.faults
+    for seed in range(8):
+        settings = checked.settings.model_copy(update={"seed": seed})
+        table = make_split(checked.study, settings, study_folder.folder / f"{seed}.json").table
+        assert table.groupby("patient_id")["cohort"].nunique().max() == 1
+        held_out = set(table.loc[table["cohort"] == "external", "site"])
+        assert any(set(table.loc[table["site"] == site, "cohort"]) == {"external"} for site in held_out)
+
+
+def test_a_score_that_is_one_for_all_cases_is_not_said_to_find_no_leak(study_folder):
+    verdicts = permute_study(study_folder.folder, deals=2).table.set_index("signature")["verdict"]
+    assert set(verdicts["height"]) == {"0.50 in every deal: all cases have one score, which could show no leak"}
+    assert not verdicts["radiomics"].str.contains("all cases have one score").any()
 
 
 def test_a_class_that_a_held_out_cohort_lacks_is_said_and_the_rest_goes_on(study_folder):

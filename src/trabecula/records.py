@@ -256,6 +256,11 @@ class Evaluation:
     reclassification: pd.DataFrame
     chosen: tuple[str, str]
 
+    @property
+    def tests(self) -> pd.DataFrame:
+        """The rows of ``delong`` that Holm counts: of two classes, which have one AUC, the macro mean's alone."""
+        return self.delong[self.delong["class"] == "macro"] if len(self.classes) == 2 else self.delong
+
 
 @dataclass(frozen=True, eq=False)
 class Explanation:

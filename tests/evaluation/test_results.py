@@ -11,6 +11,7 @@ from trabecula.settings import EvaluationSettings
 
 FEW = EvaluationSettings(resamples=200)
 CLASSES = ("0", "1", "2")
+PAIR = ["signature_a", "model_a", "signature_b", "model_b"]
 
 
 def predictions(n=90, signatures=("radiomics", "deep", "fusion"), models=("lr", "knn"), score=None, truth=None, seed=0):
@@ -50,6 +51,27 @@ def test_each_family_has_a_holm_of_its_own_in_each_cohort(result):
     for _, family in result.delong.groupby(["cohort", "family"]):
         assert np.allclose(family["p_adjusted"], holm(family["p"].to_numpy()), equal_nan=True)
         assert family["method"].str.endswith(f"{family['family'].iloc[0]} family").all()
+
+
+def test_of_two_classes_a_pair_is_one_test_and_holm_counts_it_once():
+    rows = predictions(
+        n=180
+    ).rows  # two vertebrae a patient: Obuchowski's form, whose macro mean must be either class's
+    two = rows[rows["truth"] != "2"].drop(columns="p_2")
+    two["p_1"] = 1 - two["p_0"]
+    two["predicted"] = np.where(two["p_0"] > 0.5, "0", "1")
+    made = evaluate(Predictions(two, CLASSES[:2]), settings=FEW)
+    for _, family in made.delong.groupby(["cohort", "family"]):
+        pairs = family.pivot_table(index=PAIR, columns="class", values=["p", "p_adjusted"])
+        p = pairs["p"]["macro"].to_numpy(np.float64)
+        for name in ("0", "1", "macro"):
+            np.testing.assert_allclose(pairs["p"][name].to_numpy(np.float64), p, rtol=1e-9)
+            np.testing.assert_array_equal(pairs["p_adjusted"][name].to_numpy(np.float64), holm(p))
+        assert family["method"].str.contains("; Holm, one test a pair, |, t; Holm, one test a pair, ").all()
+    planned = made.tests.query("family == 'primary' and cohort == 'internal'")
+    assert len(planned) == 3, "three signatures, three pairs"
+    smallest = made.delong.query("family == 'primary' and cohort == 'internal'")["p"].min()
+    assert planned["p_adjusted"].min() == pytest.approx(min(1, 3 * smallest))
 
 
 def test_the_primary_family_depends_on_training_rows_alone():

@@ -56,3 +56,21 @@ def test_without_other_cohorts_nothing_is_said_of_elsewhere():
     features, split = study(1.0)
     split.table["cohort"] = "training"
     assert ladder("radiomics", features, split, 1)["outside"].isna().all()
+
+
+def test_a_cohort_that_lacks_a_class_has_no_macro_auc_to_give():
+    features, split = study(1.0, columns=20)
+    given = ladder("radiomics", features, split, 1)["outside"]
+    second = split.table.index[split.table["cohort"] == "external"][-20:]
+    lacking = split.table["truth"].loc[second].iloc[0]
+    split.table.loc[second, "cohort"] = "far"
+    both = ladder("radiomics", features, split, 1)["outside"]
+    assert not np.allclose(both, given), "a second cohort with every class counts"
+    alone = split.table["cohort"].isin(["training", "external"])
+    without = ladder("radiomics", features.loc[alone], split, 1)["outside"]
+    split.table.loc[second[split.table.loc[second, "truth"] == lacking], "cohort"] = "training"
+    assert set(split.table.query("cohort == 'far'")["truth"]) == set(CLASSES) - {lacking}
+    kept = split.table.index[alone | (split.table["cohort"] == "far")]
+    np.testing.assert_array_equal(ladder("radiomics", features.loc[kept], split, 1)["outside"], without)
+    kept = split.table.index[split.table["cohort"] != "external"]
+    assert ladder("radiomics", features.loc[kept], split, 1)["outside"].isna().all()

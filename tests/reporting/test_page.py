@@ -79,8 +79,8 @@ FACTS = RunFacts(
 )
 
 
-def record(folder, cases=None, settings=EvaluationSettings(), facts=FACTS):  # noqa: B008 frozen
-    found = predictions()
+def record(folder, cases=None, settings=EvaluationSettings(), facts=FACTS, found=None):  # noqa: B008 frozen
+    found = found or predictions()
     split = found.rows.drop_duplicates("case_id")[["case_id", "patient_id", "cohort", "truth", "fold"]]
     site = np.where(np.arange(len(split)) % 2, "Northtown", "Southtown")
     folder.mkdir(parents=True, exist_ok=True)
@@ -333,6 +333,30 @@ def test_learners_are_called_by_the_names_that_papers_use(html):
 def test_the_size_of_the_family_that_holm_adjusts_over_is_said(html):
     pairs = len(SIGNATURES) * (len(SIGNATURES) - 1) // 2
     assert f"over {pairs * (1 + len(CLASSES))} tests" in re.sub(r"\s+", " ", html)
+
+
+def test_of_two_classes_the_page_counts_each_pair_once(tmp_path):
+    found = predictions()
+    rows = found.rows[found.rows["truth"] != CLASSES[2]].drop(columns=f"p_{CLASSES[2]}")
+    rows["p_1"], rows["predicted"] = 1 - rows["p_0"], np.where(rows["p_0"] > 0.5, "0", "1")
+    record(tmp_path, found=Predictions(rows, CLASSES[:2]))
+    made = recorded(tmp_path)
+    page = re.sub(r"\s+", " ", write_page(tmp_path, made).read_text(encoding="utf-8"))
+    assert "over 3 tests: every pair, once: two classes have the same AUC, and so the macro AUC." in page
+    assert "class by class. This family" not in page
+    planned, everything = 3 * 3, 15 * 3  # pairs of signatures, and of signatures with models, in three cohorts
+    assert f"({planned} tests over all cohorts)" in page
+    assert f"{everything - planned} other tests are exploratory" in page
+    assert f"Holm: {everything} tests" in page
+
+
+def test_a_calibration_that_training_learnt_is_said_where_probabilities_are_judged(tmp_path, html):
+    assert "Shown as they are; nothing was mapped anew." in html
+    asked = FACTS.settings.replace("calibration: none", "calibration: isotonic")
+    record(tmp_path, facts=replace(FACTS, settings=asked))
+    page = write_page(tmp_path, recorded(tmp_path)).read_text(encoding="utf-8")
+    assert "Shown as they are after the calibration by isotonic regression that was learnt in training" in page
+    assert "Shown as they are; nothing" not in page
 
 
 def test_references_are_numbered_once(html):

@@ -3,6 +3,7 @@
 The primary family is fixed by the training folds alone, before a held-out cohort is opened: the model chosen there,
 all pairs of signatures, each class and the macro mean, Holm inside it. Baselines are no signatures: a comparison with
 them, as every other pair, is exploratory, with a Holm of their own; whoever looks at one of them alone has its raw p.
+Two classes have one AUC, which is the macro mean too: there a pair is one test, and its rows share the adjusted p.
 """
 
 from collections.abc import Iterator
@@ -79,11 +80,17 @@ def _of_cohort(
             "method": np.tile(np.array(methods, dtype=object), len(first)),
         }
     )
-    frame["p_adjusted"] = frame.groupby("family", sort=False)["p"].transform(lambda p: holm(p.to_numpy(np.float64)))
-    frame["method"] = (
-        frame["method"] + (", t; Holm, " if scores.clustered else "; Holm, ") + frame["family"] + " family"
-    )
+    frame["p_adjusted"] = _adjusted(frame, classes)
+    adjusted = ("Holm, one test a pair, " if len(classes) == 2 else "Holm, ") + frame["family"] + " family"
+    frame["method"] = frame["method"] + (", t; " if scores.clustered else "; ") + adjusted
     return frame
+
+
+def _adjusted(frame: pd.DataFrame, classes: tuple[str, ...]) -> np.ndarray:
+    """Holm within each family, a pair's classes and macro mean in one run of rows."""
+    counted = frame[frame["class"] == MACRO] if len(classes) == 2 else frame
+    adjusted = counted.groupby("family", sort=False)["p"].transform(lambda p: holm(p.to_numpy(np.float64)))
+    return np.repeat(adjusted.to_numpy(), len(frame) // len(counted))
 
 
 def _families(models: tuple[Signed, ...], chosen: str | None) -> np.ndarray:

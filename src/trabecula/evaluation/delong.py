@@ -53,12 +53,14 @@ class Components:
     ) -> tuple[Float[np.ndarray, " curves"], Float[np.ndarray, " curves"]]:
         """The mean over classes and its variance: classes share their cases, and so their error.
 
-        Plain without ``weights``, which are taken as known; NaN when a class has no AUC.
+        Plain without ``weights``, which are taken as known; NaN when a class has no AUC. Two classes have one AUC, and
+        the mean has its variance.
         """
         classes = self.auc.shape[1]
         share = np.full(classes, 1 / classes) if weights is None else weights / weights.sum()
         squares = (((self.positive + self.negative) @ share) ** 2).sum(axis=0)
-        return self.auc @ share, np.maximum(squares + self._correction @ share**2, 0.0)
+        corrected = self._correction @ (share if classes == 2 else share**2)
+        return self.auc @ share, np.maximum(squares + corrected, 0.0)
 
     @property
     def _correction(self) -> Float[np.ndarray, "curves classes"]:

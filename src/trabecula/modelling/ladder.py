@@ -60,8 +60,8 @@ def ladder(
     """What each rung would report of the training and internal cases, and what it gives elsewhere.
 
     Columns: signature, step, words, auc (macro, mean over five splits; of the best where that is kept), added (to the
-    rung before), outside (the same model on the other cohorts: the mean of their macro AUCs; missing where there is
-    none).
+    rung before), outside (the same model on the other cohorts: the mean of their macro AUCs; missing where none has
+    every class).
     """
     parts = [(rung, part) for rung in RUNGS if not rung.best for part in _parts(rung, features, split, seed)]
     work = [joblib.delayed(_scores)(rung, features, split, part, seed) for rung, part in parts]
@@ -115,7 +115,7 @@ def _scores(
             if chosen is None or not rung.seen:
                 looked_at = np.sort(np.concatenate([train, test])) if rung.seen else train
                 chosen = _selected(x[looked_at], codes[looked_at])
-            found.append(_score(x[:, chosen], table["cohort"].to_numpy(str), codes, (train, test), seed))
+            found.append(_score(x[:, chosen], _elsewhere(table, split), codes, (train, test), seed))
     return found
 
 
@@ -128,16 +128,23 @@ def _selected(x: np.ndarray, codes: np.ndarray) -> np.ndarray:
     return kept
 
 
-def _score(x: np.ndarray, cohort: np.ndarray, codes: np.ndarray, split: Rows, seed: int) -> tuple[float, float]:
+def _elsewhere(table: pd.DataFrame, split: Split) -> list[np.ndarray]:
+    """Rows of each cohort that took no part and has every class: of another no macro AUC can be had."""
+    names = [name for name in dict.fromkeys(table["cohort"]) if name not in {TRAINING, INTERNAL}]
+    rows = [np.flatnonzero(table["cohort"] == name) for name in names]
+    return [here for here in rows if set(split.classes) <= set(table["truth"].iloc[here])]
+
+
+def _score(
+    x: np.ndarray, elsewhere: Sequence[np.ndarray], codes: np.ndarray, split: Rows, seed: int
+) -> tuple[float, float]:
     train, test = split
     step = FrequenciesIfEmpty(MODELS[_MODEL](seed), grouped=False, seed=seed)
     fitted = step.fit(x[train], codes[train], groups=np.arange(len(train)))
     of_all = np.zeros((len(x), int(codes.max()) + 1))
     of_all[:, fitted.classes_] = fitted.predict_proba(x)
-    elsewhere = [np.flatnonzero(cohort == name) for name in dict.fromkeys(cohort) if name not in {TRAINING, INTERNAL}]
     aucs = [macro_auc(of_all[rows], codes[rows]) for rows in elsewhere]
-    known = [auc for auc in aucs if np.isfinite(auc)]
-    return macro_auc(of_all[test], codes[test]), float(np.mean(known)) if known else float("nan")
+    return macro_auc(of_all[test], codes[test]), float(np.mean(aucs)) if aucs else float("nan")
 
 
 def _scale(rung: Rung, features: pd.DataFrame, table: pd.DataFrame, train: np.ndarray) -> np.ndarray:

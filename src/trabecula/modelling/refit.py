@@ -1,6 +1,7 @@
 """A model of a finished task fitted again as it was, to be looked at from behind its selection."""
 
 import copy
+import warnings
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -81,7 +82,8 @@ def refit(
 
     What it predicts is what the task predicted.
     """
-    with sklearn.config_context(enable_metadata_routing=True), threadpool_limits(1):
+    with sklearn.config_context(enable_metadata_routing=True), threadpool_limits(1), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Number of classes in training fold", RuntimeWarning)  # as when it was tuned
         fold = prepare_fold(task, features, split, settings, redrawn, given=given, deep=deep, preserved=preserved)
         learner = learner_step(found.model, task, settings).set_params(**_parameters(found.model, found.parameters))
         pipeline = Pipeline([("select", fold.select), ("learner", learner)])

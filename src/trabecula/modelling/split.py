@@ -18,6 +18,8 @@ from ..records import FEWEST_PATIENTS, INTERNAL, TRAINING, Split, Study
 from ..settings import Settings
 from ..storage import write_atomically
 
+_NAMED = 5  # cases, in a refusal
+
 
 def make_split(study: Study, settings: Settings, frozen: Path, *, redraw: bool = False) -> Split:
     """Cohorts as the table gives them or as drawn once and frozen; outer folds of the training cohort.
@@ -35,17 +37,21 @@ def make_split(study: Study, settings: Settings, frozen: Path, *, redraw: bool =
             "truth": [case.label for case in study.cases],
         }
     ).set_index("case_id")
-    digest = hashlib.sha256(table.to_csv(lineterminator="\n").encode()).hexdigest()
+    given = INTERNAL in set(table["cohort"])
+    asked = {
+        "table": _digest_of_text(table.to_csv(lineterminator="\n")),
+        "split": _rule(settings),
+        "rows": _rows(table),
+    }
     table["site"] = [case.columns.get(settings.split.site, "") for case in study.cases]
     before = json.loads(frozen.read_text(encoding="utf-8")) if frozen.exists() else None
-    given = INTERNAL in set(table["cohort"])
     if before is None or redraw:
         table["cohort"] = _draw(table, settings)
     else:
-        table["cohort"] = _frozen_cohorts(before, digest, settings, frozen.name).loc[table.index]
+        table["cohort"] = _frozen_cohorts(before, asked, frozen.name).loc[table.index]
     wanting = too_few(table, study.classes)
     if (before is None or redraw) and not wanting:
-        _freeze(frozen, before, digest, table["cohort"], settings)
+        _freeze(frozen, before, asked, table["cohort"], settings)
     table["fold"] = 0 if wanting else _folds(table, settings)
     notes = (*_of_internal(table, settings, given=given), *_of_folds(table, settings))
     return Split(table, study.classes, settings.seed, _redraws(frozen) if frozen.exists() else (), notes)
@@ -117,13 +123,14 @@ def train_and_test(folds: list[np.ndarray]) -> list[tuple[np.ndarray, np.ndarray
     return [(np.setdiff1d(everything, test), test) for test in folds]
 
 
-def _frozen_cohorts(known: dict[str, Any], digest: str, settings: Settings, name: str) -> pd.Series:
+def _frozen_cohorts(known: dict[str, Any], asked: dict[str, Any], name: str) -> pd.Series:
     """The cohorts of an earlier run of this table and split."""
     faults = []
-    if known.get("table") != digest or known.get("split") != _rule(settings):
-        action = f"Put the table back, or run with --redraw, which the report will say. {name} keeps the old cohorts."
-        found = "the cohorts were frozen for another table of cases or another split"
-        faults.append(Fault(name, found, "the table and the split that they were drawn for", action))
+    for key, what, changes in (("table", "table of cases", _changed_rows), ("split", "split", _changed_rules)):
+        if known.get(key) != asked[key]:
+            action = f"Put it back, or run with --redraw, which the report will say. {name} keeps the old cohorts."
+            found = f"the cohorts were frozen for another {what}: {changes(known, asked)}"
+            faults.append(Fault(name, found, f"the {what} that they were drawn for", action))
     if known.get("digest") != _digest(known.get("cohorts", {})):
         found = "cohorts that are not the ones that were frozen"
         faults.append(Fault(name, found, "the file as it was written", "Put it back, or run with --redraw."))
@@ -132,12 +139,49 @@ def _frozen_cohorts(known: dict[str, Any], digest: str, settings: Settings, name
     return pd.Series(known["cohorts"])
 
 
-def _freeze(frozen: Path, before: dict[str, Any] | None, digest: str, cohorts: pd.Series, settings: Settings) -> None:
+def _changed_rows(known: dict[str, Any], asked: dict[str, Any]) -> str:
+    """Which cases are not the ones of ``known``; an older file has their names alone."""
+    now, before = asked["rows"], known.get("rows", known.get("cohorts", {}))
+    both = [case for case in now if case in before]
+    found = (
+        (
+            "{} with another patient, cohort or label",
+            [case for case in both if "rows" in known and before[case] != now[case]],
+        ),
+        ("{} added", [case for case in now if case not in before]),
+        ("{} gone", [case for case in before if case not in now]),
+    )
+    said = [words.format(_counted(cases)) for words, cases in found if cases]
+    other = (
+        "the same cases in another order"
+        if "rows" in known
+        else "a patient, cohort or label, or the order of the cases"
+    )
+    return "; ".join(said) or other
+
+
+def _counted(cases: Sequence[str]) -> str:
+    names = ", ".join(cases[:_NAMED]) + (f" and {len(cases) - _NAMED} more" if len(cases) > _NAMED else "")
+    return f"{len(cases)} case{'s' * (len(cases) != 1)} ({names})"
+
+
+def _changed_rules(known: dict[str, Any], asked: dict[str, Any]) -> str:
+    before, now = known.get("split", {}), asked["split"]
+    return "; ".join(f"{key} is {now[key]}, was {before.get(key)}" for key in now if before.get(key) != now[key])
+
+
+def _rows(table: pd.DataFrame) -> dict[str, str]:
+    """A short digest of what the table says of each case."""
+    return {str(row[0]): _digest_of_text(json.dumps(row[1:]))[:16] for row in table.itertuples(name=None)}
+
+
+def _freeze(
+    frozen: Path, before: dict[str, Any] | None, asked: dict[str, Any], cohorts: pd.Series, settings: Settings
+) -> None:
     """Write the cohorts with their hashes, and below them every drawing that they replace."""
     drawn = {str(case): str(cohort) for case, cohort in cohorts.items()}
     content: dict[str, Any] = {
-        "table": digest,
-        "split": _rule(settings),
+        **asked,
         "seed": settings.seed,
         "drawn": datetime.date.today().isoformat(),
         "digest": _digest(drawn),
@@ -163,7 +207,11 @@ def _redraws(frozen: Path) -> tuple[str, ...]:
 
 
 def _digest(cohorts: dict[str, str]) -> str:
-    return hashlib.sha256(json.dumps(cohorts, sort_keys=True).encode()).hexdigest()
+    return _digest_of_text(json.dumps(cohorts, sort_keys=True))
+
+
+def _digest_of_text(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _rule(settings: Settings) -> dict[str, Any]:
@@ -174,7 +222,7 @@ def _draw(table: pd.DataFrame, settings: Settings) -> pd.Series:
     """Draw external sites, then the wished part of the training patients as internal, by class and site."""
     cohorts = table["cohort"].copy()
     if isinstance(settings.split.external, int) and settings.split.external:
-        cohorts[_of_drawn_sites(table, settings)] = "external"
+        cohorts[_seen_at_drawn_sites(table, settings)] = "external"
     training = table[cohorts == TRAINING]
     several = len(set(training["patient_id"])) > 1
     if settings.split.internal > 0 and not (cohorts == INTERNAL).any() and several:
@@ -185,7 +233,8 @@ def _draw(table: pd.DataFrame, settings: Settings) -> pd.Series:
     return cohorts
 
 
-def _of_drawn_sites(table: pd.DataFrame, settings: Settings) -> pd.Series:
+def _seen_at_drawn_sites(table: pd.DataFrame, settings: Settings) -> pd.Series:
+    """All cases of the patients of those sites, also of one who was seen elsewhere too, and of late ones."""
     sites = sorted(set(table["site"]))
     wanted = settings.split.external
     assert isinstance(wanted, int)
@@ -193,7 +242,7 @@ def _of_drawn_sites(table: pd.DataFrame, settings: Settings) -> pd.Series:
         action = "Ask for fewer, or name the column in split.site."
         raise InvalidInput([Fault("split.external", f"{len(sites)} sites", f"more than {wanted}", action)])
     drawn = np.random.default_rng(settings.seed).permutation(sites)[:wanted]
-    return table["site"].isin(drawn) & (table["cohort"] == TRAINING)
+    return table["patient_id"].isin(table.loc[table["site"].isin(drawn), "patient_id"])
 
 
 def _strata(table: pd.DataFrame) -> np.ndarray:

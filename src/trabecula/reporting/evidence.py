@@ -280,7 +280,9 @@ def _comparison(run: Recorded, settings: Settings) -> Finding:
     if not len(table):
         return Finding("no", "one model only", ("metrics/auc.csv",))
     clustered = ", clustered by patient" if table["method"].str.contains("clustered").any() else ""
-    return Finding("yes", f"paired DeLong{clustered}, Holm: {len(table):,} tests", ("metrics/delong.csv",))
+    return Finding(
+        "yes", f"paired DeLong{clustered}, Holm: {len(run.evaluation.tests):,} tests", ("metrics/delong.csv",)
+    )
 
 
 def _calibration(run: Recorded, settings: Settings) -> Finding:

@@ -348,7 +348,7 @@ def _models(run: Recorded, settings: Settings) -> Iterator[Sentence]:
 
 
 def _statistics(run: Recorded, settings: Settings) -> Iterator[Sentence]:
-    auc, delong = run.evaluation.auc, run.evaluation.delong
+    auc, tests = run.evaluation.auc, run.evaluation.tests
     auc = auc[auc["protocol"] == run.facts.protocol]
     clustered = bool(auc["method"].str.contains("clustered").any())
     level = Value("95%", FIXED)
@@ -366,8 +366,8 @@ def _statistics(run: Recorded, settings: Settings) -> Iterator[Sentence]:
     if len(folds):
         number = folds.iloc[0].split(" of ")[1].split()[0]
         yield say("In the training cohort it is the mean over {} folds.", Value(number, "metrics/auc.csv, method"))
-    if len(delong):
-        yield from _comparisons(delong, clustered)
+    if len(tests):
+        yield from _comparisons(tests, clustered)
     scores = "training scores" if run.facts.protocol == PUBLISHED else "out-of-fold training scores"
     yield say(
         f"Sensitivity, specificity and predictive values were taken at Youden's cut-off of the {scores}, unchanged in "
@@ -379,8 +379,8 @@ def _statistics(run: Recorded, settings: Settings) -> Iterator[Sentence]:
               settings.value("evaluation.resamples", "{:,}"))  # fmt: skip
 
 
-def _comparisons(delong: pd.DataFrame, clustered: bool) -> Iterator[Sentence]:
-    primary = delong[delong["family"] == "primary"]
+def _comparisons(tests: pd.DataFrame, clustered: bool) -> Iterator[Sentence]:
+    primary = tests[tests["family"] == "primary"]
     test = "clustered DeLong test (Obuchowski)" if clustered else "DeLong test"
     place = "metrics/delong.csv, family"
     if len(primary):
@@ -391,12 +391,12 @@ def _comparisons(delong: pd.DataFrame, clustered: bool) -> Iterator[Sentence]:
             "other tests are "
             "exploratory.",
             _count(len(primary), place),
-            _count(len(delong) - len(primary), place),
+            _count(len(tests) - len(primary), place),
         )
     else:
         yield say(f"AUCs were compared by the paired {test}, adjusted by Holm's method within each cohort ({{}} "
                   f"exploratory "
-                  "tests).", _count(len(delong), place))  # fmt: skip
+                  "tests).", _count(len(tests), place))  # fmt: skip
 
 
 def _calibration(run: Recorded) -> Iterator[Sentence]:

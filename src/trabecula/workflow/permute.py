@@ -117,6 +117,8 @@ def _error(values: pd.Series) -> float:
 def _verdict(mean: float, error: float) -> str:
     if np.isnan(mean) or np.isnan(error):
         return "cannot be told: too few deals, or a class is absent"
+    if error == 0 and mean == 0.5:
+        return "0.50 in every deal: all cases have one score, which could show no leak"
     if mean - 0.5 > FAR * error:
         return f"above 0.50 by more than {FAR} standard errors: labels leak"
     if 0.5 - mean > FAR * error:

@@ -4,8 +4,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pandas as pd
+import yaml
 
-from ...records import PROBABILITY_PREFIX, Evaluation
+from ...records import PROBABILITY_PREFIX, PUBLISHED, Evaluation
 from ..learners import abbreviations, short
 from ..recorded import Recorded
 from ..shown import Row, Shown, cell, matrix
@@ -22,6 +23,7 @@ METRIC_WORDS = {
     "f1": "F1",
     "average_precision": "average precision",
 }
+_CALIBRATED_BY = {"sigmoid": "a sigmoid", "isotonic": "isotonic regression", "temperature": "temperature scaling"}
 _CALIBRATION = {
     "slope": "slope",
     "intercept": "intercept",
@@ -101,9 +103,10 @@ def _delong(run: Recorded) -> View:
         for cohort in evaluation.cohorts
     }  # fmt: skip
     classes = {cohort: _of_classes(evaluation, cohort) for cohort in evaluation.cohorts}
-    tests = max((len(table.rows) for table in classes.values()), default=0)
-    pairs = any(table.rows for table in small.values())
-    return {"small": small, "large": large, "of_classes": classes, "pairs": pairs, "tests": tests}
+    planned = evaluation.tests[evaluation.tests["family"] == "primary"]
+    tests = max((int((planned["cohort"] == cohort).sum()) for cohort in evaluation.cohorts), default=0)
+    view = {"small": small, "large": large, "of_classes": classes, "tests": tests}
+    return view | {"pairs": any(table.rows for table in small.values()), "one_auc": len(evaluation.classes) == 2}
 
 
 def _names(table: pd.DataFrame, columns: Sequence[str]) -> list[str]:
@@ -223,7 +226,9 @@ def _calibration(run: Recorded) -> View:
         )
         for cohort in evaluation.cohorts
     }  # fmt: skip
-    return {"calibration": tables}
+    asked = (yaml.safe_load(run.facts.settings) or {}).get("calibration", "none")
+    learnt = "" if asked == "none" or run.facts.protocol == PUBLISHED else f"calibration by {_CALIBRATED_BY[asked]}"
+    return {"calibration": tables, "learnt": learnt}
 
 
 def _decision(run: Recorded) -> View:

@@ -40,8 +40,9 @@ parts <- function(score, yes, no, who, fold) {
 gap_of <- function(of, i, j) within(of, { over <- over[, i, drop = FALSE] - over[, j, drop = FALSE]
                                           under <- under[, i, drop = FALSE] - under[, j, drop = FALSE] })
 cross <- function(of) 2 * colSums(of$shared * of$over * of$under)
-variance <- function(ofs) {  # of the mean over classes, which share their patients
-  (colSums(Reduce(`+`, lapply(ofs, function(of) of$over + of$under))^2) + Reduce(`+`, lapply(ofs, cross))) / length(ofs)^2
+variance <- function(ofs) {  # of the mean over classes, which share their patients; two classes have one AUC
+  whole <- colSums(Reduce(`+`, lapply(ofs, function(of) of$over + of$under))^2)
+  whole / length(ofs)^2 + Reduce(`+`, lapply(ofs, cross)) / length(ofs)^(if (length(ofs) == 2) 1 else 2)
 }
 cohort <- function(rows) {
   models <- split(rows, factor(paste(rows$signature, rows$model), unique(paste(rows$signature, rows$model))))
@@ -88,7 +89,9 @@ dir.create("r", FALSE); write.csv(aucs, "r/auc.csv", row.names = FALSE)
 if (length(tests)) {
   planned$p_r <- tests$p[match(key(planned), key(tests))]
   report("DeLong p-values", planned$p_r, planned$p)
-  holm <- ave(planned$p_r, planned$protocol, planned$cohort, planned$family, FUN = function(p) p.adjust(p, "holm"))
+  counted <- ifelse(length(classes) > 2 | planned$class == "macro", planned$p_r, NA)
+  holm <- ave(counted, planned$protocol, planned$cohort, planned$family, FUN = function(p) p.adjust(p, "holm"))
+  if (length(classes) == 2) holm <- holm[match(key(transform(planned, class = "macro")), key(planned))]
   report("Holm-adjusted p-values", holm, planned$p_adjusted)
   planned$p_independent <- NA; alone <- c()
   for (row in which(planned$family == "primary" & planned$class %in% classes & !is.na(planned$p))) {
