@@ -4,6 +4,7 @@ import hashlib
 import io
 import json
 import pickle
+import re
 import subprocess
 import sys
 import zipfile
@@ -17,6 +18,7 @@ from trabecula import bundle as format_of
 from trabecula.bundle import MODEL, read_bundle, seal
 from trabecula.errors import InvalidInput, TrabeculaError
 from trabecula.workflow.predict import Predictor
+from trabecula.workflow.summary import summary
 
 OLD = Path(__file__).parent / "old_bundles"
 
@@ -217,6 +219,36 @@ def test_the_command_line_tells_of_a_damaged_bundle_without_a_traceback(copied):
     assert said.startswith("copy.trabecula found ")  # what is left may end like the archive of the model within
     assert "Get the file again from its source." in said
     assert "Traceback" not in done.stderr + done.stdout
+
+
+def test_a_bundle_is_shown_on_one_screen_and_whole_as_json(made):
+    command = [sys.executable, "-m", "trabecula", "bundle", "show", made.path]
+    shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    lines = shown.splitlines()
+    assert len(lines) <= 24
+    assert max(map(len, lines)) <= 80
+    said = " ".join(shown.split())
+    table = made.parts["card.md"].decode().split("macro AUC")[1].split("\n\n")[0]
+    aucs = re.findall(r"^\| (internal|training) \| ([^|]+) \|", table, re.MULTILINE)
+    assert len(aucs) == 2
+    assert all(f"{cohort} {auc}" in said for cohort, auc in aucs)
+    known = made.manifest
+    cutoffs = ", ".join(f"{name}: {value:.3f}" for name, value in known.cutoffs.items())
+    columns = f"{len(known.features)} of {len(known.columns)} columns"
+    for words in (made.id, "radiomics with lr", "classes 0, 1, 2", cutoffs, columns, "32 bins", "numpy"):
+        assert words in said
+    whole = subprocess.run([*command, "--json"], capture_output=True, text=True, check=True).stdout
+    assert json.loads(whole) == known.model_dump(mode="json", by_alias=True)
+
+
+def test_what_is_shown_of_a_bundle_names_its_network_and_cannot_steer_a_terminal(made, copied):
+    deep = {"settings": {"weights": ["imagenet"]}, "digest": "d", "sha256": "5" * 64, "statement": "s", "file": None}
+    copied.write_bytes(rewritten(made, {"deep": deep, "study": "a\x1b[2Jb\nc"}))
+    shown = summary(read_bundle(copied))
+    assert "ResNet-50, weights imagenet, not packed" in shown
+    assert "SHA-256    " + "5" * 64 in shown
+    assert "\x1b" not in shown
+    assert "a\ufffd[2Jb\ufffdc, run" in shown
 
 
 def test_a_bundle_of_schema_1_is_still_read_and_its_model_still_answers():

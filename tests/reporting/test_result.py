@@ -1,9 +1,14 @@
 """What the first page says for a result and against it."""
 
+import re
+import tempfile
 from dataclasses import replace
+from pathlib import Path
 
 import pandas as pd
 
+from trabecula.reporting import write_page
+from trabecula.reporting.drawings import drawings
 from trabecula.reporting.sections.result import VIEWS
 from trabecula.workflow.facts import _sites_in_words
 
@@ -35,17 +40,34 @@ def test_a_hospital_is_noted_where_it_is_told_beyond_chance():
 
 
 def test_baselines_are_compared_where_a_held_out_cohort_has_every_class(run):
-    baseline = run.evaluation.auc[run.evaluation.auc["signature"] == run.evaluation.chosen[0]].assign(
-        signature="height"
-    )
+    of_chosen = run.evaluation.auc[run.evaluation.auc["signature"] == run.evaluation.chosen[0]]
+    baseline = of_chosen.assign(signature="height", auc=1.0)
     auc = pd.concat([run.evaluation.auc[run.evaluation.auc["signature"] != "height"], baseline])
     there = replace(run, evaluation=replace(run.evaluation, auc=auc))
-    assert "Better than height" in said(there)
-    assert "of 2 held-out cohorts" in said(there)
+    assert "Macro AUC not above that of height" in said(there)
+    assert "alone in 2 of 2 held-out cohorts" in said(there)
+    worse = auc.assign(auc=auc["auc"].where(auc["signature"] == run.evaluation.chosen[0], 0.2))
+    above = said(replace(run, evaluation=replace(run.evaluation, auc=worse)))
+    assert "Macro AUC above that of height" in above
+    assert "alone in all of 2 held-out cohorts" in above
     lacking = auc.assign(auc=auc["auc"].where(auc["cohort"] != "external"))
-    assert "of 1 held-out cohorts" in said(replace(run, evaluation=replace(run.evaluation, auc=lacking)))
+    assert "in 1 of 1 held-out cohort" in said(replace(run, evaluation=replace(run.evaluation, auc=lacking)))
     none = auc.assign(auc=auc["auc"].where(auc["cohort"] == "training"))
-    assert "Better than" not in said(replace(run, evaluation=replace(run.evaluation, auc=none)))
+    assert "Macro AUC" not in said(replace(run, evaluation=replace(run.evaluation, auc=none)))
+
+
+def test_the_rarest_class_is_counted_in_each_held_out_cohort_not_in_all_together(run):
+    cases = [
+        ("training", "0", 9),
+        *((name, label, n) for name, n in (("internal", 150), ("external", 40)) for label in "012"),
+    ]
+    rows = [(f"{cohort}{label}{k}", f"{k}", cohort, label) for cohort, label, n in cases for k in range(n)]
+    table = pd.DataFrame(rows, columns=["case_id", "patient_id", "cohort", "truth"])
+    counted = said(replace(run, predictions=replace(run.predictions, rows=table)))
+    assert "The rarest class of each held-out cohort has 40 to 150 cases; 100 are advised" in counted
+    alone = table[table["cohort"] != "internal"].iloc[:-40]  # none of class 2
+    counted = said(replace(run, predictions=replace(run.predictions, rows=alone)))
+    assert "The rarest class of the held-out cohort has 0 cases; 100 are advised" in counted
 
 
 def test_a_frozen_model_is_judged_by_what_was_done_here(run):
@@ -63,3 +85,35 @@ def test_a_film_of_a_held_out_cohort_that_is_in_training_too_speaks_against(run)
     assert "A film of a held-out cohort nearly the same as one in training" in said(found)
     within = replace(run, others={**run.others, "quality/duplicates": pd.DataFrame(alike[1:], columns=columns)})
     assert "same as one in training" not in said(within)
+
+
+def test_the_flow_as_published_is_not_said_to_have_tested_the_same_cases(run):
+    page = _page_of(run)
+    assert "holds other cases than the sound one" in page
+    assert "mean of their AUCs" in page  # the external cohort was held out
+    (heads,) = re.findall(r"<th[^>]*>step</th>.*?</tr>", page, re.DOTALL)
+    assert "mean AUC of cohorts that were held out" in heads
+    ladder = run.other("metrics/ladder").assign(outside=float("nan"))
+    page = _page_of(replace(run, others={**run.others, "metrics/ladder": ladder}))
+    assert "held out, mean of their AUCs" not in page
+    (heads,) = re.findall(r"<th[^>]*>step</th>.*?</tr>", page, re.DOTALL)
+    assert "held out" not in heads
+
+
+def test_of_two_classes_figures_show_the_second_alone_and_say_so(run):
+    others = {name: table for name, table in run.others.items() if name != "metrics/cases"}  # has cases of three
+    two = replace(run, evaluation=replace(run.evaluation, classes=("0", "1")), others=others)
+    for one, rows, said_so in ((two, ["1"], True), (run, ["0", "1", "2"], False)):
+        drawn = drawings(one)
+        for name in (f"roc-{run.evaluation.chosen[0]}", "calibration", "decision"):
+            labels = [axes.get_ylabel() for axes in drawn[name][1].axes if axes.get_ylabel()]
+            assert [label.split("\n")[0] for label in labels] == [f"class {label}" for label in rows]
+        page = " ".join(_page_of(one).split())
+        assert ("Class 1 against 0: the other way round is the mirror image." in page) == said_so
+        assert ("Class 1 alone: that of 0 is the mirror image." in page) == said_so
+        assert ("Class 1 is the one to act on." in page) == said_so
+
+
+def _page_of(run):
+    with tempfile.TemporaryDirectory() as folder:
+        return write_page(Path(folder), run).read_text(encoding="utf-8")

@@ -85,13 +85,16 @@ def bundle_make(
 
 
 @bundle_app.command("show")
-def bundle_show(bundle: BundleFile) -> None:
-    """Print what a bundle says of itself; nothing in it is built."""
+def bundle_show(
+    bundle: BundleFile,
+    json_: Annotated[bool, typer.Option("--json", help="Print the whole manifest, one JSON object.")] = False,
+) -> None:
+    """Print what a bundle says of itself, on one screen; nothing in it is built."""
     from ..bundle import read_bundle
+    from ..workflow.summary import summary
 
     found = read_bundle(bundle)
-    out.print(f"id {found.id}")
-    out.print(found.manifest.model_dump_json(by_alias=True, indent=1), markup=False)
+    out.print(found.manifest.model_dump_json(by_alias=True, indent=1) if json_ else summary(found), markup=False)
 
 
 @bundle_app.command("verify")

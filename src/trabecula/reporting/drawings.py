@@ -10,7 +10,15 @@ from . import figures, panels
 from .learners import short
 from .nomogram import nomogram
 from .recorded import Recorded
-from .sections.section import cases_of, deep_beginnings, identified, of_chosen, protocol_of, signatures_of
+from .sections.section import (
+    cases_of,
+    deep_beginnings,
+    identified,
+    of_chosen,
+    panel_classes,
+    protocol_of,
+    signatures_of,
+)
 
 Drawing = tuple[str, Figure]  # title, figure
 
@@ -71,7 +79,7 @@ def _of_models(run: Recorded) -> Iterator[tuple[str, Drawing]]:
     for name in signatures_of(evaluation):
         band = run.other("metrics/roc_band") if name == signature else None
         grid = figures.roc_grid(
-            roc[roc["signature"] == name], auc[auc["signature"] == name], evaluation.classes, evaluation.cohorts,
+            roc[roc["signature"] == name], auc[auc["signature"] == name], panel_classes(evaluation), evaluation.cohorts,
             band, model if name == signature else "",
         )  # fmt: skip
         yield f"roc-{name}", (f"ROC curves of {name}, One-vs-Rest", grid)
@@ -84,7 +92,7 @@ def _of_probabilities(run: Recorded) -> Iterator[tuple[str, Drawing]]:
     """Calibration of the chosen model, decision curves of every signature with it."""
     evaluation = run.evaluation
     signature, model = evaluation.chosen
-    classes, cohorts = evaluation.classes, evaluation.cohorts
+    classes, cohorts = panel_classes(evaluation), evaluation.cohorts
     rows = of_chosen(run.predictions.rows, evaluation)
     long = rows.melt("cohort", [f"{PROBABILITY_PREFIX}{name}" for name in classes], "class", "p")
     long["class"] = long["class"].str.removeprefix(PROBABILITY_PREFIX)

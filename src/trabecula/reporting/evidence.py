@@ -270,9 +270,9 @@ def _metrics(run: Recorded, settings: Settings) -> Finding:
 
 def _uncertainty(run: Recorded, settings: Settings) -> Finding:
     given = run.evaluation.auc["low"].notna().any()
-    return Finding(
-        "yes" if given else "no", "95 % intervals beside every estimate", ("metrics/auc.csv", "metrics/performance.csv")
-    )
+    words = "95 % intervals beside AUCs, measures of performance, and calibration slopes and intercepts"
+    places = ("metrics/auc.csv", "metrics/performance.csv", "metrics/calibration.csv")
+    return Finding("yes" if given else "no", words, places)
 
 
 def _comparison(run: Recorded, settings: Settings) -> Finding:

@@ -19,9 +19,9 @@ _SIGNATURES = {
     "fusion": "radiomics and deep features together",
     "clinical": "clinical variables",
     "combined": "clinical variables and the out-of-fold fusion score",
-    "majority": "class frequencies alone (baseline)",
-    "age-sex": "age and sex (baseline)",
-    "height": "vertebral height measurements (baseline)",
+    "majority": "baseline: class frequencies alone",
+    "age-sex": "baseline: age and sex",
+    "height": "baseline: vertebral height measurements",
 }
 _WRITTEN = {
     "trabecula": "Trabecula", "python": "Python", "numpy": "NumPy", "scipy": "SciPy", "numba": "Numba",
@@ -175,9 +175,8 @@ def _network(name: str, number: int, record: Mapping[str, Any]) -> Iterator[Sent
     file = f"features/{name}.json"
     weights, policy = record.get("weights", {}), record.get("policy", {})
     yield say(
-        "From the average-pooling layer of a ResNet{} [@resnet] (weights {}, SHA-256 {}…), {} deep features were "
-        "taken.",
-        Value("-50", file),
+        "From the average-pooling layer of a {} [@resnet] (weights {}, SHA-256 {}…), {} deep features were taken.",
+        Value("ResNet-50", file),
         Value(name.removeprefix("deep-"), file),
         Value(str(weights.get("sha256", "not recorded"))[:12], f"{file}, weights.sha256"),
         _count(number, "facts.json, features"),
@@ -313,7 +312,7 @@ def _lasso(run: Recorded, settings: Settings) -> Iterator[Sentence]:
 def _models(run: Recorded, settings: Settings) -> Iterator[Sentence]:
     names = settings["models"]
     several = "classifiers were" if len(names) > 1 else "classifier was"
-    yield say(f"{{}} {several} trained: {{}}.", _count(len(names), f"{SETTINGS}, models"),
+    yield say(f"In all, {{}} {several} trained: {{}}.", _count(len(names), f"{SETTINGS}, models"),
               Value(listing(IN_FULL.get(n, n) for n in names), f"{SETTINGS}, models"))  # fmt: skip
     if run.facts.protocol != PUBLISHED:
         yield say(
@@ -365,7 +364,7 @@ def _statistics(run: Recorded, settings: Settings) -> Iterator[Sentence]:
     folds = auc.loc[auc["method"].str.startswith("mean over"), "method"]
     if len(folds):
         number = folds.iloc[0].split(" of ")[1].split()[0]
-        yield say("In the training cohort it is the mean over {} folds.", Value(number, "metrics/auc.csv, method"))
+        yield say("In the training cohort it was the mean over {} folds.", Value(number, "metrics/auc.csv, method"))
     if len(tests):
         yield from _comparisons(tests, clustered)
     scores = "training scores" if run.facts.protocol == PUBLISHED else "out-of-fold training scores"

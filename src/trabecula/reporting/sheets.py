@@ -6,7 +6,7 @@ import pandas as pd
 
 from ..records import Evaluation
 from .documents import Sheet
-from .learners import short
+from .learners import abbreviations, short
 from .recorded import Recorded
 from .sections.section import identified, of_chosen, protocol_of
 from .shown import cell, three
@@ -44,7 +44,7 @@ def baseline_sheet(described: pd.DataFrame) -> Sheet:
     made = table1(described)
     rows = [row.cells for row in made.rows]
     head = pd.Index(["Characteristic", *made.heads[1:]])
-    note = "SMD: standardised mean difference from the training cohort."
+    note = "SMD: standardised difference from the training cohort; * above 0.1, ∞ where the cohorts share no value."
     return Sheet("table1", "Characteristics of the cohorts", pd.DataFrame(rows, columns=head), (note,))
 
 
@@ -60,6 +60,8 @@ def auc_sheet(evaluation: Evaluation) -> Sheet:
     rows = wide.reindex(columns=list(kinds)).rename(index=short, level="model").reset_index()
     rows.columns = pd.Index(["Cohort", "Signature", "Model", "Macro AUC", *(_class(k) for k in evaluation.classes)])
     notes = [f"{cohort}: {counts_line(auc, cohort, evaluation.classes)}" for cohort in evaluation.cohorts]
+    words = abbreviations(list(dict.fromkeys(auc["model"])))
+    notes += [f"{words}."] if words else []
     return Sheet("auc", "AUC (95 % CI) of every model, One-vs-Rest", rows, tuple(notes))
 
 
@@ -73,6 +75,7 @@ def performance_sheet(evaluation: Evaluation) -> Sheet:
         (
             "Value (95 % CI). Cut-offs: Youden's index of the out-of-fold training scores, carried to every cohort.",
             *_methods(table[table["metric"].isin(_METRICS)], evaluation.classes),
+            "PPV, NPV: positive and negative predictive value.",
         ),
     )
 
@@ -81,7 +84,11 @@ def calibration_sheet(evaluation: Evaluation) -> Sheet:
     """The chosen model's probabilities: a row a cohort and class."""
     rows = _by_class(of_chosen(evaluation.calibration, evaluation), evaluation, _CALIBRATION, 2)
     title = f"Calibration of {_named(evaluation)}"
-    return Sheet("calibration", title, rows, ("Value (95 % CI), each class against the others.",))
+    notes = (
+        "Value (95 % CI), each class against the others.",
+        "ICI: integrated calibration index; ECE: expected calibration error.",
+    )
+    return Sheet("calibration", title, rows, notes)
 
 
 def delong_sheet(evaluation: Evaluation) -> Sheet:
@@ -103,7 +110,8 @@ def delong_sheet(evaluation: Evaluation) -> Sheet:
         }
     )  # fmt: skip
     title = f"Comparison of signatures with the model {short(evaluation.chosen[1])}"
-    return Sheet("delong", title, rows, tuple(dict.fromkeys(f"{m}." for m in table["method"])))
+    made = table.drop_duplicates(["cohort", "method"]).groupby("method", sort=False)["cohort"]
+    return Sheet("delong", title, rows, tuple(f"{', '.join(cohorts)}: {method}." for method, cohorts in made))
 
 
 def coefficient_sheet(run: Recorded) -> Sheet:

@@ -38,7 +38,8 @@ def _gap(run: Recorded) -> View:
     gap, ladder = run.other("metrics/gap"), run.other("metrics/ladder")
     if gap.empty and ladder.empty:
         return None
-    return {"gap": _gap_table(run, gap), "ladder": _ladder(ladder), "unsound": run.facts.unsound}
+    outside = len(ladder) > 0 and bool(ladder["outside"].notna().any())
+    return {"gap": _gap_table(run, gap), "ladder": _ladder(ladder, outside), "outside": outside}
 
 
 def _gap_table(run: Recorded, gap: pd.DataFrame) -> Shown | None:
@@ -61,16 +62,17 @@ def _gap_table(run: Recorded, gap: pd.DataFrame) -> Shown | None:
     return shown(f"{signature}, {short(model)}: macro AUC (95 % interval)", heads, rows, (0, 2))
 
 
-def _ladder(ladder: pd.DataFrame) -> Shown | None:
-    """One unsound step after the other: the AUC that would be reported and what the step added to it."""
+def _ladder(ladder: pd.DataFrame, outside: bool) -> Shown | None:
+    """One unsound step after the other: the AUC that would be reported, what was added; of other cohorts, if any."""
     if ladder.empty:
         return None
     signature = str(ladder["signature"].iloc[0])
     here = ladder[ladder["signature"] == signature]
     rows = [(row["words"], f"{row['auc']:.3f}", _signed(row["added"]), _plain(row["outside"]))
             for _, row in here.iterrows()]  # fmt: skip
-    heads = ("step", "reported AUC", "added", "AUC of cohorts that were held out")
-    return shown(f"{signature}, logistic regression: macro AUC", heads, rows)
+    heads = ("step", "reported AUC", "added", "mean AUC of cohorts that were held out")
+    kept = len(heads) if outside else -1
+    return shown(f"{signature}, logistic regression: macro AUC", heads[:kept], [row[:kept] for row in rows])
 
 
 def _signed(value: float) -> str:

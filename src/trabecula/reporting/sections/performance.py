@@ -11,7 +11,7 @@ from ..learners import abbreviations, short
 from ..recorded import Recorded
 from ..shown import Row, Shown, cell, matrix
 from ..tables import auc_matrix, counts_line, p_value
-from .section import Section, View, of_chosen, protocol_of, signatures_of
+from .section import Section, View, of_chosen, panel_classes, protocol_of, signatures_of
 
 LIMITS = ("value", "low", "high")
 METRIC_WORDS = {
@@ -51,7 +51,7 @@ _WHOLE = {
 
 
 def _roc(run: Recorded) -> View:
-    return {"banded": not run.other("metrics/roc_band").empty}
+    return {"banded": not run.other("metrics/roc_band").empty, "mirrored": _mirrored(run.evaluation)}
 
 
 def _auc(run: Recorded) -> View:
@@ -228,11 +228,16 @@ def _calibration(run: Recorded) -> View:
     }  # fmt: skip
     asked = (yaml.safe_load(run.facts.settings) or {}).get("calibration", "none")
     learnt = "" if asked == "none" or run.facts.protocol == PUBLISHED else f"calibration by {_CALIBRATED_BY[asked]}"
-    return {"calibration": tables, "learnt": learnt}
+    return {"calibration": tables, "learnt": learnt, "mirrored": _mirrored(evaluation)}
 
 
 def _decision(run: Recorded) -> View:
-    return {} if len(run.evaluation.decision_curve) else None
+    return {"mirrored": _mirrored(run.evaluation)} if len(run.evaluation.decision_curve) else None
+
+
+def _mirrored(evaluation: Evaluation) -> tuple[str, ...]:
+    """The two classes of a study whose figures show the second alone; else nothing."""
+    return evaluation.classes if len(panel_classes(evaluation)) < len(evaluation.classes) else ()
 
 
 VIEWS = (

@@ -14,7 +14,7 @@ from .section import Section, View, cases_of, of_chosen
 _ONE_OF_MANY = {"svm", "rf", "mlp"}
 _SLOPES = (0.8, 1.25)
 _SITE_AUC = 0.6
-_FEWEST = 100  # cases of the rarest class, in all held-out cohorts together (doi 10.1002/sim.6787)
+_FEWEST = 100  # cases of the rarest class that a held-out cohort should have (doi 10.1002/sim.6787)
 
 
 def _card(run: Recorded) -> View:
@@ -72,9 +72,13 @@ def _of_cohorts(run: Recorded) -> Iterator[tuple[str, str, str]]:
     cases = cases_of(run)
     held = cases[cases["cohort"] != TRAINING]
     if len(held):
-        fewest = min(int((held["truth"] == name).sum()) for name in evaluation.classes)
-        words = f"The rarest class has {fewest} held-out cases; 100 are advised for validation"
-        yield ("good" if fewest >= _FEWEST else "doubt"), words, "auc"
+        counts = pd.crosstab(held["cohort"], held["truth"]).reindex(columns=list(evaluation.classes), fill_value=0)
+        rarest = counts.min(axis=1)
+        ends = " to ".join(dict.fromkeys(str(number) for number in (rarest.min(), rarest.max())))
+        noun = "case" if ends == "1" else "cases"
+        where = "each held-out cohort" if len(rarest) > 1 else "the held-out cohort"
+        words = f"The rarest class of {where} has {ends} {noun}; {_FEWEST} are advised to validate on"
+        yield ("good" if rarest.min() >= _FEWEST else "doubt"), words, "auc"
 
 
 def _of_films(run: Recorded) -> Iterator[tuple[str, str, str]]:
@@ -126,8 +130,10 @@ def _of_baselines(run: Recorded) -> Iterator[tuple[str, str, str]]:
     if table.empty:  # no held-out cohort has every class
         return
     beaten = [name for name in table.index if table.loc[name].max() < chosen.get(name, float("nan"))]
-    words = f"Better than {' and '.join(plain)} alone in {len(beaten)} of {len(table)} held-out cohorts"
-    yield ("good" if len(beaten) == len(table) else "bad"), words, "signatures"
+    above, of_all = len(beaten) == len(table), f"of {len(table)} held-out cohort{'s' * (len(table) > 1)}"
+    where = f"all {of_all}" if above else f"{len(table) - len(beaten)} {of_all}"
+    words = f"Macro AUC {'' if above else 'not '}above that of {' or '.join(plain)} alone in {where}"
+    yield ("good" if above else "bad"), words, "signatures"
 
 
 VIEWS = (Section("result", "Result", _card),)

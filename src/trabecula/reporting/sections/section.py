@@ -40,6 +40,11 @@ def signatures_of(evaluation: Evaluation) -> list[str]:
     return [first, *(name for name in dict.fromkeys(evaluation.auc["signature"]) if name != first)]
 
 
+def panel_classes(evaluation: Evaluation) -> tuple[str, ...]:
+    """The classes that figures draw against the rest: of two the second alone, as the first is its mirror image."""
+    return evaluation.classes[1:] if len(evaluation.classes) == 2 else evaluation.classes
+
+
 def deep_beginnings(run: Recorded) -> tuple[str, ...]:
     """How the names of deep features begin: our own, and those of a table that the study began with."""
     return ("resnet", *yaml.safe_load(run.facts.settings)["data"]["deep"].values())
