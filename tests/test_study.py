@@ -386,9 +386,12 @@ def test_a_hospital_that_the_features_give_away_is_named_in_the_report(tmp_path)
     report = run_study(study.folder)
     assert "the hospital is predicted from the radiomics features with a macro AUC of" in report.read_text("utf-8")
     sites = pd.read_csv(report.parent / "metrics" / "site.csv")
-    auc = sites.query("rows == 'all'").set_index("harmonised")["auc"]
+    of_all = sites.query("rows == 'all'").set_index("harmonised")
+    auc, error = of_all["auc"], of_all["error"]
     assert auc[False] > 0.95
-    assert auc[True] < auc[False]  # 15 patients a site teach ComBat little: tests/modelling/test_site.py has more
+    assert (
+        auc[True] + 2 * error[True] < auc[False]
+    )  # 15 patients a site teach ComBat little: tests/modelling/test_site.py has more
     tasks = json.loads((report.parent / "fits" / "radiomics" / "final" / "selection.json").read_text())
     assert tasks["funnel"], "ComBat is a step of the pipeline"
 

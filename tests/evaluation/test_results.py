@@ -74,6 +74,23 @@ def test_of_two_classes_a_pair_is_one_test_and_holm_counts_it_once():
     assert planned["p_adjusted"].min() == pytest.approx(min(1, 3 * smallest))
 
 
+def test_a_difference_without_variance_has_no_p_value_and_takes_none_of_the_others():
+    rows = predictions(models=("lr",)).rows
+    of = {name: rows["signature"] == name for name in ("radiomics", "deep")}
+    columns = ["p_0", "p_1", "p_2"]
+    rows.loc[of["radiomics"], columns] = 0.05 + 0.85 * pd.get_dummies(rows["truth"][of["radiomics"]]).to_numpy(float)
+    rows.loc[of["deep"], columns] = 1 / 3
+    rows["predicted"] = rows[columns].to_numpy().argmax(axis=1).astype(str)
+    table = evaluate(Predictions(rows, CLASSES), settings=FEW).delong.query("cohort == 'internal'")
+    unseen = (table["signature_a"] == "radiomics") & (table["signature_b"] == "deep")
+    assert (table.loc[unseen, "difference"] == 0.5).all()
+    assert table.loc[unseen, ["low", "high", "z", "p", "p_adjusted"]].isna().all(axis=None)
+    assert table.loc[unseen, "method"].str.endswith("not tested: no variance can be seen").all()
+    others = table[~unseen]
+    assert others[["low", "high", "p"]].notna().all(axis=None)
+    assert others["p_adjusted"].to_numpy() == pytest.approx(holm(others["p"].to_numpy()))
+
+
 def test_the_primary_family_depends_on_training_rows_alone():
     rows = predictions().rows
     held_out = rows["cohort"] != "training"

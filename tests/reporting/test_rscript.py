@@ -95,6 +95,21 @@ def test_r_has_no_auc_where_the_tables_have_none(rscript, tmp_path):
     assert not re.search(r"AUCs: \d+, of which 0 cannot be had", said)
 
 
+@pytest.mark.parametrize("classes", [("0", "1"), ("0", "1", "2")])
+def test_r_too_tests_no_difference_without_variance(rscript, tmp_path, classes):
+    found = simulated(classes, 1)
+    rows = found.rows
+    columns = [f"p_{name}" for name in classes]
+    perfect, constant = rows["signature"] == "radiomics", rows["signature"] == "deep, unit"
+    rows.loc[perfect, columns] = (rows.loc[perfect, "truth"].to_numpy()[:, None] == np.array(classes)).astype(float)
+    rows.loc[constant, columns] = 1 / len(classes)
+    rows["predicted"] = np.array(classes)[rows[columns].to_numpy().argmax(axis=1)]
+    write(tmp_path, found)
+    said = rscript(tmp_path)
+    assert_reproduced(tmp_path, said)
+    assert f"DeLong p-values: {9 * (len(classes) + 1)}, of which {3 * (len(classes) + 1)} cannot be had" in said
+
+
 def test_a_changed_prediction_is_noticed(rscript, tmp_path):
     write(tmp_path, simulated(("0", "1"), 2))
     rows = pd.read_csv(tmp_path / "predictions.csv")

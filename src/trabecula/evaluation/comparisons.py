@@ -54,6 +54,8 @@ def _of_cohort(
     freedom = patients if scores.clustered else None
     low, high = interval_of_difference(difference, variances, freedom=freedom)
     z, p = z_test(difference, variances, freedom)
+    unseen = (variances == 0) & (difference != 0)
+    low, high = (np.where(unseen, np.nan, limit) for limit in (low, high))
     auc = np.column_stack([parts.auc, parts.mean()[0]])
     names, family = np.array(scores.models, dtype=object), _families(scores.models, chosen)[first, second]
     width = len(classes) + 1
@@ -83,6 +85,7 @@ def _of_cohort(
     frame["p_adjusted"] = _adjusted(frame, classes)
     adjusted = ("Holm, one test a pair, " if len(classes) == 2 else "Holm, ") + frame["family"] + " family"
     frame["method"] = frame["method"] + (", t; " if scores.clustered else "; ") + adjusted
+    frame.loc[unseen.ravel(), "method"] += "; not tested: no variance can be seen"
     return frame
 
 

@@ -145,7 +145,8 @@ def z_test(
 ) -> tuple[Float[np.ndarray, "*shape"], Float[np.ndarray, "*shape"]]:
     """Z and two-sided p of a difference, by Student's t where ``freedom`` is given.
 
-    Equal AUCs give 0 and 1, also without variance.
+    Equal AUCs give 0 and 1, also without variance; others without variance to see, NaN: a perfect or constant score has
+    none, however few its cases.
     """
     z = _ratio(difference, np.sqrt(variance))
     tail = stats.norm.sf(np.abs(z)) if freedom is None else stats.t.sf(np.abs(z), freedom)
@@ -173,7 +174,7 @@ def unpaired_test(
 
 def _ratio(difference: Float[np.ndarray, "*shape"], error: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(difference == 0, 0.0, difference / error)
+        return np.where(difference == 0, 0.0, np.where(error == 0, np.nan, difference / error))
 
 
 def _of_sample(

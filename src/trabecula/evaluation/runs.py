@@ -91,8 +91,10 @@ def _tested(a: CohortScores, b: CohortScores, at: list[int], bt: list[int]) -> t
     difference, variances = np.column_stack([gap.auc, mean]), np.column_stack([gap.variance, variance])
     patients = np.broadcast_to([*gap.patients, gap.patients.min()], difference.shape)
     freedom = patients if a.clustered else None
+    z, p = z_test(difference, variances, freedom)
     limits = interval_of_difference(difference, variances, freedom=freedom)
-    return difference, *limits, *z_test(difference, variances, freedom)
+    low, high = (np.where(np.isnan(p), np.nan, limit) for limit in limits)
+    return difference, low, high, z, p
 
 
 def _nothing(shape: tuple[int, ...]) -> tuple[np.ndarray, ...]:

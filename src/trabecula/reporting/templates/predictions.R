@@ -69,7 +69,7 @@ cohort <- function(rows) {
   ends <- setNames(data.frame(name[i, 3:4], name[j, 3:4]), c("signature_a", "model_a", "signature_b", "model_b"))
   of_class <- sapply(of, function(o) if (length(o) && anyDuplicated(who)) o$freedom else Inf)
   freedom <- matrix(c(of_class, min(of_class)), nrow(gap), k + 1, byrow = TRUE)
-  p <- ifelse(gap == 0, 1, 2 * pt(-abs(gap / error), freedom))
+  p <- ifelse(gap == 0, 1, ifelse(error == 0, NA, 2 * pt(-abs(gap / error), freedom)))
   list(auc = aucs, p = data.frame(name[i, 1:2], ends, class = rep(kinds[1:(k + 1)], each = length(i)), p = c(p), row.names = NULL))
 }
 key <- function(t) do.call(paste, c(t[intersect(c("protocol", "cohort", "class", "signature", "model", "signature_a",
