@@ -127,3 +127,16 @@ def test_the_words_of_the_flow_stand_within_their_boxes(word):
         assert any(b.x0 <= a.x0 and a.x1 <= b.x1 and b.y0 <= a.y0 and a.y1 <= b.y1 for b in boxes), text.get_text()
     wide = sorted((box.x0, box.x1) for box in boxes[:-1])
     assert all(left[1] < right[0] for left, right in pairwise(wide)), "boxes keep apart"
+
+
+def test_a_title_runs_on_over_the_free_place_beside_its_panel():
+    names = ("fusion-untrained", "radiomics", "deep-untrained")
+    steps = list(enumerate(("extracted", "univariate", "redundancy", "lasso")))
+    rows = [(name, order, step, 2987 // 10**order + 1) for name in names for order, step in steps]
+    figure = figures.funnel(pd.DataFrame(rows, columns=["signature", "order", "step", "kept"]), names)
+    fit(figure, WIDTHS["85mm"])
+    assert not clashes(figure)
+    titles = [axes._left_title for axes in figure.axes]
+    assert {title.get_rotation() for title in titles} == {0.0}
+    assert titles[0].get_text() == names[0]  # in one line, though it is wider than its panel
+    assert titles[0].get_window_extent().width > figure.axes[0].bbox.width

@@ -209,7 +209,7 @@ def coefficients(rows: pd.DataFrame, classes: Sequence[str], deep: tuple[str, ..
             axes.set_xlabel("coefficient (per SD)")
             axes.xaxis.set_major_locator(MaxNLocator(4))
         figure.axes[0].set_yticks(range(len(features)), features)
-        figure.axes[0].invert_yaxis()
+        figure.axes[0].set_ylim(len(features) - 0.4, -0.6)
         return figure
 
 

@@ -23,6 +23,7 @@ WIDTHS = {"85mm": 85 * MM, "175mm": 175 * MM}  # of one column and of the page
 FORMATS = ("pdf", "svg", "tiff")
 DPI = 600
 SMALLEST, LARGEST = 6.0, 8.0  # points
+_GAP = 4  # pixels between a title and the next panel
 _LONG_NAME = 26  # letters of a feature's name that a column's figure holds in a line
 
 Drawings = Mapping[str, tuple[str, Figure]]
@@ -166,16 +167,21 @@ def _break_title(axes: Axes) -> None:
     for place in ("left", "center"):
         words = axes.get_title(loc=place)
         title: Text = axes.title if place == "center" else getattr(axes, "_left_title")  # noqa: B009 not declared
-        if words and title.get_window_extent().width > axes.bbox.width:
+        if words and title.get_window_extent().width > (axes.bbox.width if place == "center" else _room(axes)):
             axes.set_title(_split_title(words), loc=place, fontsize=title.get_fontsize())
 
 
+def _room(axes: Axes) -> float:
+    """Pixels from where a title on the left begins to the next panel of its row, or to the end of the figure."""
+    figure: Figure = axes.get_figure(root=True)  # type: ignore[assignment]
+    row = [one.bbox.x0 for one in figure.axes if one is not axes and abs(one.bbox.y1 - axes.bbox.y1) < 1]
+    return float(min([x0 for x0 in row if x0 > axes.bbox.x0] + [figure.bbox.width]) - axes.bbox.x0 - _GAP)
+
+
 def _turn_titles(figure: Figure) -> None:
-    """All titles slant where one, a single word, is wider than its panel."""
+    """All titles slant where one, a single word, is wider than its room."""
     titles = [(axes, getattr(axes, "_left_title")) for axes in figure.axes if axes.get_title(loc="left")]  # noqa: B009
-    if any(
-        "\n" not in title.get_text() and title.get_window_extent().width > axes.bbox.width for axes, title in titles
-    ):
+    if any("\n" not in title.get_text() and title.get_window_extent().width > _room(axes) for axes, title in titles):
         for _, title in titles:
             title.set(rotation=60, rotation_mode="anchor")
         figure.draw_without_rendering()
