@@ -56,7 +56,7 @@ def test_steps_of_a_drawing_stay_in_the_order_they_were_made_in(tmp_path):
     points = [[n, n] for n in range(4)]
     for number, at in enumerate(("2026-03-01T12:00:00", "1970-01-01T00:00:00", "2030-01-01T00:00:00")):
         step = {"kind": "shape", "tool": "six", "points": points[: number + 1], "outline": [], "closed": False}
-        assert append_step(tmp_path, "R1", "c00", number, step, at) == number + 1
+        assert len(append_step(tmp_path, "R1", "c00", number, step, at)) == number + 1
     steps = steps_of(tmp_path, "R1", "c00")
     assert [len(step["points"]) for step in steps] == [1, 2, 3]
     assert len(drawn_after(steps).points) == 3

@@ -124,7 +124,7 @@ def test_a_step_on_a_full_disk_is_refused_in_words_and_taken_once_when_there_is_
         full.setattr("os.fsync", lambda _: (_ for _ in ()).throw(OSError(errno.ENOSPC, "No space left on device")))
         with pytest.raises(NotWritten, match=r"The disk is full: .*c1.steps.jsonl cannot be written"):
             append_step(tmp_path, "R1", "c1", 1, stroke([[40, 30]]), AT)
-    assert append_step(tmp_path, "R1", "c1", 1, stroke([[40, 30]]), AT) == 2
+    assert len(append_step(tmp_path, "R1", "c1", 1, stroke([[40, 30]]), AT)) == 2
     assert steps_of(tmp_path, "R1", "c1") == [shape(), stroke([[40, 30]])]
 
 
