@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ..errors import Fault, InvalidInput
-from ..storage import settle, write_atomically
+from ..storage import drop_unfinished, settle, write_atomically
 from .files import file_away, is_uid, judge
 
 State = Literal["received", "answered", "accepted", "sent"]
@@ -86,8 +86,7 @@ class Inbox:
     def resume(self) -> None:
         """Clear away what a killed program left half-done, and judge what it had not judged yet; before all else."""
         for name in _FOLDERS:
-            for path in (self.folder / name).rglob(".*"):
-                path.unlink()
+            drop_unfinished(self.folder / name)
         for path in (self.folder / "quarantine").glob("*.dcm"):
             if not path.with_suffix(".txt").exists():
                 judge(self.folder, path)
