@@ -9,7 +9,6 @@ import pandas as pd
 
 from ..errors import Fault, InvalidInput
 from ..features import Device, Morphometry, Radiomics, ResNetFeatures
-from ..modelling import too_few
 from ..reading import (
     FilmCheck,
     Pair,
@@ -83,6 +82,8 @@ class Check:
         if self.study is None:
             return ()
         rows = [(case.patient_id, case.cohort, case.label) for case in self.study.cases]
+        from ..modelling import too_few  # brings scikit-learn, which extraction does not need
+
         return too_few(pd.DataFrame(rows, columns=["patient_id", "cohort", "truth"]), self.study.classes)
 
     @property
