@@ -555,7 +555,8 @@ def test_help_is_quick_and_imports_nothing_heavy():
 
 def test_extraction_brings_no_library_of_models_or_pictures(study_folder):
     """They would take a third of the memory of a large extraction."""
-    ask = f"app(['extract', {str(study_folder.folder)!r}, '-o', {str(study_folder.folder / 'table')!r}], standalone_mode=False)"
+    asked = ["extract", str(study_folder.folder), "-o", str(study_folder.folder / "table")]
+    ask = f"app({asked!r}, standalone_mode=False)"
     heavy = "print([m for m in ('torch', 'sklearn', 'matplotlib', 'dask') if m in sys.modules])"
     code = f"import sys; from trabecula.cli import app; {ask}; {heavy}"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout

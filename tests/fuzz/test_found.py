@@ -1,12 +1,15 @@
 """What the corpus found, each as small as it can be: once another exception, a hang, a crash or memory without end."""
 
+import contextlib
 import io
 import json
 import struct
+import tracemalloc
 
 import numpy as np
 import pytest
 from PIL import Image
+from pydicom.uid import JPEGBaseline8Bit
 
 from trabecula.errors import InvalidInput
 from trabecula.features.cache import read_frame
@@ -20,7 +23,7 @@ from trabecula.reading.drawn import saved_of, steps_of
 from trabecula.settings import ImageSettings, settings_of
 from trabecula.web.users import read_users
 
-from .seeds import dicom, saved, written, xlsx
+from .seeds import dicom, encapsulated, saved, written, xlsx
 
 DEEP = b"[" * 10**5
 
@@ -78,14 +81,44 @@ def test_a_sidecar_without_sense_is_refused(tmp_path, said):
     assert "film.json" in refusal(read_film, tmp_path / "film.png", ImageSettings())
 
 
+GREY = saved(np.arange(20, dtype=np.uint8).reshape(4, 5), "JPEG")
+
+
 def test_the_size_of_a_stream_is_read_before_it_is_decoded():
-    assert stream_size(saved(np.ones((4, 5), np.uint8), "JPEG")) == (4, 5)
+    assert stream_size(GREY) == (4, 5)
     assert stream_size(saved(np.ones((40, 50), np.uint8), "JPEG2000", no_jp2=True)) == (40, 50)
     assert stream_size(saved(np.ones((40, 50), np.uint8), "JPEG2000")) == (40, 50)
-    assert stream_size(b"\xff\xd8\xff\xf7" + struct.pack(">HBHH", 11, 8, 7, 9)) == (7, 9)
+    assert stream_size(b"\xff\xd8\xff\xf7" + struct.pack(">HBHHB", 11, 8, 7, 9, 1) + b"abc\xff\xda") == (7, 9)
     assert [
         stream_size(cut) for cut in (b"", b"\xff\xd8", b"\xff\xd8\xff\xc0\0", b"\xff\x4f\xff\x51\0", b"x" * 50)
     ] == [None] * 5
+
+
+TABLE = GREY.index(b"\xff\xdb")
+HEADERS = {
+    "noise between segments": GREY[:TABLE] + b"abc" + GREY[TABLE:],
+    "an escaped byte between segments": GREY[:TABLE] + b"\xff\0" + GREY[TABLE:],
+    "JFIF of a version to come": GREY.replace(b"JFIF\0\x01", b"JFIF\0\x02"),
+    "cut off before the scan": GREY[: GREY.index(b"\xff\xda")],
+    "three colours": saved(np.ones((4, 5, 3), np.uint8), "JPEG"),
+}
+
+
+@pytest.mark.parametrize("stream", HEADERS.values(), ids=HEADERS)
+def test_a_header_that_ends_the_decoder_s_process_is_refused_before(tmp_path, stream):
+    path = put(tmp_path / "film.dcm", encapsulated(stream, JPEGBaseline8Bit, np.ones((4, 5), np.uint8)))
+    assert "no whole JPEG stream of greys" in refusal(read_film, path, ImageSettings())
+
+
+def test_a_chunk_that_says_it_has_gigabytes_takes_none(tmp_path):
+    whole = saved(np.ones((40, 50), np.uint8), "PNG")
+    at = whole.index(b"IDAT")
+    path = put(tmp_path / "film.png", whole[: at - 4] + b"\xff" * 4 + whole[at:])
+    tracemalloc.start()
+    with contextlib.suppress(InvalidInput):
+        read_film(path, ImageSettings())
+    assert tracemalloc.get_traced_memory()[1] < 1 << 25
+    tracemalloc.stop()
 
 
 @pytest.mark.parametrize(

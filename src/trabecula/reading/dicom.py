@@ -15,7 +15,7 @@ import numpy as np
 from ..errors import InvalidInput
 from ..records import Side
 from .codestream import stream_size
-from .picture import LARGEST, SWOLLEN, Picture, refuse, spacing_of, words
+from .picture import LARGEST, SWOLLEN, Picture, refuse, spacing_of, whole, words
 
 _PIECE = 1 << 20
 
@@ -44,18 +44,9 @@ def read_dicom(path: Path) -> Picture:
 
 def unswollen(path: Path) -> BinaryIO:
     """The file in memory, where nothing of it is longer than it is; refused if it would swell when it is unpacked."""
-    file = io.BytesIO(_whole(path))
+    file = io.BytesIO(whole(path))
     _refuse_swelling(path, file)
     return file
-
-
-def _whole(path: Path) -> bytes:
-    try:
-        if (size := path.stat().st_size) > SWOLLEN:
-            raise refuse(path, f"{size >> 20} MiB", f"one film, at most {SWOLLEN >> 20} MiB")
-        return path.read_bytes()
-    except OSError as error:
-        raise refuse(path, f"cannot be read ({error.strerror})", "a readable file") from None
 
 
 def _refuse_swelling(path: Path, file: BinaryIO) -> None:
@@ -100,7 +91,7 @@ def _refuse_other_size(path: Path, dataset: Any) -> None:
         return
     size, asked = stream_size(get_frame(dataset.PixelData, 0, number_of_frames=1)), (dataset.Rows, dataset.Columns)
     if size != asked:
-        found = "no JPEG stream" if size is None else f"a stream of {size[0]} x {size[1]} pixels"
+        found = "no whole JPEG stream of greys" if size is None else f"a stream of {size[0]} x {size[1]} pixels"
         raise refuse(path, found, f"one of {asked[0]} x {asked[1]}, as the header says")
 
 

@@ -15,7 +15,7 @@ from jaxtyping import Integer
 from ..errors import InvalidInput
 from ..plain_text import json_of
 from ..settings import ImageSettings
-from .picture import LARGEST, Picture, finite, inverted, refuse, spacing_of, words
+from .picture import LARGEST, Picture, finite, inverted, refuse, spacing_of, whole, words
 
 
 def read_picture(path: Path, settings: ImageSettings) -> Picture:
@@ -65,7 +65,7 @@ def _raster(path: Path) -> Picture:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            with Image.open(path, formats=_FORMATS) as image:
+            with Image.open(io.BytesIO(whole(path)), formats=_FORMATS) as image:
                 _check_size(path, image.size[1], image.size[0])
                 if (frames := getattr(image, "n_frames", 1)) > 1:
                     raise refuse(path, f"{frames} frames", "one film a file")

@@ -60,6 +60,16 @@ def refuse(path: Path, found: str, expected: str, action: str = "") -> InvalidIn
     return InvalidInput([Fault(path.name, found, expected, action)])
 
 
+def whole(path: Path) -> bytes:
+    """What the file holds: a decoder that works on it cannot ask for more of it than there is."""
+    try:
+        if (size := path.stat().st_size) > SWOLLEN:
+            raise refuse(path, f"{size >> 20} MiB", f"one film, at most {SWOLLEN >> 20} MiB")
+        return path.read_bytes()
+    except OSError as error:
+        raise refuse(path, f"cannot be read ({error.strerror})", "a readable file") from None
+
+
 def words(error: BaseException, path: Path | None = None) -> str:
     """A decoder's complaint on one line; of where the file lies, its name alone."""
     said = str(error) if path is None else str(error).replace(str(path), path.name)
