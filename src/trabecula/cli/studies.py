@@ -86,7 +86,7 @@ def run(
         bool, typer.Option("--allow-label-items", help="Let models learn from columns that enter the label.")
     ] = False,
     permute_labels: Annotated[
-        bool, typer.Option("--permute-labels", help="Deal the labels anew: does anything still find them?")
+        bool, typer.Option("--permute-labels", help="Deal the labels anew; exit code 3 if they are still found.")
     ] = False,
     images: Pictures = "full",
     cluster: Cluster = None,
@@ -109,6 +109,8 @@ def run(
         for sentence in found.sentences:
             out.print(sentence, markup=False)
         out.print(str(found.path), markup=False)
+        if found.leaks:
+            raise typer.Exit(3)
         return
     from ..workflow.finished import begun_afresh, lacking
     from ..workflow.run import run_study

@@ -38,6 +38,11 @@ class Permuted:
     table: pd.DataFrame
 
     @property
+    def leaks(self) -> bool:
+        """Whether labels are found in any protocol, cohort and signature."""
+        return any(map(_leaks, self.table["mean"], self.table["error"]))
+
+    @property
     def sentences(self) -> list[str]:
         """What was found, a sentence a protocol and cohort."""
         return [
@@ -114,12 +119,16 @@ def _error(values: pd.Series) -> float:
     return float(values.std(ddof=1) / np.sqrt(values.count())) if values.count() > 1 else float("nan")
 
 
+def _leaks(mean: float, error: float) -> bool:
+    return mean - 0.5 > FAR * error
+
+
 def _verdict(mean: float, error: float) -> str:
     if np.isnan(mean) or np.isnan(error):
         return "cannot be told: too few deals, or a class is absent"
     if error == 0 and mean == 0.5:
         return "0.50 in every deal: all cases have one score, which could show no leak"
-    if mean - 0.5 > FAR * error:
+    if _leaks(mean, error):
         return f"above 0.50 by more than {FAR} standard errors: labels leak"
     if 0.5 - mean > FAR * error:
         return "below 0.50, which is no leak"
