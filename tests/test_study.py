@@ -14,6 +14,7 @@ import yaml
 from PIL import Image
 
 from trabecula.errors import InvalidInput
+from trabecula.modelling import make_split
 from trabecula.workflow.check import check_study
 from trabecula.workflow.extract import Wishes, extract_table
 from trabecula.workflow.make import init_study
@@ -224,8 +225,6 @@ def test_a_split_is_drawn_once_by_patient_and_stays(study_folder):
 
 
 def test_frozen_cohorts_refuse_another_table_until_redrawn_which_the_report_says(study_folder):
-    from trabecula.errors import InvalidInput
-
     run_study(study_folder.folder)
     study_folder.rows[0]["label"] = "1"
     study_folder.save()
@@ -241,10 +240,45 @@ def test_frozen_cohorts_refuse_another_table_until_redrawn_which_the_report_says
         run_study(study_folder.folder)
 
 
-def test_the_refusal_of_another_table_names_the_cases_and_rules_that_changed(study_folder):
-    from trabecula.errors import InvalidInput
-    from trabecula.modelling import make_split
+def test_cohorts_that_cannot_be_had_are_a_fault_of_the_check_before_any_feature_is_computed(study_folder):
+    def refusal():
+        study_folder.save()
+        told = []
+        with pytest.raises(InvalidInput) as refused:
+            run_study(study_folder.folder, tell=lambda stage, *_: told.append(stage))
+        assert set(told) == {"check"}
+        assert not (study_folder.folder / "cache").exists()
+        assert check_study(study_folder.folder).faults == refused.value.faults
+        return [str(fault) for fault in refused.value.faults]
 
+    sited(study_folder, external=3)
+    assert refusal() == [
+        "split.external: 3 sites; expected more than 3. Ask for fewer, or name the column in split.site."
+    ]
+    study_folder.settings["split"] = {"external": 1}
+    study_folder.save()
+    frozen = study_folder.folder / "cohorts.json"
+    checked = check_study(study_folder.folder)
+    make_split(checked.study, checked.settings, frozen)
+    study_folder.rows[0]["label"] = "1"
+    (said,) = refusal()
+    assert said.startswith(
+        "cohorts.json: the cohorts were frozen for another table of cases: 1 case (c00) with another"
+    )
+    study_folder.rows[1]["region"] = "absent.png"
+    study_folder.save()
+    assert all("absent.png" in str(fault) for fault in check_study(study_folder.folder).faults)
+    study_folder.rows[1]["region"] = "images/p01_mask.png"
+    study_folder.save()
+    assert check_study(study_folder.folder, redraw=True).faults == ()
+    frozen.write_text("{")
+    assert refusal() == [
+        "cohorts.json: no JSON, so that nobody knows who was in which cohort; expected the file as it was written. "
+        "Put it back."
+    ]
+
+
+def test_the_refusal_of_another_table_names_the_cases_and_rules_that_changed(study_folder):
     frozen = study_folder.folder / "cohorts.json"
 
     def refusal():
@@ -314,8 +348,6 @@ def test_cohorts_come_from_sites_and_dates(study_folder):
 
 
 def test_sites_can_be_drawn_by_seed_and_folds_balance_them(study_folder):
-    from trabecula.modelling import make_split
-
     sited(study_folder, external=1, internal=0.3)
     checked = check_study(study_folder.folder)
     assert not checked.faults
@@ -333,8 +365,6 @@ def test_sites_can_be_drawn_by_seed_and_folds_balance_them(study_folder):
 
 
 def test_a_drawn_site_takes_its_patients_whole_also_those_seen_late_or_elsewhere_too(study_folder):
-    from trabecula.modelling import make_split
-
     sited(study_folder, external=1, prospective="2022-03-01")
     for row in study_folder.rows:
         row["patient_id"] = f"q{int(row['case_id'][1:]) // 2}"  # two vertebrae, at two sites

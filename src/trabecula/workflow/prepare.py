@@ -18,13 +18,11 @@ from ..reading import changed, film_digests, films
 from ..records import PUBLISHED, SOUND, FeatureTable, Split, Study
 from ..settings import Protocol, Settings
 from ..versions import FEATURES, MODELS, TUNING, versions_of
-from .check import Check, Tell, check_study, silent
+from .check import COHORTS, Check, Tell, check_study, silent
 from .extract import study_features
 from .finetuning import TunedNetworks, tune_networks, tuned_features
 from .signatures import HEIGHTS, Signature, make_signatures
 from .stability import redrawn_features
-
-COHORTS = "cohorts.json"
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,7 +79,9 @@ def prepare(
 ) -> Ready:
     """Check a study, compute its features and split it."""
     found = find_device(device)
-    checked = check_study(folder, jobs=jobs, allow_label_items=allow_label_items, device=found, tell=tell)
+    checked = check_study(
+        folder, jobs=jobs, redraw=redraw, allow_label_items=allow_label_items, device=found, tell=tell
+    )
     if checked.faults:
         raise InvalidInput(checked.faults)
     assert checked.settings is not None
