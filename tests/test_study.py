@@ -19,6 +19,7 @@ from trabecula.workflow.check import check_study
 from trabecula.workflow.extract import Wishes, extract_table
 from trabecula.workflow.make import init_study
 from trabecula.workflow.permute import permute_study
+from trabecula.workflow.prepare import RunWishes
 from trabecula.workflow.report import report_study
 from trabecula.workflow.run import run_study
 
@@ -87,7 +88,7 @@ def test_a_report_needs_a_finished_run(study_folder):
 
 
 def test_both_protocols_run_and_the_report_shows_the_gap(study_folder, other):
-    report = run_study(study_folder.folder, protocol="both", jobs=2)
+    report = run_study(study_folder.folder, RunWishes(protocol="both"), jobs=2)
     gap = pd.read_csv(report.parent / "metrics" / "gap.csv")
     assert set(gap["cohort"]) == {"training", "internal"}
     assert set(gap["model"]) == {"lr", "knn"}
@@ -98,7 +99,7 @@ def test_both_protocols_run_and_the_report_shows_the_gap(study_folder, other):
     assert rows.groupby("protocol")["case_id"].nunique().to_dict() == {"published": 27, "sound": 27}
     split = pd.read_csv(report.parent / "splits-published.csv")
     assert len(split) == 27
-    run_study(other, protocol="both")
+    run_study(other, RunWishes(protocol="both"))
     assert predictions_of(study_folder.folder) == predictions_of(other)
 
 
@@ -117,7 +118,7 @@ def test_labels_dealt_anew_are_found_by_the_published_flow_alone(tmp_path):
     study = StudyFolder(tmp_path / "study", patients=60, cohorts=("training", "training", "internal", "external"))
     study.settings["radiomics"] = {"filters": ["original", "wavelet"]}
     study.save()
-    found = permute_study(study.folder, protocol="both", deals=6)
+    found = permute_study(study.folder, RunWishes(protocol="both"), deals=6)
     table = found.table.set_index(["protocol", "cohort"])
     assert table.loc[("published", "internal"), "verdict"] == "above 0.50 by more than 2.5 standard errors: labels leak"
     assert ("published", "training") not in table.index
@@ -125,7 +126,7 @@ def test_labels_dealt_anew_are_found_by_the_published_flow_alone(tmp_path):
         assert "labels leak" not in table.loc[("sound", cohort), "verdict"], found.sentences
     assert any("over 6 deals of the labels" in sentence for sentence in found.sentences)
     before = found.path.read_bytes()
-    assert permute_study(study.folder, protocol="both", deals=6).path.read_bytes() == before
+    assert permute_study(study.folder, RunWishes(protocol="both"), deals=6).path.read_bytes() == before
 
 
 def test_the_report_of_a_run_shows_what_labels_dealt_anew_gave(study_folder):
@@ -167,7 +168,7 @@ def test_a_run_that_lacks_a_kept_model_computes_it_again_to_the_byte(study_folde
 
 
 def test_another_seed_is_another_run(study_folder):
-    first, second = run_study(study_folder.folder), run_study(study_folder.folder, seed=9)
+    first, second = run_study(study_folder.folder), run_study(study_folder.folder, RunWishes(seed=9))
     assert first.parent != second.parent
 
 
@@ -217,7 +218,7 @@ def test_a_split_is_drawn_once_by_patient_and_stays(study_folder):
     study_folder.settings["split"] = {"internal": 0.2}
     study_folder.save()
     report = run_study(study_folder.folder)
-    again = run_study(study_folder.folder, seed=77)
+    again = run_study(study_folder.folder, RunWishes(seed=77))
     one, two = (pd.read_csv(r.parent / "splits.csv") for r in (report, again))
     assert set(one["cohort"]) == {"training", "internal"}
     assert one["cohort"].equals(two["cohort"])
@@ -230,7 +231,7 @@ def test_frozen_cohorts_refuse_another_table_until_redrawn_which_the_report_says
     study_folder.save()
     with pytest.raises(InvalidInput, match=r"frozen for another table .* run with --redraw"):
         run_study(study_folder.folder)
-    report = run_study(study_folder.folder, redraw=True)
+    report = run_study(study_folder.folder, RunWishes(redraw=True))
     assert "The cohorts were drawn again on" in report.read_text(encoding="utf-8")
     frozen = json.loads((study_folder.folder / "cohorts.json").read_text())
     assert len(frozen["replaced"]) == 1
@@ -393,7 +394,7 @@ def test_a_class_that_a_held_out_cohort_lacks_is_said_and_the_rest_goes_on(study
     assert check_study(study_folder.folder).notes == (
         "cohort internal has no case of class '2': no AUC of that class and no macro AUC there",
     )
-    report = run_study(study_folder.folder, protocol="both")
+    report = run_study(study_folder.folder, RunWishes(protocol="both"))
     auc = pd.read_csv(report.parent / "metrics" / "auc.csv").query("cohort == 'internal' and model == 'lr'")
     known = auc.query("signature == 'radiomics'").set_index("class")["auc"]
     assert known[["0", "1"]].notna().all()
@@ -443,7 +444,7 @@ def test_clinical_and_combined_signatures_and_the_baselines_run_like_the_others(
     }
     study_folder.settings["data"]["clinical"].remove("cough")
     study_folder.save()
-    report = run_study(study_folder.folder, allow_label_items=True, protocol="both")
+    report = run_study(study_folder.folder, RunWishes(allow_label_items=True, protocol="both"))
     rows = pd.read_csv(report.parent / "predictions.csv")
     sound = rows.query("protocol == 'sound'")
     assert list(dict.fromkeys(sound["signature"])) == [

@@ -2,7 +2,7 @@
 
 import functools
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.table import Column, Table
@@ -11,6 +11,10 @@ from rich.text import Text
 from ..errors import InvalidInput
 from .options import CORES, Cluster, Device, Jobs, Pictures, PicturesAgain, Seed, StudyFolder
 from .terminal import err, out, print_left_out, print_notes, print_result, progress, workers
+
+if TYPE_CHECKING:
+    from ..workflow.pictures import Images
+    from ..workflow.prepare import RunWishes
 
 app = typer.Typer()
 
@@ -92,47 +96,40 @@ def run(
     cluster: Cluster = None,
 ) -> None:
     """Run a study from files to a report; a run that was stopped goes on."""
-    folder = folder if cluster is None else folder.resolve()  # workers stand elsewhere
-    if permute_labels:
-        from ..workflow.permute import permute_study
+    from ..workflow.prepare import RunWishes
 
-        with workers(cluster, jobs, folder), progress() as tell:
-            found = permute_study(
-                folder,
-                jobs=jobs,
-                seed=seed,
-                protocol=protocol,
-                allow_label_items=allow_label_items,
-                device=device,
-                tell=tell,
-            )
-        for sentence in found.sentences:
-            out.print(sentence, markup=False)
-        out.print(str(found.path), markup=False)
-        if found.leaks:
-            raise typer.Exit(3)
-        return
+    folder = folder if cluster is None else folder.resolve()  # workers stand elsewhere
+    wishes = RunWishes(seed, protocol, redraw, allow_label_items, device)
+    if permute_labels:
+        _ask_of_leaks(folder, wishes, jobs, cluster)
+    else:
+        _run_to_report(folder, wishes, jobs, images, cluster)
+
+
+def _run_to_report(folder: Path, wishes: "RunWishes", jobs: int, images: "Images", cluster: str | None) -> None:
     from ..workflow.finished import begun_afresh, lacking
     from ..workflow.run import run_study
 
     with workers(cluster, jobs, folder), progress() as tell:
-        report = run_study(
-            folder,
-            jobs=jobs,
-            seed=seed,
-            protocol=protocol,
-            redraw=redraw,
-            allow_label_items=allow_label_items,
-            device=device,
-            images=images,
-            tell=tell,
-        )
+        report = run_study(folder, wishes, jobs=jobs, images=images, tell=tell)
     print_result(report)
     print_notes(begun_afresh(report.parent))
     wanting = lacking(report.parent)
     if wanting:
         print_notes(f"no model could be made: {words}" for words in wanting)
         raise typer.Exit(4)
+
+
+def _ask_of_leaks(folder: Path, wishes: "RunWishes", jobs: int, cluster: str | None) -> None:
+    from ..workflow.permute import permute_study
+
+    with workers(cluster, jobs, folder), progress() as tell:
+        found = permute_study(folder, wishes, jobs=jobs, tell=tell)
+    for sentence in found.sentences:
+        out.print(sentence, markup=False)
+    out.print(str(found.path), markup=False)
+    if found.leaks:
+        raise typer.Exit(3)
 
 
 @app.command()
