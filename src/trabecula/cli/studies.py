@@ -13,6 +13,7 @@ from .options import CORES, Cluster, Device, Jobs, Pictures, PicturesAgain, Seed
 from .terminal import err, out, print_left_out, print_notes, print_result, progress, workers
 
 if TYPE_CHECKING:
+    from ..workflow.extract import Extracted
     from ..workflow.pictures import Images
     from ..workflow.prepare import RunWishes
 
@@ -210,19 +211,24 @@ def extract(
             shard=part,
             tell=tell,
         )
-    beside = f"{output}/" if by_parts else f"{output.stem}-"
-    suffix = "" if by_parts else ".csv"
-    notes = ((made.undefined, "undefined", "undefined values"), (made.warnings, "diagnostics", "warnings"))
     if part is None:
-        if made.missing:
-            print_notes([f"array jobs {', '.join(made.missing)} had not ended: what they lacked was computed here"])
-        print_notes(f"{n:,} {what}: see {beside}{name}{suffix}" for n, name, what in notes if n)
-        out.print(f"{made.cases} cases x {made.features} features -> {output}", markup=False)
+        _say_what_was_extracted(
+            made, output, f"{output}/" if by_parts else f"{output.stem}-", "" if by_parts else ".csv"
+        )
     else:
         out.print(f"{made.cases} cases stored; the command without --shard makes {output} whole", markup=False)
     if made.left_out:
         print_left_out(made.faults, made.left_out, None if part else output / FAULTS)
         raise typer.Exit(4)
+
+
+def _say_what_was_extracted(made: "Extracted", output: Path, beside: str, suffix: str) -> None:
+    """How much, and where the notes on it are: each a file whose name stands between ``beside`` and ``suffix``."""
+    if made.missing:
+        print_notes([f"array jobs {', '.join(made.missing)} had not ended: what they lacked was computed here"])
+    notes = ((made.undefined, "undefined", "undefined values"), (made.warnings, "diagnostics", "warnings"))
+    print_notes(f"{n:,} {what}: see {beside}{name}{suffix}" for n, name, what in notes if n)
+    out.print(f"{made.cases} cases x {made.features} features -> {output}", markup=False)
 
 
 @app.command()
