@@ -584,6 +584,16 @@ def test_help_is_quick_and_imports_nothing_heavy():
     assert out.strip() == "[]"
 
 
+def test_extraction_brings_no_library_of_models_or_pictures(study_folder):
+    """They would take a third of the memory of a large extraction."""
+    words = ["extract", str(study_folder.folder), "-o", str(study_folder.folder / "table")]
+    ask = f"app({words!r}, standalone_mode=False)"
+    heavy = "print([m for m in ('torch', 'sklearn', 'matplotlib', 'dask') if m in sys.modules])"
+    code = f"import sys; from trabecula.cli import app; {ask}; {heavy}"
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert out.splitlines()[-1] == "[]"
+
+
 def test_films_that_are_all_alike_give_class_frequencies_and_a_report(study_folder):
     for row in study_folder.rows:
         row |= {"image": study_folder.rows[0]["image"], "region": study_folder.rows[0]["region"]}

@@ -2,9 +2,9 @@
 
 Minimises (1/n) negative log-likelihood + penalty x sum of absolute coefficients; intercepts are free. One-vs-Rest
 is one binomial problem a class, all at the same penalty, and its likelihood is their product. Cyclic coordinate
-descent on the quadratic approximation, class by class, with warm starts, the sequential strong rule and a check of
-the optimality conditions of every coefficient (Friedman, Hastie and Tibshirani 2010, doi 10.18637/jss.v033.i01;
-Tibshirani et al. 2012, doi 10.1111/j.1467-9868.2011.01004.x).
+descent on the quadratic approximation, class by class, with warm starts. A working set grows by whatever violates
+the conditions of optimality, looked for among what the sequential strong rule leaves, and then everywhere (Friedman,
+Hastie and Tibshirani 2010, doi 10.18637/jss.v033.i01; Tibshirani et al. 2012, doi 10.1111/j.1467-9868.2011.01004.x).
 """
 
 from dataclasses import dataclass
@@ -109,24 +109,23 @@ def _probabilities(scores, softmax):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def _gradient(columns, target, scores, softmax):  # type: ignore[no-untyped-def]
-    """Classes x features; column by column, so that each is fetched from memory once."""
+def _gradient(columns, target, scores, softmax, wanted):  # type: ignore[no-untyped-def]
+    """Classes x features, 0 where not wanted; column by column, so that each is fetched from memory once."""
     features, n = columns.shape
     residual = (target - _probabilities(scores, softmax)).T.copy()
-    out = np.empty((residual.shape[0], features))
-    for j in range(features):
+    out = np.zeros((residual.shape[0], features))
+    for j in np.flatnonzero(wanted):
         for k in range(residual.shape[0]):
             out[k, j] = (columns[j] @ residual[k]) / n
     return out
 
 
 @numba.njit(cache=True, nogil=True)
-def _sweep(columns, active, w, total, r, eta, beta, squares, penalty, n):  # type: ignore[no-untyped-def]
+def _sweep(columns, active, w, total, r, beta, squares, penalty, n):  # type: ignore[no-untyped-def]
     """One pass of coordinate descent over some features of one class; the largest weighted step, the intercept's."""
     step = r.sum() / total
     for i in range(n):
         r[i] -= step * w[i]
-        eta[i] += step
     largest = total / n * step * step
     for a in range(active.size):
         j = active[a]
@@ -141,25 +140,24 @@ def _sweep(columns, active, w, total, r, eta, beta, squares, penalty, n):  # typ
             beta[j] = new
             for i in range(n):
                 r[i] -= change * w[i] * column[i]
-                eta[i] += change * column[i]
             largest = max(largest, squares[j] * change * change)
     return largest, step
 
 
 @numba.njit(cache=True, nogil=True)
-def _fit_quadratic(columns, strong, w, r, eta, beta, squares, penalty, tolerance):  # type: ignore[no-untyped-def]
-    """Minimise one class's quadratic approximation: passes over what is not 0, then one over the strong set."""
+def _fit_quadratic(columns, working, w, r, beta, squares, penalty, tolerance):  # type: ignore[no-untyped-def]
+    """Minimise one class's quadratic approximation: passes over what is not 0, then one over the working set."""
     n = w.size
     total = w.sum()
     shift = 0.0
     for _ in range(100):
-        active = strong[beta[strong] != 0]
+        active = working[beta[working] != 0]
         for _ in range(1000):
-            largest, step = _sweep(columns, active, w, total, r, eta, beta, squares, penalty, n)
+            largest, step = _sweep(columns, active, w, total, r, beta, squares, penalty, n)
             shift += step
             if largest < tolerance:
                 break
-        largest, step = _sweep(columns, strong, w, total, r, eta, beta, squares, penalty, n)
+        largest, step = _sweep(columns, working, w, total, r, beta, squares, penalty, n)
         shift += step
         if largest < tolerance:
             break
@@ -167,29 +165,36 @@ def _fit_quadratic(columns, strong, w, r, eta, beta, squares, penalty, tolerance
 
 
 @numba.njit(cache=True, nogil=True)
-def _fit_strong(  # type: ignore[no-untyped-def]
-    columns, target, penalty, strong, beta, intercept, scores, tolerance, softmax
+def _fit_working(  # type: ignore[no-untyped-def]
+    columns, target, penalty, working, beta, intercept, scores, tolerance, softmax
 ):
-    """Newton steps class by class until no coefficient of the strong set moves."""
+    """Newton steps class by class until no coefficient of the working set moves."""
     n, classes = target.shape
     squares = np.zeros(columns.shape[0])
+    weighted = np.empty(n)
     for _ in range(200):
         moved = 0.0
         for k in range(classes):
             p = _probabilities(scores, softmax)[:, k].copy()
             w = np.maximum(p * (1 - p), 1e-6)
             r = target[:, k] - p
-            eta = scores[:, k].copy()
-            inside = np.flatnonzero(strong[k])
+            inside = np.flatnonzero(working[k])
             for j in inside:
-                squares[j] = (columns[j] * columns[j]) @ w / n
+                for i in range(n):
+                    weighted[i] = columns[j, i] * w[i]
+                squares[j] = (columns[j] @ weighted) / n
             before = beta[k].copy()
-            intercept[k] += _fit_quadratic(columns, inside, w, r, eta, beta[k], squares, penalty, tolerance)
-            moved = max(moved, np.abs(eta - scores[:, k]).max() ** 2 * w.mean())
-            scores[:, k] = eta
+            shift = _fit_quadratic(columns, inside, w, r, beta[k], squares, penalty, tolerance)
+            intercept[k] += shift
+            eta = np.full(n, shift)
             for j in inside:
                 change = beta[k, j] - before[j]
-                moved = max(moved, squares[j] * change * change)
+                if change != 0.0:
+                    for i in range(n):
+                        eta[i] += change * columns[j, i]
+                    moved = max(moved, squares[j] * change * change)
+            moved = max(moved, np.abs(eta).max() ** 2 * w.mean())
+            scores[:, k] += eta
         if moved < tolerance:
             return
 
@@ -209,18 +214,24 @@ def _solve(columns, target, penalties, most, tolerance, softmax):  # type: ignor
     scores[:] = intercept
     found = np.zeros((penalties.size, classes, features))
     intercepts = np.zeros((penalties.size, classes))
-    gradient = _gradient(columns, target, scores, softmax)
+    everything = np.ones(features, dtype=np.bool_)
+    gradient = _gradient(columns, target, scores, softmax, everything)
     before = penalties[0]
     for step in range(penalties.size):
         penalty = penalties[step]
-        strong = (np.abs(gradient) >= 2 * penalty - before) | (beta != 0)
-        while True:
-            _fit_strong(columns, target, penalty, strong, beta, intercept, scores, tolerance, softmax)
-            gradient = _gradient(columns, target, scores, softmax)
-            missed = (np.abs(gradient) > penalty * (1 + 1e-6)) & ~strong
-            if not missed.any():
-                break
-            strong |= missed
+        likely = beta[0] != 0
+        for k in range(classes):
+            likely |= (np.abs(gradient[k]) >= 2 * penalty - before) | (beta[k] != 0)
+        working = beta != 0
+        missed = working | (np.abs(gradient) > penalty)
+        while missed.any():
+            working |= missed
+            _fit_working(columns, target, penalty, working, beta, intercept, scores, tolerance, softmax)
+            for looked in (likely, everything):
+                gradient = _gradient(columns, target, scores, softmax, looked)
+                missed = (np.abs(gradient) > penalty * (1 + 1e-6)) & ~working
+                if missed.any():
+                    break
         found[step] = beta
         intercepts[step] = intercept
         before = penalty

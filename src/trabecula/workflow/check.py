@@ -9,7 +9,6 @@ import pandas as pd
 
 from ..errors import Fault, InvalidInput
 from ..features import Device, Morphometry, Radiomics, ResNetFeatures
-from ..modelling import refuse_cohorts, too_few
 from ..reading import (
     FilmCheck,
     Pair,
@@ -84,6 +83,8 @@ class Check:
         if self.study is None:
             return ()
         rows = [(case.patient_id, case.cohort, case.label) for case in self.study.cases]
+        from ..modelling import too_few  # brings scikit-learn, which extraction does not need
+
         return too_few(pd.DataFrame(rows, columns=["patient_id", "cohort", "truth"]), self.study.classes)
 
     @property
@@ -266,6 +267,8 @@ def _with_columns(checked: Check, study: Study, settings: Settings, allow_label_
 
 def _faults_of_cohorts(study: Study, settings: Settings, folder: Path, redraw: bool) -> tuple[Fault, ...]:
     """Why a study that is right in itself can have no cohorts, such as those frozen for another table."""
+    from ..modelling import refuse_cohorts  # brings scikit-learn, which extraction does not need
+
     try:
         refuse_cohorts(study, settings, folder / COHORTS, redraw=redraw)
     except InvalidInput as error:
