@@ -43,7 +43,7 @@ from trabecula.workflow.fitting import fit_sound
 from trabecula.workflow.gradcam import draw_maps
 from trabecula.workflow.permute import permute_study
 from trabecula.workflow.predict import Predictor
-from trabecula.workflow.prepare import prepare
+from trabecula.workflow.prepare import RunWishes, prepare
 from trabecula.workflow.run import run_study
 
 from .conftest import StudyFolder
@@ -113,7 +113,7 @@ def test_a_run_keeps_what_it_tuned_and_tunes_nothing_twice(finished, monkeypatch
     assert "deep-untrained-tuned: 7 networks tuned (all layers), kept at epochs 2 to 2. Features out of fold" in page
 
     monkeypatch.setattr(finetune, "tune", None)
-    ready = prepare(study.folder, jobs=1, protocol="both")
+    ready = prepare(study.folder, RunWishes(protocol="both"), jobs=1)
     assert ready.key != json.loads((run / "run.json").read_text())["key"], "another run of the same networks"
 
 

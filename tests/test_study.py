@@ -14,10 +14,12 @@ import yaml
 from PIL import Image
 
 from trabecula.errors import InvalidInput
+from trabecula.modelling import make_split
 from trabecula.workflow.check import check_study
 from trabecula.workflow.extract import Wishes, extract_table
 from trabecula.workflow.make import init_study
 from trabecula.workflow.permute import permute_study
+from trabecula.workflow.prepare import RunWishes
 from trabecula.workflow.report import report_study
 from trabecula.workflow.run import run_study
 
@@ -86,7 +88,7 @@ def test_a_report_needs_a_finished_run(study_folder):
 
 
 def test_both_protocols_run_and_the_report_shows_the_gap(study_folder, other):
-    report = run_study(study_folder.folder, protocol="both", jobs=2)
+    report = run_study(study_folder.folder, RunWishes(protocol="both"), jobs=2)
     gap = pd.read_csv(report.parent / "metrics" / "gap.csv")
     assert set(gap["cohort"]) == {"training", "internal"}
     assert set(gap["model"]) == {"lr", "knn"}
@@ -97,7 +99,7 @@ def test_both_protocols_run_and_the_report_shows_the_gap(study_folder, other):
     assert rows.groupby("protocol")["case_id"].nunique().to_dict() == {"published": 27, "sound": 27}
     split = pd.read_csv(report.parent / "splits-published.csv")
     assert len(split) == 27
-    run_study(other, protocol="both")
+    run_study(other, RunWishes(protocol="both"))
     assert predictions_of(study_folder.folder) == predictions_of(other)
 
 
@@ -116,7 +118,7 @@ def test_labels_dealt_anew_are_found_by_the_published_flow_alone(tmp_path):
     study = StudyFolder(tmp_path / "study", patients=60, cohorts=("training", "training", "internal", "external"))
     study.settings["radiomics"] = {"filters": ["original", "wavelet"]}
     study.save()
-    found = permute_study(study.folder, protocol="both", deals=6)
+    found = permute_study(study.folder, RunWishes(protocol="both"), deals=6)
     table = found.table.set_index(["protocol", "cohort"])
     assert table.loc[("published", "internal"), "verdict"] == "above 0.50 by more than 2.5 standard errors: labels leak"
     assert ("published", "training") not in table.index
@@ -124,7 +126,7 @@ def test_labels_dealt_anew_are_found_by_the_published_flow_alone(tmp_path):
         assert "labels leak" not in table.loc[("sound", cohort), "verdict"], found.sentences
     assert any("over 6 deals of the labels" in sentence for sentence in found.sentences)
     before = found.path.read_bytes()
-    assert permute_study(study.folder, protocol="both", deals=6).path.read_bytes() == before
+    assert permute_study(study.folder, RunWishes(protocol="both"), deals=6).path.read_bytes() == before
 
 
 def test_the_report_of_a_run_shows_what_labels_dealt_anew_gave(study_folder):
@@ -166,7 +168,7 @@ def test_a_run_that_lacks_a_kept_model_computes_it_again_to_the_byte(study_folde
 
 
 def test_another_seed_is_another_run(study_folder):
-    first, second = run_study(study_folder.folder), run_study(study_folder.folder, seed=9)
+    first, second = run_study(study_folder.folder), run_study(study_folder.folder, RunWishes(seed=9))
     assert first.parent != second.parent
 
 
@@ -216,7 +218,7 @@ def test_a_split_is_drawn_once_by_patient_and_stays(study_folder):
     study_folder.settings["split"] = {"internal": 0.2}
     study_folder.save()
     report = run_study(study_folder.folder)
-    again = run_study(study_folder.folder, seed=77)
+    again = run_study(study_folder.folder, RunWishes(seed=77))
     one, two = (pd.read_csv(r.parent / "splits.csv") for r in (report, again))
     assert set(one["cohort"]) == {"training", "internal"}
     assert one["cohort"].equals(two["cohort"])
@@ -224,14 +226,12 @@ def test_a_split_is_drawn_once_by_patient_and_stays(study_folder):
 
 
 def test_frozen_cohorts_refuse_another_table_until_redrawn_which_the_report_says(study_folder):
-    from trabecula.errors import InvalidInput
-
     run_study(study_folder.folder)
     study_folder.rows[0]["label"] = "1"
     study_folder.save()
     with pytest.raises(InvalidInput, match=r"frozen for another table .* run with --redraw"):
         run_study(study_folder.folder)
-    report = run_study(study_folder.folder, redraw=True)
+    report = run_study(study_folder.folder, RunWishes(redraw=True))
     assert "The cohorts were drawn again on" in report.read_text(encoding="utf-8")
     frozen = json.loads((study_folder.folder / "cohorts.json").read_text())
     assert len(frozen["replaced"]) == 1
@@ -241,10 +241,45 @@ def test_frozen_cohorts_refuse_another_table_until_redrawn_which_the_report_says
         run_study(study_folder.folder)
 
 
-def test_the_refusal_of_another_table_names_the_cases_and_rules_that_changed(study_folder):
-    from trabecula.errors import InvalidInput
-    from trabecula.modelling import make_split
+def test_cohorts_that_cannot_be_had_are_a_fault_of_the_check_before_any_feature_is_computed(study_folder):
+    def refusal():
+        study_folder.save()
+        told = []
+        with pytest.raises(InvalidInput) as refused:
+            run_study(study_folder.folder, tell=lambda stage, *_: told.append(stage))
+        assert set(told) == {"check"}
+        assert not (study_folder.folder / "cache").exists()
+        assert check_study(study_folder.folder).faults == refused.value.faults
+        return [str(fault) for fault in refused.value.faults]
 
+    sited(study_folder, external=3)
+    assert refusal() == [
+        "split.external: 3 sites; expected more than 3. Ask for fewer, or name the column in split.site."
+    ]
+    study_folder.settings["split"] = {"external": 1}
+    study_folder.save()
+    frozen = study_folder.folder / "cohorts.json"
+    checked = check_study(study_folder.folder)
+    make_split(checked.study, checked.settings, frozen)
+    study_folder.rows[0]["label"] = "1"
+    (said,) = refusal()
+    assert said.startswith(
+        "cohorts.json: the cohorts were frozen for another table of cases: 1 case (c00) with another"
+    )
+    study_folder.rows[1]["region"] = "absent.png"
+    study_folder.save()
+    assert all("absent.png" in str(fault) for fault in check_study(study_folder.folder).faults)
+    study_folder.rows[1]["region"] = "images/p01_mask.png"
+    study_folder.save()
+    assert check_study(study_folder.folder, redraw=True).faults == ()
+    frozen.write_text("{")
+    assert refusal() == [
+        "cohorts.json: no JSON, so that nobody knows who was in which cohort; expected the file as it was written. "
+        "Put it back."
+    ]
+
+
+def test_the_refusal_of_another_table_names_the_cases_and_rules_that_changed(study_folder):
     frozen = study_folder.folder / "cohorts.json"
 
     def refusal():
@@ -314,8 +349,6 @@ def test_cohorts_come_from_sites_and_dates(study_folder):
 
 
 def test_sites_can_be_drawn_by_seed_and_folds_balance_them(study_folder):
-    from trabecula.modelling import make_split
-
     sited(study_folder, external=1, internal=0.3)
     checked = check_study(study_folder.folder)
     assert not checked.faults
@@ -333,8 +366,6 @@ def test_sites_can_be_drawn_by_seed_and_folds_balance_them(study_folder):
 
 
 def test_a_drawn_site_takes_its_patients_whole_also_those_seen_late_or_elsewhere_too(study_folder):
-    from trabecula.modelling import make_split
-
     sited(study_folder, external=1, prospective="2022-03-01")
     for row in study_folder.rows:
         row["patient_id"] = f"q{int(row['case_id'][1:]) // 2}"  # two vertebrae, at two sites
@@ -363,7 +394,7 @@ def test_a_class_that_a_held_out_cohort_lacks_is_said_and_the_rest_goes_on(study
     assert check_study(study_folder.folder).notes == (
         "cohort internal has no case of class '2': no AUC of that class and no macro AUC there",
     )
-    report = run_study(study_folder.folder, protocol="both")
+    report = run_study(study_folder.folder, RunWishes(protocol="both"))
     auc = pd.read_csv(report.parent / "metrics" / "auc.csv").query("cohort == 'internal' and model == 'lr'")
     known = auc.query("signature == 'radiomics'").set_index("class")["auc"]
     assert known[["0", "1"]].notna().all()
@@ -413,7 +444,7 @@ def test_clinical_and_combined_signatures_and_the_baselines_run_like_the_others(
     }
     study_folder.settings["data"]["clinical"].remove("cough")
     study_folder.save()
-    report = run_study(study_folder.folder, allow_label_items=True, protocol="both")
+    report = run_study(study_folder.folder, RunWishes(allow_label_items=True, protocol="both"))
     rows = pd.read_csv(report.parent / "predictions.csv")
     sound = rows.query("protocol == 'sound'")
     assert list(dict.fromkeys(sound["signature"])) == [

@@ -10,6 +10,7 @@ from tests.endurance.conftest import whole_files
 from trabecula.errors import InvalidInput
 from trabecula.reading import load_film
 from trabecula.workflow.extract import extract_table
+from trabecula.workflow.prepare import RunWishes
 from trabecula.workflow.run import run_study
 
 CHANGED = "changed while it was read; expected a file that stays as it is. Give the same command again"
@@ -128,7 +129,7 @@ def test_a_table_or_settings_that_change_during_a_run_are_those_of_the_next_one(
     assert pd.read_csv(first / "predictions.csv", dtype=str).set_index("case_id").loc["c00", "truth"].iloc[0] == "0"
     with pytest.raises(InvalidInput, match="frozen for another table"):
         run_study(study_folder.folder, images="none")
-    second = run_study(study_folder.folder, images="none", redraw=True).parent
+    second = run_study(study_folder.folder, RunWishes(redraw=True), images="none").parent
     assert second != first
     rows = pd.read_csv(second / "predictions.csv")
     assert set(rows.loc[rows["signature"] == "radiomics", "model"]) == {"knn"}

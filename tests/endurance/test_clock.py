@@ -16,6 +16,7 @@ from tests.endurance.conftest import begin, run_of, whole_files
 from trabecula.reading.drawn import append_step, drawn_after, steps_of
 from trabecula.storage import write_atomically
 from trabecula.workflow.finished import MANIFEST, find_run, next_name
+from trabecula.workflow.prepare import RunWishes
 from trabecula.workflow.run import run_study
 
 YEAR = 365 * 24 * 3600
@@ -45,9 +46,9 @@ def test_a_new_run_comes_after_all_others_by_its_name(names, name):
 def test_the_newest_run_is_the_last_one_made_whatever_the_clock_said(study_folder, monkeypatch):
     for number, day in enumerate((NOON, NOON.replace(year=1970), NOON.replace(year=2030), NOON), start=1):
         set_clock(monkeypatch, day)
-        newest = run_study(study_folder.folder, seed=number, images="none").parent
+        newest = run_study(study_folder.folder, RunWishes(seed=number), images="none").parent
         assert find_run(study_folder.folder) == newest
-    assert run_study(study_folder.folder, seed=4, images="none").parent == newest
+    assert run_study(study_folder.folder, RunWishes(seed=4), images="none").parent == newest
     names = sorted(path.name for path in (study_folder.folder / "runs").iterdir())
     assert names == ["2026-03-01_01", "2026-03-01_02", "2030-03-01_01", "2030-03-01_02"]
 

@@ -12,6 +12,7 @@ from trabecula.evaluation import evaluate
 from trabecula.records import Predictions
 from trabecula.reporting import R_SCRIPT, r_script
 from trabecula.settings import EvaluationSettings
+from trabecula.workflow.prepare import RunWishes
 from trabecula.workflow.run import run_study
 
 
@@ -121,7 +122,7 @@ def test_a_changed_prediction_is_noticed(rscript, tmp_path):
 
 
 def test_a_real_run_is_redone_in_both_protocols(rscript, study_folder):
-    run = run_study(study_folder.folder, protocol="both").parent
+    run = run_study(study_folder.folder, RunWishes(protocol="both")).parent
     assert_reproduced(run, rscript(run))
 
 

@@ -1,7 +1,7 @@
 """The command line: parses and prints, nothing else.
 
-Exit codes: 0 done, 1 failure, 2 usage, 3 faults in the data, 4 partly done, 5 a PACS that
-cannot be reached or refuses, 130 stopped.
+Exit codes: 0 done, 1 failure, 2 usage, 3 faults in the data or a leak of labels, 4 partly done,
+5 a PACS that cannot be reached or refuses, 130 stopped.
 """
 
 import sys

@@ -13,6 +13,7 @@ from .terminal import err, out, print_result, progress
 
 if TYPE_CHECKING:
     from ..features.weights import Stored
+    from ..workflow.predict import Predictor
 
 app = typer.Typer()
 weights_app = typer.Typer(help="ResNet-50 weights kept under a name on this computer.", no_args_is_help=True)
@@ -141,7 +142,6 @@ def predict(
 
     with loading():
         from ..bundle import read_bundle
-        from ..storage import write_atomically
         from ..workflow.predict import Predictor, by_mask, by_points, is_many, told
 
         if (mask is not None) + (points is not None) != (not is_many(image)):
@@ -150,35 +150,43 @@ def predict(
             raise typer.BadParameter("--dicom needs one film and a folder, -o")
         predictor = Predictor.of(read_bundle(bundle), weights=weights, level=level)
     if mask is None and points is None:
-        from ..workflow.batch import predict_many
+        _predict_many(predictor, image, output, as_json=json_)
+        return
+    given = told(value or ())
+    with loading():  # compiled code at the first film
+        drawn = (
+            by_points(predictor.bundle, image, str(points)) if mask is None else by_mask(predictor.bundle, image, mask)
+        )
+        answer = predictor.answer(*drawn, given, site)
+    if dicom is not None and output is not None:
+        from ..pacs import write_answer
 
-        with progress() as tell:
-            table = predict_many(predictor, image, tell)
-        text = table.to_json(orient="records", indent=1) if json_ else table.to_csv(index=False, lineterminator="\n")
-        faulty = int((table["fault"] != "").sum())
-    else:
-        given = told(value or ())
-        with loading():  # compiled code at the first film
-            drawn = (
-                by_points(predictor.bundle, image, str(points))
-                if mask is None
-                else by_mask(predictor.bundle, image, mask)
-            )
-            answer = predictor.answer(*drawn, given, site)
-        if dicom is not None and output is not None:
-            from ..pacs import write_answer
+        for path in write_answer(predictor, image, drawn, answer, given, site, dicom, output):
+            out.print(str(path), markup=False)
+        return
+    _write_or_print(answer.to_json() if json_ or output is not None else "\n".join(answer.lines), output)
 
-            for path in write_answer(predictor, image, drawn, answer, given, site, dicom, output):
-                out.print(str(path), markup=False)
-            return
-        text, faulty = answer.to_json() if json_ or output is not None else "\n".join(answer.lines), 0
+
+def _predict_many(predictor: "Predictor", source: Path, output: Path | None, *, as_json: bool) -> None:
+    from ..workflow.batch import predict_many
+
+    with progress() as tell:
+        table = predict_many(predictor, source, tell)
+    text = table.to_json(orient="records", indent=1) if as_json else table.to_csv(index=False, lineterminator="\n")
+    _write_or_print(text, output)
+    faulty = int((table["fault"] != "").sum())
+    if faulty:
+        err.print(f"{faulty} of {len(table)} cases could not be read: see the column fault.")
+        raise typer.Exit(4)
+
+
+def _write_or_print(text: str, output: Path | None) -> None:
+    from ..storage import write_atomically
+
     if output is not None:
         write_atomically(output, text)
     else:
         out.print(text.rstrip(), markup=False)
-    if faulty:
-        err.print(f"{faulty} of {len(table)} cases could not be read: see the column fault.")
-        raise typer.Exit(4)
 
 
 @app.command()

@@ -2,7 +2,7 @@
 
 import functools
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.table import Column, Table
@@ -11,6 +11,11 @@ from rich.text import Text
 from ..errors import InvalidInput
 from .options import CORES, Cluster, Device, Jobs, Pictures, PicturesAgain, Seed, StudyFolder
 from .terminal import err, out, print_left_out, print_notes, print_result, progress, workers
+
+if TYPE_CHECKING:
+    from ..workflow.extract import Extracted
+    from ..workflow.pictures import Images
+    from ..workflow.prepare import RunWishes
 
 app = typer.Typer()
 
@@ -86,51 +91,46 @@ def run(
         bool, typer.Option("--allow-label-items", help="Let models learn from columns that enter the label.")
     ] = False,
     permute_labels: Annotated[
-        bool, typer.Option("--permute-labels", help="Deal the labels anew: does anything still find them?")
+        bool, typer.Option("--permute-labels", help="Deal the labels anew; exit code 3 if they are still found.")
     ] = False,
     images: Pictures = "full",
     cluster: Cluster = None,
 ) -> None:
     """Run a study from files to a report; a run that was stopped goes on."""
-    folder = folder if cluster is None else folder.resolve()  # workers stand elsewhere
-    if permute_labels:
-        from ..workflow.permute import permute_study
+    from ..workflow.prepare import RunWishes
 
-        with workers(cluster, jobs, folder), progress() as tell:
-            found = permute_study(
-                folder,
-                jobs=jobs,
-                seed=seed,
-                protocol=protocol,
-                allow_label_items=allow_label_items,
-                device=device,
-                tell=tell,
-            )
-        for sentence in found.sentences:
-            out.print(sentence, markup=False)
-        out.print(str(found.path), markup=False)
-        return
+    folder = folder if cluster is None else folder.resolve()  # workers stand elsewhere
+    wishes = RunWishes(seed, protocol, redraw, allow_label_items, device)
+    if permute_labels:
+        _ask_of_leaks(folder, wishes, jobs, cluster)
+    else:
+        _run_to_report(folder, wishes, jobs, images, cluster)
+
+
+def _run_to_report(folder: Path, wishes: "RunWishes", jobs: int, images: "Images", cluster: str | None) -> None:
     from ..workflow.finished import begun_afresh, lacking
     from ..workflow.run import run_study
 
     with workers(cluster, jobs, folder), progress() as tell:
-        report = run_study(
-            folder,
-            jobs=jobs,
-            seed=seed,
-            protocol=protocol,
-            redraw=redraw,
-            allow_label_items=allow_label_items,
-            device=device,
-            images=images,
-            tell=tell,
-        )
+        report = run_study(folder, wishes, jobs=jobs, images=images, tell=tell)
     print_result(report)
     print_notes(begun_afresh(report.parent))
     wanting = lacking(report.parent)
     if wanting:
         print_notes(f"no model could be made: {words}" for words in wanting)
         raise typer.Exit(4)
+
+
+def _ask_of_leaks(folder: Path, wishes: "RunWishes", jobs: int, cluster: str | None) -> None:
+    from ..workflow.permute import permute_study
+
+    with workers(cluster, jobs, folder), progress() as tell:
+        found = permute_study(folder, wishes, jobs=jobs, tell=tell)
+    for sentence in found.sentences:
+        out.print(sentence, markup=False)
+    out.print(str(found.path), markup=False)
+    if found.leaks:
+        raise typer.Exit(3)
 
 
 @app.command()
@@ -211,19 +211,24 @@ def extract(
             shard=part,
             tell=tell,
         )
-    beside = f"{output}/" if by_parts else f"{output.stem}-"
-    suffix = "" if by_parts else ".csv"
-    notes = ((made.undefined, "undefined", "undefined values"), (made.warnings, "diagnostics", "warnings"))
     if part is None:
-        if made.missing:
-            print_notes([f"array jobs {', '.join(made.missing)} had not ended: what they lacked was computed here"])
-        print_notes(f"{n:,} {what}: see {beside}{name}{suffix}" for n, name, what in notes if n)
-        out.print(f"{made.cases} cases x {made.features} features -> {output}", markup=False)
+        _say_what_was_extracted(
+            made, output, f"{output}/" if by_parts else f"{output.stem}-", "" if by_parts else ".csv"
+        )
     else:
         out.print(f"{made.cases} cases stored; the command without --shard makes {output} whole", markup=False)
     if made.left_out:
         print_left_out(made.faults, made.left_out, None if part else output / FAULTS)
         raise typer.Exit(4)
+
+
+def _say_what_was_extracted(made: "Extracted", output: Path, beside: str, suffix: str) -> None:
+    """How much, and where the notes on it are: each a file whose name stands between ``beside`` and ``suffix``."""
+    if made.missing:
+        print_notes([f"array jobs {', '.join(made.missing)} had not ended: what they lacked was computed here"])
+    notes = ((made.undefined, "undefined", "undefined values"), (made.warnings, "diagnostics", "warnings"))
+    print_notes(f"{n:,} {what}: see {beside}{name}{suffix}" for n, name, what in notes if n)
+    out.print(f"{made.cases} cases x {made.features} features -> {output}", markup=False)
 
 
 @app.command()

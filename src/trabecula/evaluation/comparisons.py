@@ -47,17 +47,8 @@ def _of_cohort(
     scores: CohortScores, parts: Components, methods: list[str], classes: tuple[str, ...], chosen: str | None
 ) -> pd.DataFrame:
     first, second = np.triu_indices(len(scores.models), 1)
-    gap = parts.difference(first, second)
-    mean, variance = gap.mean()
-    difference, variances = np.column_stack([gap.auc, mean]), np.column_stack([gap.variance, variance])
-    patients = np.broadcast_to([*parts.patients, parts.patients.min()], difference.shape)
-    freedom = patients if scores.clustered else None
-    low, high = interval_of_difference(difference, variances, freedom=freedom)
-    z, p = z_test(difference, variances, freedom)
-    unseen = (variances == 0) & (difference != 0)
-    low, high = (np.where(unseen, np.nan, limit) for limit in (low, high))
-    auc = np.column_stack([parts.auc, parts.mean()[0]])
     names, family = np.array(scores.models, dtype=object), _families(scores.models, chosen)[first, second]
+    tested = _tested(parts, first, second, clustered=scores.clustered)
     width = len(classes) + 1
 
     def long(per_pair: np.ndarray) -> np.ndarray:
@@ -71,13 +62,7 @@ def _of_cohort(
             "model_a": long(names[first, 1]),
             "signature_b": long(names[second, 0]),
             "model_b": long(names[second, 1]),
-            "auc_a": auc[first].ravel(),
-            "auc_b": auc[second].ravel(),
-            "difference": difference.ravel(),
-            "low": low.ravel(),
-            "high": high.ravel(),
-            "z": z.ravel(),
-            "p": p.ravel(),
+            **{name: values.ravel() for name, values in tested.items()},
             "family": long(family),
             "method": np.tile(np.array(methods, dtype=object), len(first)),
         }
@@ -85,8 +70,27 @@ def _of_cohort(
     frame["p_adjusted"] = _adjusted(frame, classes)
     adjusted = ("Holm, one test a pair, " if len(classes) == 2 else "Holm, ") + frame["family"] + " family"
     frame["method"] = frame["method"] + (", t; " if scores.clustered else "; ") + adjusted
-    frame.loc[unseen.ravel(), "method"] += "; not tested: no variance can be seen"
+    frame.loc[frame["unseen"], "method"] += "; not tested: no variance can be seen"
     return frame
+
+
+def _tested(parts: Components, first: np.ndarray, second: np.ndarray, *, clustered: bool) -> dict[str, np.ndarray]:
+    """Pairs x classes and macro mean: both AUCs, their difference, its interval and test.
+
+    ``unseen``: where they differ and no variance can be seen, so that there is no interval.
+    """
+    gap = parts.difference(first, second)
+    mean, variance = gap.mean()
+    auc = np.column_stack([parts.auc, parts.mean()[0]])
+    difference, variances = np.column_stack([gap.auc, mean]), np.column_stack([gap.variance, variance])
+    patients = np.broadcast_to([*parts.patients, parts.patients.min()], difference.shape)
+    freedom = patients if clustered else None
+    low, high = interval_of_difference(difference, variances, freedom=freedom)
+    z, p = z_test(difference, variances, freedom)
+    unseen = (variances == 0) & (difference != 0)
+    low, high = (np.where(unseen, np.nan, limit) for limit in (low, high))
+    pair = {"auc_a": auc[first], "auc_b": auc[second], "difference": difference}
+    return {**pair, "low": low, "high": high, "z": z, "p": p, "unseen": unseen}
 
 
 def _adjusted(frame: pd.DataFrame, classes: tuple[str, ...]) -> np.ndarray:

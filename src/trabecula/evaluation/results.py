@@ -53,40 +53,33 @@ def evaluate(
     protocol = cohorts[0].protocol
     chosen = _chosen(auc, protocol)
     auc = _with_baselines(auc, protocol, chosen)
-    methods = [
-        [_method(s, int(folds), "DeLong, paired") for folds in (*c.folds, c.folds.min())]
-        for s, c in zip(cohorts, parts, strict=True)
-    ]
     cutoffs = {scores.protocol: _cutoffs(scores) for scores in cohorts if scores.cohort == TRAINING}
     of_chosen = [scores for scores in cohorts if scores.protocol == protocol]
     return Evaluation(
         classes=classes,
         cohorts=tuple(dict.fromkeys(scores.cohort for scores in cohorts)),
         auc=auc,
-        delong=delong_table(cohorts, parts, methods, classes, chosen, protocol),
+        delong=delong_table(cohorts, parts, _paired(cohorts, parts), classes, chosen, protocol),
         mcnemar=accuracy_table(of_chosen, chosen),
         performance=_table(_performance_rows(s, _cutoffs_used(s, cutoffs), classes, settings, seed) for s in cohorts),
         confusion=_table(_confusion_rows(scores, classes) for scores in cohorts),
-        roc=pd.concat([frame for scores in cohorts for frame in _roc_frames(scores, classes)], ignore_index=True),
+        roc=_joined(_roc_frames(scores, classes) for scores in cohorts),
         cutoffs=_table(_cutoff_rows(s, classes) for s in cohorts if s.cohort == TRAINING),
         calibration=_table(_calibration_rows(scores, classes) for scores in cohorts),
         reliability=_table(_reliability_rows(scores, classes) for scores in cohorts),
-        decision_curve=pd.concat(
-            [frame for scores in cohorts for frame in _decision_frames(scores, classes)], ignore_index=True
-        ),
+        decision_curve=_joined(_decision_frames(scores, classes) for scores in cohorts),
         subgroups=_subgroups(of_chosen, cases, settings, classes, chosen),
-        reclassification=pd.DataFrame(
-            [row for s in of_chosen for row in _reclassification_rows(s, classes, chosen)]
-            if settings.reclassification
-            else [],
-            columns=_RECLASSIFICATION_COLUMNS,
-        ),
+        reclassification=_reclassified(of_chosen if settings.reclassification else [], classes, chosen),
         chosen=chosen,
     )
 
 
 def _table(parts: Iterable[Iterable[Record]]) -> pd.DataFrame:
     return pd.DataFrame([row for rows in parts for row in rows])
+
+
+def _joined(parts: Iterable[Iterable[pd.DataFrame]]) -> pd.DataFrame:
+    return pd.concat([frame for frames in parts for frame in frames], ignore_index=True)
 
 
 def _key(scores: CohortScores, model: Signed) -> Record:
@@ -102,6 +95,14 @@ def _method(scores: CohortScores, folds: int, name: str = "DeLong") -> str:
     if scores.cohort == TRAINING and not scores.folds.any():
         return f"resubstitution: the model had learnt from these cases; {method}"
     return method
+
+
+def _paired(cohorts: list[CohortScores], parts: list[Components]) -> list[list[str]]:
+    """How pairs are tested in each cohort: a text a class, and one for the macro mean."""
+    return [
+        [_method(scores, int(folds), "DeLong, paired") for folds in (*part.folds, part.folds.min())]
+        for scores, part in zip(cohorts, parts, strict=True)
+    ]
 
 
 def _auc_rows(scores: CohortScores, parts: Components, classes: tuple[str, ...]) -> Iterator[Record]:
@@ -255,6 +256,11 @@ _RECLASSIFICATION_COLUMNS = [
     "cohort", "protocol", "class", "signature_a", "signature_b", "model", "nri", "nri_error", "idi", "idi_error", "n",
     "warning",
 ]  # fmt: skip
+
+
+def _reclassified(cohorts: list[CohortScores], classes: tuple[str, ...], chosen: Signed) -> pd.DataFrame:
+    rows = [row for scores in cohorts for row in _reclassification_rows(scores, classes, chosen)]
+    return pd.DataFrame(rows, columns=_RECLASSIFICATION_COLUMNS)
 
 
 def _reclassification_rows(scores: CohortScores, classes: tuple[str, ...], chosen: Signed) -> Iterator[Record]:

@@ -30,7 +30,7 @@ from .published import (
 )
 from .refit import Refit, refit, scores_of
 from .site import predict_sites
-from .split import deal_folds, deal_labels, grouped_folds, make_split, too_few
+from .split import deal_folds, deal_labels, grouped_folds, make_split, refuse_cohorts, too_few
 from .spread import distances, spread_of
 
 __all__ = [
@@ -76,6 +76,7 @@ __all__ = [
     "published_models",
     "published_task",
     "refit",
+    "refuse_cohorts",
     "scores_of",
     "seen_by_learner",
     "site_numbers",

@@ -1,13 +1,8 @@
-"""Patient-grouped cohorts and folds; cohorts are frozen to a file, and what is shut stays shut."""
+"""Patient-grouped cohorts and folds; what is shut stays shut."""
 
-import datetime
-import hashlib
-import json
 import warnings
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,9 +11,7 @@ from sklearn.model_selection import StratifiedGroupKFold
 from ..errors import Fault, InvalidInput
 from ..records import FEWEST_PATIENTS, INTERNAL, TRAINING, Split, Study
 from ..settings import Settings
-from ..storage import write_atomically
-
-_NAMED = 5  # cases, in a refusal
+from .frozen import freeze, frozen_cohorts, redraws
 
 
 def make_split(study: Study, settings: Settings, frozen: Path, *, redraw: bool = False) -> Split:
@@ -29,32 +22,21 @@ def make_split(study: Study, settings: Settings, frozen: Path, *, redraw: bool =
     class has too few training patients for a model (see ``too_few``) there are no folds, and nothing is frozen: no
     model has seen the cohorts.
     """
-    table = pd.DataFrame(
-        {
-            "case_id": [case.case_id for case in study.cases],
-            "patient_id": [case.patient_id for case in study.cases],
-            "cohort": [case.cohort for case in study.cases],
-            "truth": [case.label for case in study.cases],
-        }
-    ).set_index("case_id")
-    given = INTERNAL in set(table["cohort"])
-    asked = {
-        "table": _digest_of_text(table.to_csv(lineterminator="\n")),
-        "split": _rule(settings),
-        "rows": _rows(table),
-    }
-    table["site"] = [case.columns.get(settings.split.site, "") for case in study.cases]
-    before = json.loads(frozen.read_text(encoding="utf-8")) if frozen.exists() else None
-    if before is None or redraw:
-        table["cohort"] = _draw(table, settings)
-    else:
-        table["cohort"] = _frozen_cohorts(before, asked, frozen.name).loc[table.index]
+    rows = _rows_of(study, settings)
+    kept = _kept(rows, settings, frozen, redraw=redraw)
+    table = rows.assign(cohort=_draw(rows, settings) if kept is None else kept)
     wanting = too_few(table, study.classes)
-    if (before is None or redraw) and not wanting:
-        _freeze(frozen, before, asked, table["cohort"], settings)
+    if kept is None and not wanting:
+        freeze(frozen, rows, table["cohort"], settings)
     table["fold"] = 0 if wanting else _folds(table, settings)
+    given = INTERNAL in set(rows["cohort"])
     notes = (*_of_internal(table, settings, given=given), *_of_folds(table, settings))
-    return Split(table, study.classes, settings.seed, _redraws(frozen) if frozen.exists() else (), notes)
+    return Split(table, study.classes, settings.seed, redraws(frozen), notes)
+
+
+def refuse_cohorts(study: Study, settings: Settings, frozen: Path, *, redraw: bool = False) -> None:
+    """Raise InvalidInput where ``make_split`` would; nothing is drawn or written."""
+    _kept(_rows_of(study, settings), settings, frozen, redraw=redraw)
 
 
 def too_few(table: pd.DataFrame, classes: Sequence[str]) -> tuple[Fault, ...]:
@@ -123,99 +105,24 @@ def train_and_test(folds: list[np.ndarray]) -> list[tuple[np.ndarray, np.ndarray
     return [(np.setdiff1d(everything, test), test) for test in folds]
 
 
-def _frozen_cohorts(known: dict[str, Any], asked: dict[str, Any], name: str) -> pd.Series:
-    """The cohorts of an earlier run of this table and split."""
-    faults = []
-    for key, what, changes in (("table", "table of cases", _changed_rows), ("split", "split", _changed_rules)):
-        if known.get(key) != asked[key]:
-            action = f"Put it back, or run with --redraw, which the report will say. {name} keeps the old cohorts."
-            found = f"the cohorts were frozen for another {what}: {changes(known, asked)}"
-            faults.append(Fault(name, found, f"the {what} that they were drawn for", action))
-    if known.get("digest") != _digest(known.get("cohorts", {})):
-        found = "cohorts that are not the ones that were frozen"
-        faults.append(Fault(name, found, "the file as it was written", "Put it back, or run with --redraw."))
-    if faults:
-        raise InvalidInput(faults)
-    return pd.Series(known["cohorts"])
+def _rows_of(study: Study, settings: Settings) -> pd.DataFrame:
+    """What the table says of each case: patient_id, cohort, truth, site."""
+    rows = [
+        (case.case_id, case.patient_id, case.cohort, case.label, case.columns.get(settings.split.site, ""))
+        for case in study.cases
+    ]
+    return pd.DataFrame(rows, columns=["case_id", "patient_id", "cohort", "truth", "site"]).set_index("case_id")
 
 
-def _changed_rows(known: dict[str, Any], asked: dict[str, Any]) -> str:
-    """Which cases are not the ones of ``known``; an older file has their names alone."""
-    now, before = asked["rows"], known.get("rows", known.get("cohorts", {}))
-    both = [case for case in now if case in before]
-    found = (
-        (
-            "{} with another patient, cohort or label",
-            [case for case in both if "rows" in known and before[case] != now[case]],
-        ),
-        ("{} added", [case for case in now if case not in before]),
-        ("{} gone", [case for case in before if case not in now]),
-    )
-    said = [words.format(_counted(cases)) for words, cases in found if cases]
-    other = (
-        "the same cases in another order"
-        if "rows" in known
-        else "a patient, cohort or label, or the order of the cases"
-    )
-    return "; ".join(said) or other
-
-
-def _counted(cases: Sequence[str]) -> str:
-    names = ", ".join(cases[:_NAMED]) + (f" and {len(cases) - _NAMED} more" if len(cases) > _NAMED else "")
-    return f"{len(cases)} case{'s' * (len(cases) != 1)} ({names})"
-
-
-def _changed_rules(known: dict[str, Any], asked: dict[str, Any]) -> str:
-    before, now = known.get("split", {}), asked["split"]
-    return "; ".join(f"{key} is {now[key]}, was {before.get(key)}" for key in now if before.get(key) != now[key])
-
-
-def _rows(table: pd.DataFrame) -> dict[str, str]:
-    """A short digest of what the table says of each case."""
-    return {str(row[0]): _digest_of_text(json.dumps(row[1:]))[:16] for row in table.itertuples(name=None)}
-
-
-def _freeze(
-    frozen: Path, before: dict[str, Any] | None, asked: dict[str, Any], cohorts: pd.Series, settings: Settings
-) -> None:
-    """Write the cohorts with their hashes, and below them every drawing that they replace."""
-    drawn = {str(case): str(cohort) for case, cohort in cohorts.items()}
-    content: dict[str, Any] = {
-        **asked,
-        "seed": settings.seed,
-        "drawn": datetime.date.today().isoformat(),
-        "digest": _digest(drawn),
-        "cohorts": drawn,
-    }
-    if before is not None:
-        content["replaced"] = [*before.pop("replaced", []), before]
-    write_atomically(frozen, json.dumps(content, indent=1))
-
-
-def _redraws(frozen: Path) -> tuple[str, ...]:
-    """A sentence for each time that cohorts were drawn again."""
-    now = json.loads(frozen.read_text(encoding="utf-8"))
-    drawings = [*now.get("replaced", []), now]
-    said = []
-    for before, after in pairwise(drawings):
-        moved = sum(after["cohorts"].get(case) != cohort for case, cohort in before["cohorts"].items())
-        said.append(
-            f"The cohorts were drawn again on {after.get('drawn')} (seed {before.get('seed')}, then {after['seed']}): "
-            f"{moved} of {len(before['cohorts'])} cases moved or left"
-        )
-    return tuple(said)
-
-
-def _digest(cohorts: dict[str, str]) -> str:
-    return _digest_of_text(json.dumps(cohorts, sort_keys=True))
-
-
-def _digest_of_text(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _rule(settings: Settings) -> dict[str, Any]:
-    return settings.split.model_dump(mode="json")
+def _kept(rows: pd.DataFrame, settings: Settings, frozen: Path, *, redraw: bool) -> pd.Series | None:
+    """The cohorts of an earlier run, or None where they are to be drawn; InvalidInput where neither can be."""
+    kept = None if redraw else frozen_cohorts(frozen, rows, settings)
+    wanted, sites = settings.split.external, rows["site"].nunique()
+    if kept is None and isinstance(wanted, int) and 0 < wanted >= sites:
+        found = f"{sites} site{'s' * (sites != 1)}"
+        action = "Ask for fewer, or name the column in split.site."
+        raise InvalidInput([Fault("split.external", found, f"more than {wanted}", action)])
+    return kept
 
 
 def _draw(table: pd.DataFrame, settings: Settings) -> pd.Series:
@@ -235,13 +142,9 @@ def _draw(table: pd.DataFrame, settings: Settings) -> pd.Series:
 
 def _seen_at_drawn_sites(table: pd.DataFrame, settings: Settings) -> pd.Series:
     """All cases of the patients of those sites, also of one who was seen elsewhere too, and of late ones."""
-    sites = sorted(set(table["site"]))
     wanted = settings.split.external
     assert isinstance(wanted, int)
-    if len(sites) <= wanted:
-        action = "Ask for fewer, or name the column in split.site."
-        raise InvalidInput([Fault("split.external", f"{len(sites)} sites", f"more than {wanted}", action)])
-    drawn = np.random.default_rng(settings.seed).permutation(sites)[:wanted]
+    drawn = np.random.default_rng(settings.seed).permutation(sorted(set(table["site"])))[:wanted]
     return table["patient_id"].isin(table.loc[table["site"].isin(drawn), "patient_id"])
 
 

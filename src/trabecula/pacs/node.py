@@ -7,11 +7,10 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 from ..errors import Fault, InvalidInput
 from ..records import Region, Xray
 from ..workflow.predict import Answer, Predictor, by_points
+from ..workflow.turns import alone
 from .answers import write_answer
 from .archive import Archive
 from .inbox import Asked, Inbox
@@ -44,7 +43,9 @@ class Node:
     @contextlib.contextmanager
     def open(self) -> Iterator[None]:
         """Go on where an earlier one ended, until this ends; InvalidInput where another works on the folder."""
-        with _alone(self.inbox.folder):
+        folder, action = self.inbox.folder, "Stop it, or name another --inbox."
+        busy = Fault(str(folder), "another trabecula serve works on it", "a folder of its own", action)
+        with alone(folder / ".lock", refusal=busy):
             self.inbox.resume()
             listener = Listener.start(
                 self.place, self.callers, self.inbox, lambda who, said: self.told(who, "receive", said)
@@ -94,19 +95,3 @@ def _plain(answer: Answer) -> dict[str, Any]:
     """As it is after it was written and read."""
     plain: dict[str, Any] = json.loads(json.dumps(asdict(answer)))
     return plain
-
-
-@contextlib.contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Hold the folder for this program; the system lets go of it when the program ends, however it ends."""
-    held = FileLock(folder / ".lock")
-    try:
-        held.acquire(blocking=False)
-    except Timeout:
-        action = "Stop it, or name another --inbox."
-        found = "another trabecula serve works on it"
-        raise InvalidInput([Fault(str(folder), found, "a folder of its own", action)]) from None
-    try:
-        yield
-    finally:
-        held.release()

@@ -26,6 +26,7 @@ from ..records import TRAINING, Extractor, FeatureTable, Study
 from ..settings import FILE_NAME, DeepSettings, RadiomicsSettings, Settings, read_settings
 from .items import notes_on_items
 
+COHORTS = "cohorts.json"
 _FEWEST_READ_TWICE = 20
 _FEWEST_FOLDS = 3  # of a network that is tuned
 Tell = Callable[[str, int, int], None]  # stage, done, total
@@ -139,9 +140,18 @@ def _width(table: FeatureTable) -> int:
 
 
 def check_study(
-    folder: Path, *, jobs: int = 1, allow_label_items: bool = False, device: Device = "cpu", tell: Tell = silent
+    folder: Path,
+    *,
+    jobs: int = 1,
+    redraw: bool = False,
+    allow_label_items: bool = False,
+    device: Device = "cpu",
+    tell: Tell = silent,
 ) -> Check:
-    """Read all of a study, every film and region included, and name every fault at once."""
+    """Read all of a study, every film and region included, and name every fault at once.
+
+    Frozen cohorts are no fault where they are to be drawn again (``redraw``).
+    """
     settings, faults = read_settings(folder / FILE_NAME)
     if settings is None:
         return Check(None, None, (), (), faults)
@@ -149,7 +159,11 @@ def check_study(
         checked = _check_tables(folder, settings, faults)
     else:
         checked = _check_films(folder, settings, faults, jobs, device, tell)
-    return checked if checked.study is None else _with_columns(checked, checked.study, settings, allow_label_items)
+    study = checked.study
+    if study is None:
+        return checked
+    checked = _with_columns(checked, study, settings, allow_label_items)
+    return replace(checked, faults=checked.faults or _faults_of_cohorts(study, settings, folder, redraw))
 
 
 def _check_tables(folder: Path, settings: Settings, faults: tuple[Fault, ...]) -> Check:
@@ -249,6 +263,17 @@ def _with_columns(checked: Check, study: Study, settings: Settings, allow_label_
         of_items=notes_on_items(study),
         faults=(*checked.faults, *_subgroups_amiss(settings, study), *faults),
     )
+
+
+def _faults_of_cohorts(study: Study, settings: Settings, folder: Path, redraw: bool) -> tuple[Fault, ...]:
+    """Why a study that is right in itself can have no cohorts, such as those frozen for another table."""
+    from ..modelling import refuse_cohorts  # brings scikit-learn, which extraction does not need
+
+    try:
+        refuse_cohorts(study, settings, folder / COHORTS, redraw=redraw)
+    except InvalidInput as error:
+        return error.faults
+    return ()
 
 
 def _faults_of_sites(study: Study, settings: Settings) -> list[Fault]:

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -59,20 +60,9 @@ def export_regions(folder: Path, layout: str, output: Path, *, reader: str = OWN
     if max(names) > 255:
         raise InvalidInput([Fault("cases", f"{max(names)} regions on a film", "at most 255")])
     about = About(settings.name or folder.resolve().name, names, {case.case_id: case.columns for case in cases})
-    beside = output.with_name(f".{output.name}.partial")
-    shutil.rmtree(beside, ignore_errors=True)
     faults: list[Fault] = []
-    try:
+    with _whole(output, faults) as beside:
         write(_films(folder, reader, films, numbers, settings, faults, tell), beside, about)
-    except InvalidInput as error:
-        faults += error.faults
-    if faults:
-        shutil.rmtree(beside, ignore_errors=True)
-        raise InvalidInput(faults)
-    if output.exists():
-        output.rmdir()
-    output.parent.mkdir(parents=True, exist_ok=True)
-    beside.replace(output)
     drawn = {case.case_id for case in cases}
     without = tuple(case.case_id for case in every if case.case_id not in drawn)
     return Exported(output, len(films), len(cases), without)
@@ -108,13 +98,7 @@ def import_regions(
     regions = _regions(given, settings, faults, tell)
     others = [one.case for one in given if one.case.region.is_file()]
     if use and not replace_:
-        mine = folder / "masks" / reader
-        action = "Allow it with --replace."
-        faults += [
-            Fault(f"case {case.case_id}, region", f"already {case.region.name}", "an empty cell", action)
-            for case in others
-            if case.region.parent != mine
-        ]
+        faults += _in_place_of(others, folder / "masks" / reader)
     if faults:
         raise InvalidInput(faults)
     written = write_masks(folder, reader, regions, [case.case_id for case in cases], replace_=replace_)
@@ -129,6 +113,24 @@ def study_settings(folder: Path) -> Settings:
     if settings is None or faults:
         raise InvalidInput(faults)
     return settings
+
+
+@contextmanager
+def _whole(output: Path, faults: list[Fault]) -> Iterator[Path]:
+    """A folder to write to, which becomes ``output`` once the block is done, or is gone where there are faults."""
+    beside = output.with_name(f".{output.name}.partial")
+    shutil.rmtree(beside, ignore_errors=True)
+    try:
+        yield beside
+    except InvalidInput as error:
+        faults += error.faults
+    if faults:
+        shutil.rmtree(beside, ignore_errors=True)
+        raise InvalidInput(faults)
+    if output.exists():
+        output.rmdir()
+    output.parent.mkdir(parents=True, exist_ok=True)
+    beside.replace(output)
 
 
 def _films(
@@ -160,6 +162,14 @@ def _films(
         training = all(case.cohort == TRAINING for case in cases)
         yield Film(names[image], image, xray, marks, cases[0].patient_id, training)
         tell("films", done, len(films))
+
+
+def _in_place_of(cases: Sequence[Case], mine: Path) -> Iterator[Fault]:
+    """The cases that have a region of somebody else's, whose masks are not those in ``mine``."""
+    for case in cases:
+        if case.region.parent != mine:
+            where, found = f"case {case.case_id}, region", f"already {case.region.name}"
+            yield Fault(where, found, "an empty cell", "Allow it with --replace.")
 
 
 def _regions(given: Sequence[Given], settings: Settings, faults: list[Fault], tell: Tell) -> dict[str, Inside]:

@@ -2,7 +2,7 @@
 
 import functools
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -38,8 +38,11 @@ class Wishes:
     weights: Sequence[str] = ()
     device: AskedDevice = "cpu"
 
-    def extractors(self, settings: Settings, folder: Path) -> tuple[tuple[Extractor, ...], tuple[Fault, ...]]:
-        """Those of the settings, save where something else is wished for, and what is wrong with them."""
+    def extractors(self, settings: Settings, folder: Path, amiss: Iterable[Fault] = ()) -> tuple[Extractor, ...]:
+        """Those of the settings, save where something else is wished for.
+
+        InvalidInput with what is wrong with them, and with what is ``amiss`` besides.
+        """
         radiomics, deep = settings.radiomics, settings.deep
         if self.params is not None:
             radiomics = RadiomicsSettings(params=str(self.params.resolve()), standard=radiomics.standard)
@@ -47,7 +50,11 @@ class Wishes:
             radiomics = radiomics.model_copy(update={"standard": self.standard})
         if self.weights:
             deep = DeepSettings(weights=tuple(self.weights))
-        return make_extractors(radiomics, deep, folder, find_device(self.device))
+        made, faults = make_extractors(radiomics, deep, folder, find_device(self.device))
+        faults = (*faults, *amiss)
+        if faults:
+            raise InvalidInput(faults)
+        return made
 
 
 NO_WISHES = Wishes()
@@ -88,11 +95,7 @@ def extract_table(
     is missing.
     """
     settings, study = _cases_to_extract(cases)
-    extractors, faults = wishes.extractors(settings, study.folder)
-    if output.suffix not in _WRITERS:
-        faults = (*faults, Fault(str(output), f"suffix {output.suffix!r}", "one of " + ", ".join(_WRITERS)))
-    if faults:
-        raise InvalidInput(faults)
+    extractors = wishes.extractors(settings, study.folder, _faults_of(output))
     notes = output.parent / f".{output.name}-shards"
     if shard is not None:
         study = replace(study, cases=tuple(case for _, cases in shard.of(films(study)) for case in cases))
@@ -106,13 +109,21 @@ def extract_table(
         shard.note_end(notes)
     else:
         _write_tables(output, study, extractors, found, behind)
-    tables = found.values()
+    return _summed(study, found.values(), take_missing(notes) if shard is None else ())
+
+
+def _faults_of(output: Path) -> Iterator[Fault]:
+    if output.suffix not in _WRITERS:
+        yield Fault(str(output), f"suffix {output.suffix!r}", "one of " + ", ".join(_WRITERS))
+
+
+def _summed(study: Study, tables: Collection[FeatureTable], missing: tuple[str, ...]) -> Extracted:
     return Extracted(
         len(study.cases),
         sum(table.values.shape[1] for table in tables),
         sum(len(table.undefined) for table in tables),
         sum(len(table.warnings) for table in tables),
-        missing=take_missing(notes) if shard is None else (),
+        missing=missing,
     )
 
 

@@ -11,8 +11,7 @@ from ..phantom import write_study
 from ..reading import SUFFIXES, IngestResult, films_in, ingest
 from ..settings import FILE_NAME, settings_of
 from ..storage import write_atomically
-from .check import Tell, silent
-from .prepare import COHORTS
+from .check import COHORTS, Tell, silent
 from .run import run_study
 from .turns import alone_in
 

@@ -50,33 +50,49 @@ def extract_parts(
     """
     cases, output = cases.resolve(), output.resolve()  # other processes may stand elsewhere
     survey, settings, folder = _surveyed(cases)
-    extractors, faults = wishes.extractors(settings, folder)
-    if output.exists() and not output.is_dir():
-        faults = (*faults, Fault(str(output), "a file", "a folder, or a name that ends in .csv or .parquet"))
-    if faults:
-        raise InvalidInput(faults)
+    extractors = wishes.extractors(settings, folder, _faults_of(output))
     own = range(survey.parts) if shard is None else shard.of(range(survey.parts))
+    _compute(survey, own, output, settings.image, extractors, spread or _processes(extractors, jobs), tell)
+    notes = output / ".shards"
+    made, listed = _summed(output, own)
+    if shard is not None:
+        shard.note_end(notes)
+        return made
+    drop_parts(output, survey.parts)
+    how = {name: json.loads(text or "null") for name, text in how_computed(extractors).items()}
+    write_atomically(output / _HOW, json.dumps(how, indent=1))
+    write_atomically(output / FAULTS, listed)
+    return replace(made, missing=take_missing(notes))
+
+
+def _faults_of(output: Path) -> Iterator[Fault]:
+    if output.exists() and not output.is_dir():
+        yield Fault(str(output), "a file", "a folder, or a name that ends in .csv or .parquet")
+
+
+def _processes(extractors: Sequence[Extractor], jobs: int) -> Spread:
+    """Processes of this computer, or one where they would share one GPU's memory."""
+    on_gpu = any(isinstance(one, ResNetFeatures) and one.on_gpu for one in extractors)
+    return functools.partial(share, jobs=1 if on_gpu else jobs, ordered=False, batch=1)
+
+
+def _compute(
+    survey: Survey,
+    own: Sequence[int],
+    output: Path,
+    settings: ImageSettings,
+    extractors: Sequence[Extractor],
+    spread: Spread,
+    tell: Tell,
+) -> None:
+    """Store every part of ``own`` that is not stored yet."""
     count = itertools.count(1)
 
     def told() -> None:
         tell("features", next(count), len(own))
 
-    work = _unfinished(stream_parts(survey, own.__contains__), output, settings.image, extractors, tell, told)
-    on_gpu = any(isinstance(one, ResNetFeatures) and one.on_gpu for one in extractors)
-    if spread is None:  # processes would share one GPU's memory
-        spread = functools.partial(share, jobs=1 if on_gpu else jobs, ordered=False, batch=1)
-    for _ in spread(work):
+    for _ in spread(_unfinished(stream_parts(survey, own.__contains__), output, settings, extractors, tell, told)):
         told()
-    notes = output / ".shards"
-    made, listed = _summed(output, own)
-    if shard is None:
-        drop_parts(output, survey.parts)
-        how = {name: json.loads(text or "null") for name, text in how_computed(extractors).items()}
-        write_atomically(output / _HOW, json.dumps(how, indent=1))
-        write_atomically(output / FAULTS, listed)
-        return replace(made, missing=take_missing(notes))
-    shard.note_end(notes)
-    return made
 
 
 def _surveyed(cases: Path) -> tuple[Survey, Settings, Path]:

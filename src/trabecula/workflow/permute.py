@@ -9,15 +9,14 @@ import pandas as pd
 
 from ..errors import InvalidInput
 from ..evaluation import evaluate
-from ..features import AskedDevice
 from ..modelling import deal_labels
 from ..records import PUBLISHED, SOUND, Predictions
-from ..settings import ModelName, Protocol
+from ..settings import ModelName
 from .check import Tell, silent
 from .extract import write_frame
 from .finished import MANIFEST, write_manifest
 from .fitting import fit_published, fit_sound
-from .prepare import Ready, flows_of, prepare
+from .prepare import NO_WISHES, Ready, RunWishes, flows_of, prepare
 from .report import images_of, make_report
 from .run import run_folder
 from .turns import alone_in, alone_with
@@ -38,6 +37,11 @@ class Permuted:
     table: pd.DataFrame
 
     @property
+    def leaks(self) -> bool:
+        """Whether labels are found in any protocol, cohort and signature."""
+        return any(map(_leaks, self.table["mean"], self.table["error"]))
+
+    @property
     def sentences(self) -> list[str]:
         """What was found, a sentence a protocol and cohort."""
         return [
@@ -49,13 +53,10 @@ class Permuted:
 
 def permute_study(
     folder: Path,
+    wishes: RunWishes = NO_WISHES,
     *,
     jobs: int = 1,
-    seed: int | None = None,
-    protocol: Protocol | None = None,
     deals: int = DEALS,
-    allow_label_items: bool = False,
-    device: AskedDevice = "cpu",
     tell: Tell = silent,
 ) -> Permuted:
     """Run the study's selection and logistic regression on labels dealt anew, several times; about 0.50 is right.
@@ -65,16 +66,7 @@ def permute_study(
     Networks are not tuned anew to each deal: signatures with features of tuned ones are left out.
     """
     with alone_in(folder, tell):
-        ready = prepare(
-            folder,
-            jobs=jobs,
-            seed=seed,
-            protocol=protocol,
-            allow_label_items=allow_label_items,
-            device=device,
-            tell=tell,
-        )
-        return _permute(folder, ready, deals, jobs, tell)
+        return _permute(folder, prepare(folder, wishes, jobs=jobs, tell=tell), deals, jobs, tell)
 
 
 def _permute(folder: Path, ready: Ready, deals: int, jobs: int, tell: Tell) -> Permuted:
@@ -114,12 +106,16 @@ def _error(values: pd.Series) -> float:
     return float(values.std(ddof=1) / np.sqrt(values.count())) if values.count() > 1 else float("nan")
 
 
+def _leaks(mean: float, error: float) -> bool:
+    return mean - 0.5 > FAR * error
+
+
 def _verdict(mean: float, error: float) -> str:
     if np.isnan(mean) or np.isnan(error):
         return "cannot be told: too few deals, or a class is absent"
     if error == 0 and mean == 0.5:
         return "0.50 in every deal: all cases have one score, which could show no leak"
-    if mean - 0.5 > FAR * error:
+    if _leaks(mean, error):
         return f"above 0.50 by more than {FAR} standard errors: labels leak"
     if 0.5 - mean > FAR * error:
         return "below 0.50, which is no leak"

@@ -18,13 +18,33 @@ from ..reading import changed, film_digests, films
 from ..records import PUBLISHED, SOUND, FeatureTable, Split, Study
 from ..settings import Protocol, Settings
 from ..versions import FEATURES, MODELS, TUNING, versions_of
-from .check import Check, Tell, check_study, silent
+from .check import COHORTS, Check, Tell, check_study, silent
 from .extract import study_features
 from .finetuning import TunedNetworks, tune_networks, tuned_features
 from .signatures import HEIGHTS, Signature, make_signatures
 from .stability import redrawn_features
 
-COHORTS = "cohorts.json"
+
+@dataclass(frozen=True)
+class RunWishes:
+    """What goes before the settings of a run, and what must be asked for to be done.
+
+    ``redraw``: draw the cohorts again. ``allow_label_items``: let models learn from columns that enter the label.
+    """
+
+    seed: int | None = None
+    protocol: Protocol | None = None
+    redraw: bool = False
+    allow_label_items: bool = False
+    device: AskedDevice = "cpu"
+
+    def over(self, settings: Settings) -> Settings:
+        """The settings, save where something else is wished for."""
+        said = {"seed": self.seed, "protocol": self.protocol}
+        return settings.model_copy(update={name: value for name, value in said.items() if value is not None})
+
+
+NO_WISHES = RunWishes()
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,29 +88,24 @@ class Ready:
         )
 
 
-def prepare(
-    folder: Path,
-    *,
-    jobs: int,
-    seed: int | None = None,
-    protocol: Protocol | None = None,
-    redraw: bool = False,
-    allow_label_items: bool = False,
-    device: AskedDevice = "cpu",
-    tell: Tell = silent,
-) -> Ready:
+def prepare(folder: Path, wishes: RunWishes = NO_WISHES, *, jobs: int, tell: Tell = silent) -> Ready:
     """Check a study, compute its features and split it."""
-    found = find_device(device)
-    checked = check_study(folder, jobs=jobs, allow_label_items=allow_label_items, device=found, tell=tell)
+    checked = check_study(
+        folder,
+        jobs=jobs,
+        redraw=wishes.redraw,
+        allow_label_items=wishes.allow_label_items,
+        device=find_device(wishes.device),
+        tell=tell,
+    )
     if checked.faults:
         raise InvalidInput(checked.faults)
     assert checked.settings is not None
     assert checked.study is not None
-    said = {"seed": seed, "protocol": protocol}
-    settings = checked.settings.model_copy(update={name: value for name, value in said.items() if value is not None})
+    settings = wishes.over(checked.settings)
     study = checked.study
     tables = checked.tables or study_features(folder, study, settings, checked.extractors, jobs, tell)
-    split = make_split(study, settings, folder / COHORTS, redraw=redraw)
+    split = make_split(study, settings, folder / COHORTS, redraw=wishes.redraw)
     modelled = not too_few(split.table, split.classes)
     tuned = tune_networks(folder, study, settings, checked.extractors, split, jobs, tell) if modelled else []
     of_tuned = {one.name: tuned_features(folder, study, settings, one, split, jobs, tell) for one in tuned}

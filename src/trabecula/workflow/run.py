@@ -12,11 +12,9 @@ import pandas as pd
 from .. import __version__
 from ..evaluation import evaluate, protocol_gap, roc_bands
 from ..evaluation.instructive import instructive_cases
-from ..features import AskedDevice
 from ..modelling import fold_scores, ladder, odds_ratios, predict_sites
 from ..records import PUBLISHED, SOUND, TRAINING, Evaluation, Predictions, Selection
 from ..reporting import R_SCRIPT, csv_files, r_script, record_no_results, record_results
-from ..settings import Protocol
 from ..storage import write_atomically
 from .check import Tell, silent
 from .explain import explain_run, write_explanation
@@ -25,7 +23,7 @@ from .facts import write_facts
 from .finished import BEGUN, MANIFEST, next_name, write_manifest
 from .fitting import fit_published, fit_sound
 from .pictures import Images, draw_pictures, of_model
-from .prepare import Ready, flows_of, free_columns, prepare, refuse_changes
+from .prepare import NO_WISHES, Ready, RunWishes, flows_of, free_columns, prepare, refuse_changes
 from .quality import write_quality
 from .report import images_of, make_report, report_study
 from .sensitivity import sensitivity_table
@@ -36,13 +34,9 @@ from .turns import alone_in
 
 def run_study(
     folder: Path,
+    wishes: RunWishes = NO_WISHES,
     *,
     jobs: int = 1,
-    seed: int | None = None,
-    protocol: Protocol | None = None,
-    redraw: bool = False,
-    allow_label_items: bool = False,
-    device: AskedDevice = "cpu",
     images: Images = "full",
     tell: Tell = silent,
 ) -> Path:
@@ -50,22 +44,11 @@ def run_study(
 
     The run folder is named by the day; a run of the same inputs, settings and version that was stopped goes
     on in its own folder, and one that was finished is returned as it is, its page made again where it has other
-    ``images``. ``redraw`` draws the cohorts again, which the report will say. Where a class has too few training
-    patients for a model, all that needs none is still written, and the report says what is wanting (see ``lacking``).
-    Where the study is run by another process, its end is waited for.
+    ``images``. Where a class has too few training patients for a model, all that needs none is still written, and the
+    report says what is wanting (see ``lacking``). Where the study is run by another process, its end is waited for.
     """
     with alone_in(folder, tell):
-        ready = prepare(
-            folder,
-            jobs=jobs,
-            seed=seed,
-            protocol=protocol,
-            redraw=redraw,
-            allow_label_items=allow_label_items,
-            device=device,
-            tell=tell,
-        )
-        return _finish(folder, ready, images, jobs, tell)
+        return _finish(folder, prepare(folder, wishes, jobs=jobs, tell=tell), images, jobs, tell)
 
 
 def _finish(folder: Path, ready: Ready, images: Images, jobs: int, tell: Tell) -> Path:

@@ -18,7 +18,7 @@ from ..reporting import RunFacts, record_facts, record_results, recorded, write_
 from ..settings import FILE_NAME, DataSettings, Settings, SplitSettings, read_settings
 from ..storage import write_atomically
 from .batch import answers
-from .bundling import versions_here
+from .bundle_manifest import versions_here
 from .check import Tell, silent
 from .predict import Answer, Predictor
 from .rebuild import training_scores

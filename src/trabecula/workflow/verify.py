@@ -5,7 +5,8 @@ from pathlib import Path
 
 from ..bundle import read_bundle
 from ..errors import Fault, InvalidInput
-from .bundling import AGREE, answer_example, versions_here
+from .bundle_manifest import versions_here
+from .bundling import AGREE, answer_example
 from .predict import Predictor
 
 ELSEWHERE = 1e-4  # of a probability, on another processor or with other versions

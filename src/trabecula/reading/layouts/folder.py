@@ -3,7 +3,7 @@
 import csv
 import io
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -70,22 +70,30 @@ def ingest(folder: Path, sources: Sequence[Path], labels: Path | None, *, undraw
                     "label": about.get("label", ""),
                 }
             )
-    unlabelled = sum(not row["label"] for row in rows)
-    if unlabelled:
-        notes.append(f"{unlabelled} of {len(rows)} cases have no label yet: fill the column in")
-    if not known:
-        notes.append("patient_id is the film's name: correct it where a patient has several films")
-    text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, fieldnames=HEADINGS, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    write_atomically(table, text.getvalue())
-    return IngestResult(table, tuple(rows), tuple(notes))
+    write_atomically(table, _csv(rows))
+    return IngestResult(table, tuple(rows), (*notes, *_to_fill_in(rows, known)))
 
 
 def films_in(folder: Path) -> list[Path]:
     """The films in a folder and those below it, by their names: masks and what is hidden are left out."""
     return [path for path in _pictures(folder) if not is_mask(path)]
+
+
+def _csv(rows: Sequence[dict[str, str]]) -> str:
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, fieldnames=HEADINGS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def _to_fill_in(rows: Sequence[dict[str, str]], known: Mapping[str, object]) -> Iterator[str]:
+    """What a person has to add to the table."""
+    unlabelled = sum(not row["label"] for row in rows)
+    if unlabelled:
+        yield f"{unlabelled} of {len(rows)} cases have no label yet: fill the column in"
+    if not known:
+        yield "patient_id is the film's name: correct it where a patient has several films"
 
 
 def _pictures(folder: Path) -> list[Path]:
