@@ -1,6 +1,7 @@
 import json
 import shutil
 import subprocess
+from dataclasses import replace
 
 import numpy as np
 import pydicom
@@ -12,10 +13,13 @@ from tests.pacs.films import answers_of, film, write
 from trabecula.bundle import read_bundle
 from trabecula.cli import app
 from trabecula.errors import InvalidInput
+from trabecula.pacs import capture
+from trabecula.pacs.capture import draw_capture
 from trabecula.pacs.finding import Finding, outline, read_header
 from trabecula.pacs.results import asked_kinds, make_result
 from trabecula.reading import read_film
 from trabecula.records import Region
+from trabecula.reporting.fonts import face_with
 from trabecula.workflow.predict import Predictor
 
 pytest.importorskip("highdicom")
@@ -94,6 +98,29 @@ def test_a_capture_shows_film_outline_and_heat_bright_where_dense(finding):
     heat = np.where(INSIDE, 1.0, 0.0).astype(np.float32)
     hot = make_result(Finding(made_of.header, made_of.xray, made_of.region, made_of.answer, {}, heat), "sc").pixel_array
     assert (hot[-20, 20] != plain[-20, 20]).any(), "the heat map colours the region"
+
+
+def test_a_capture_says_class_names_in_the_letters_they_have(finding, monkeypatch):
+    made_of, larger = finding(), np.ones((16, 16))  # a film on which there is room for words
+    xray = replace(made_of.xray, pixels=np.kron(made_of.xray.pixels, larger).astype(np.float32))
+    made_of = replace(made_of, xray=xray, region=Region(np.kron(INSIDE, larger) > 0, "film", "mask", ""))
+
+    def drawn(first, second):
+        said = {first: 0.7, second: 0.3}
+        answer = replace(made_of.answer, predicted=first, probabilities=said, warnings=())
+        return draw_capture(replace(made_of, answer=answer))
+
+    latin, fallen = drawn("0", "1"), []
+    monkeypatch.setattr(capture, "face_with", lambda letters: fallen.append(letters))
+    assert (drawn("0", "1") == latin).all()
+    assert not fallen, "no font is sought for Latin letters"
+    boxes = drawn("轻度", "重度")
+    assert (boxes == drawn("中度", "重度")).all(), "without a font all letters are question marks"
+    assert boxes.shape[0] > latin.shape[0], "and a line says what to install"
+    monkeypatch.undo()
+    if face_with("轻中重度a?") is not None:
+        assert (drawn("轻度", "重度") != drawn("中度", "重度")).any()
+        assert drawn("轻度", "重度").shape == latin.shape
 
 
 def test_results_have_the_same_names_when_made_again_and_others_for_another_question(finding):

@@ -131,9 +131,12 @@ def test_word_and_markdown_say_the_same(run, tmp_path):
     (tmp_path / "methods.docx").write_bytes(made.docx())
     read = docx.Document(str(tmp_path / "methods.docx"))
     paragraphs = [one.text for one in read.paragraphs]
+    headings = [one.text for one in read.paragraphs if one.style.name == "Heading 1"]
+    assert read.paragraphs[0].style.name == "Title"
+    assert read.core_properties.title == read.paragraphs[0].text == made.title
     markdown = made.markdown()
     for heading, paragraph in made.paragraphs:
-        assert heading in paragraphs
+        assert heading in headings
         assert paragraph in paragraphs
         assert paragraph in markdown
     assert [cell.text for cell in read.tables[0].columns[0].cells[1:]] == list(made.trace["number"])

@@ -143,11 +143,14 @@ def report(
     jobs: Jobs = CORES,
 ) -> None:
     """Make the report of a finished run again, from the files in its folder."""
+    from ..reporting import lacking_letters
     from ..workflow.report import report_study
 
     with progress() as tell:
         asked = tuple(name.strip() for name in formats.split(",") if name.strip())
         page = report_study(folder, run=run, blind=blind, formats=asked, images=images, jobs=jobs, tell=tell)
+    if asked:
+        print_notes(lacking_letters(page.parent))
     print_result(page)
 
 

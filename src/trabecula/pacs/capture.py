@@ -5,6 +5,7 @@ from jaxtyping import UInt8
 from PIL import Image, ImageDraw, ImageFont
 
 from ..records import Pixels
+from ..reporting.fonts import face_with
 from ..reporting.overlay import mixed
 from .finding import Finding, outline
 
@@ -14,6 +15,7 @@ _SHOWN = 4  # warnings
 _BANNER = "RESEARCH USE ONLY - not a medical device - preliminary, unverified"
 
 Colours = UInt8[np.ndarray, "rows cols 3"]
+_Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 
 def draw_capture(finding: Finding) -> Colours:
@@ -27,8 +29,12 @@ def draw_capture(finding: Finding) -> Colours:
     shape = [(float(x) * scale, float(y) * scale) for x, y in outline(finding.region.inside)]
     pencil.line(shape, fill=_AMBER, width=max(round(size[0] / 500), 1), joint="curve")
     letters = max(size[0] / 45, 9.0)
-    font = ImageFont.load_default(letters)
-    lines = _fitted(finding, font, size[0] - 8)
+    said = _said(finding)
+    font, lacking = _font(said, letters)
+    if lacking:
+        said = [_shown(line, lacking) for line in said]
+        said.append("? is a letter that no font here has: install Noto Sans CJK")
+    lines = [_cut(line, font, size[0] - 8) for line in said]
     height = round(letters * 1.35)
     canvas = Image.new("RGB", (size[0], size[1] + height * len(lines) + 8))
     canvas.paste(film, (0, height * len(lines) + 8))
@@ -45,9 +51,10 @@ def _grey(pixels: Pixels) -> Pixels:
     return np.clip((pixels - np.float32(dark)) / np.float32(max(bright - dark, 1e-9)), 0, 1)
 
 
-def _fitted(finding: Finding, font: "ImageFont.FreeTypeFont | ImageFont.ImageFont", width: int) -> list[str]:
+def _said(finding: Finding) -> list[str]:
     answer = finding.answer
     said = [
+        _BANNER,
         f"Trabecula: class {answer.predicted}    "
         + "   ".join(f"{name}: {p:.1%}" for name, p in answer.probabilities.items()),
         f"{answer.model}; bundle {answer.bundle[:12]}",
@@ -56,10 +63,29 @@ def _fitted(finding: Finding, font: "ImageFont.FreeTypeFont | ImageFont.ImageFon
     ]
     if len(answer.warnings) > _SHOWN:
         said.append(f"{len(answer.warnings) - _SHOWN} more warnings are in the report")
-    return [_cut(line, font, width) for line in (_BANNER, *said)]
+    return said
 
 
-def _cut(line: str, font: "ImageFont.FreeTypeFont | ImageFont.ImageFont", width: int) -> str:
+def _font(said: list[str], size: float) -> tuple[_Font, frozenset[str]]:
+    """Pillow's own font, or one of this computer that has every letter; and the letters that are lacking still."""
+    own = ImageFont.load_default(size)
+    letters = frozenset("".join(said))
+    lacking = frozenset(letter for letter in letters if not letter.isascii() and not _has(own, letter))
+    if not lacking or (face := face_with(letters)) is None:
+        return own, lacking
+    return ImageFont.truetype(face.path, size, index=face.index), frozenset()
+
+
+def _has(font: _Font, letter: str) -> bool:
+    """A letter that a font lacks is drawn as one that no font has."""
+    return bytes(font.getmask(letter)) != bytes(font.getmask("\uffff"))
+
+
+def _shown(line: str, lacking: frozenset[str]) -> str:
+    return "".join("?" if letter in lacking else letter for letter in line)
+
+
+def _cut(line: str, font: _Font, width: int) -> str:
     if font.getlength(line) <= width:
         return line
     while line and font.getlength(line + "...") > width:

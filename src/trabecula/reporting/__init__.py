@@ -2,7 +2,7 @@
 
 from .blind import blinded
 from .comparison import Compared, auc_tables, cases_table, comparison_page, settings_table
-from .exports import FORMATS, write_exports
+from .exports import FORMATS, lacking_letters, write_exports
 from .overlay import overlay_png
 from .page import write_page
 from .recorded import FACTS, Recorded, RunFacts, read_table, record_facts, record_no_results, record_results, recorded
@@ -21,6 +21,7 @@ __all__ = [
     "cases_table",
     "comparison_page",
     "csv_files",
+    "lacking_letters",
     "overlay_png",
     "r_script",
     "read_table",

@@ -8,7 +8,7 @@ from .checklists import checklist_files, checklists
 from .documents import sheet_files
 from .drawings import drawings
 from .journal import FORMATS as PICTURES
-from .journal import journal_files
+from .journal import UNSHOWN, journal_files
 from .methods import methods
 from .recorded import Recorded
 from .sheets import sheets
@@ -18,8 +18,16 @@ FORMATS = (*PICTURES, "docx", "tex")
 
 def write_exports(folder: Path, run: Recorded, formats: Sequence[str] = ()) -> None:
     """Write methods.md, checklists/ and tables/ (CSV); what ``formats`` names (see ``FORMATS``) beside them."""
+    if set(formats) & set(PICTURES):
+        (folder / UNSHOWN).unlink(missing_ok=True)
     for path, content in _files(run, formats):
         write_atomically(folder / path, content)
+
+
+def lacking_letters(folder: Path) -> list[str]:
+    """What the figures for a journal say they could not draw."""
+    said = folder / UNSHOWN
+    return [said.read_text(encoding="utf-8").strip()] if said.exists() else []
 
 
 def _files(run: Recorded, formats: Sequence[str]) -> Iterator[tuple[str, bytes | str]]:

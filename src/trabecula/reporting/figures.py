@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 from matplotlib.ticker import LogLocator, MaxNLocator
 
+from .fonts import lettered
 from .learners import short
 
 MM = 1 / 25.4
@@ -53,7 +54,7 @@ def styled(width: float, height: float) -> Figure:
 def as_svg(figure: Figure, name: str, title: str) -> str:
     """The figure as one <svg> element whose ids are its own and which a screen reader can name."""
     buffer = io.StringIO()
-    with mpl.rc_context(STYLE):
+    with mpl.rc_context(STYLE), lettered(figure):
         figure.savefig(buffer, format="svg", metadata={"Date": None})
     text = buffer.getvalue()
     text = text[text.index("<svg") :]

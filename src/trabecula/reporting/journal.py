@@ -18,9 +18,11 @@ from matplotlib.text import Text
 from PIL import Image
 
 from .figures import MM, STYLE
+from .fonts import INSTALL, lettered, unshown
 
 WIDTHS = {"85mm": 85 * MM, "175mm": 175 * MM}  # of one column and of the page
 FORMATS = ("pdf", "svg", "tiff")
+UNSHOWN = "figures/journal/LETTERS.txt"  # which letters no font has
 DPI = 600
 SMALLEST, LARGEST = 6.0, 8.0  # points
 _GAP = 4  # pixels between a title and the next panel
@@ -29,18 +31,26 @@ _LONG_NAME = 26  # letters of a feature's name that a column's figure holds in a
 Drawings = Mapping[str, tuple[str, Figure]]
 
 
-def journal_files(draw: Callable[[], Drawings], formats: Sequence[str] = FORMATS) -> Iterator[tuple[str, bytes]]:
-    """(Path in the run folder, content) of every figure at both widths; ``draw`` makes all figures anew."""
+def journal_files(draw: Callable[[], Drawings], formats: Sequence[str] = FORMATS) -> Iterator[tuple[str, bytes | str]]:
+    """(Path in the run folder, content) of every figure at both widths; ``draw`` makes all figures anew.
+
+    Where letters could not be drawn, ``UNSHOWN`` comes last and says so.
+    """
+    lacking: set[str] = set()
     for word, width in WIDTHS.items():
         for name, (_, figure) in draw().items():
             fit(figure, width)
+            lacking |= set(_unshown(figure))
             for kind in formats:
                 yield f"figures/journal/{name}-{word}.{kind}", _SAVE[kind](figure)
+    if lacking:
+        words = f"no font of this computer has {''.join(sorted(lacking))}: PDF and TIFF figures show boxes there"
+        yield UNSHOWN, f"{words}; {INSTALL}\n"
 
 
 def fit(figure: Figure, width: float) -> None:
     """Give the figure this width, in inches, and a height to match, so that nothing touches or is cut."""
-    with mpl.rc_context(STYLE):
+    with mpl.rc_context(STYLE), lettered(figure):
         share = width / figure.get_figwidth()
         figure.set_size_inches(width, figure.get_figheight() * _height_share(figure, share))
         for text in figure.findobj(Text):
@@ -82,9 +92,14 @@ def as_tiff(figure: Figure) -> bytes:
 _SAVE = {"pdf": as_pdf, "svg": as_svg, "tiff": as_tiff}
 
 
+def _unshown(figure: Figure) -> str:
+    with mpl.rc_context(STYLE):
+        return unshown(figure)
+
+
 def _saved(figure: Figure, kind: str, **options: Any) -> bytes:
     buffer = io.BytesIO()
-    with mpl.rc_context(STYLE):
+    with mpl.rc_context(STYLE), lettered(figure):
         figure.savefig(buffer, format=kind, **options)
     return buffer.getvalue()
 
@@ -199,7 +214,10 @@ def _split_title(words: str) -> str:
 
 
 def _thin_ticks(axes: Axes) -> None:
-    """Drop every other number of the x axis until none touches its neighbour."""
+    """Drop every other number of the x axis until none touches its neighbour; words, such as classes, stand on end."""
+    if any(letter.isalpha() for label in axes.get_xticklabels() for letter in label.get_text()):
+        _turn_words(axes)
+        return
     low, high = sorted(axes.get_xlim())
     while True:
         labels = [
@@ -212,6 +230,13 @@ def _thin_ticks(axes: Axes) -> None:
         kept = labels[::2] if len(labels) > 2 else [min(labels, key=lambda label: abs(label.get_position()[0]))]
         words = {label.get_position()[0]: label.get_text() for label in kept}
         axes.set_xticks(list(words), list(words.values()), fontsize=SMALLEST)
+        axes.get_figure(root=True).draw_without_rendering()  # type: ignore[union-attr]
+
+
+def _turn_words(axes: Axes) -> None:
+    boxes = [label.get_window_extent() for label in axes.get_xticklabels() if label.get_text()]
+    if any(left.x1 + 2 > right.x0 for left, right in pairwise(boxes)):
+        axes.tick_params(axis="x", labelrotation=90)
         axes.get_figure(root=True).draw_without_rendering()  # type: ignore[union-attr]
 
 

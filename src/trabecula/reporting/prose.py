@@ -93,17 +93,18 @@ class Text:
 
     def docx(self) -> bytes:
         """The same as a Word file."""
-        document = new_document()
-        document.add_paragraph().add_run(self.title).bold = True
+        document = new_document(self.title)
+        document.add_heading(self.title, level=0)
         for heading, text in self.paragraphs:
-            document.add_paragraph().add_run(heading).bold = True
+            document.add_heading(heading)
             document.add_paragraph(text)
-        document.add_paragraph().add_run("References").bold = True
+        document.add_heading("References")
         for entry in self.references:
             document.add_paragraph(entry)
         places = self.trace[["number", "place", "section"]]
         places.columns = pd.Index(["Number", "Place in the run", "Section"])
-        add_sheet(document, Sheet("trace", "Where the numbers come from (not for print)", places))
+        document.add_heading("Where the numbers come from (not for print)")
+        add_sheet(document, Sheet("trace", "Every number of the text and its place in the run", places))
         return as_docx(document)
 
     def _cited(self) -> list[str]:
