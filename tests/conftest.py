@@ -1,5 +1,6 @@
 """Shapes and types are checked while tests run; shared material is found by TRABECULA_SHARED."""
 
+import gc
 import os
 from pathlib import Path
 
@@ -38,6 +39,16 @@ def shared():
         return path
 
     return find
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item, nextitem):
+    """What libraries leave open is thrown away where tests forgive it, and not in the midst of one that does not."""
+    result = yield
+    last = nextitem is None or nextitem.path != item.path
+    if last and any("ResourceWarning" in mark.args[0] for mark in item.iter_markers("filterwarnings")):
+        gc.collect()
+    return result
 
 
 def pytest_unconfigure(config):

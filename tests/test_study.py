@@ -175,7 +175,7 @@ def test_a_killed_run_goes_on_to_the_same_bytes(study_folder, other, moment):
     run_study(other)
     process = start("run", study_folder.folder, "--jobs", "1")
     wanted = "cache/**/*.row" if moment == "features" else "runs/*/fits/**/*.json"
-    until = time.monotonic() + 120
+    until = time.monotonic() + 600
     while not list(study_folder.folder.glob(wanted)) and process.poll() is None and time.monotonic() < until:
         time.sleep(0.002)
     os.killpg(process.pid, signal.SIGKILL)
@@ -187,11 +187,11 @@ def test_a_killed_run_goes_on_to_the_same_bytes(study_folder, other, moment):
 
 def test_ctrl_c_stops_with_a_word_and_keeps_what_was_finished(study_folder):
     process = start("run", study_folder.folder, "--jobs", "2")
-    until = time.monotonic() + 120
+    until = time.monotonic() + 600
     while not list(study_folder.folder.glob("cache/**/*.row")) and time.monotonic() < until:
         time.sleep(0.002)
     os.killpg(process.pid, signal.SIGINT)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=600)
     assert process.returncode == 130, err
     assert "Stopped. What was finished is kept" in " ".join(err.split())
     assert "Traceback" not in err

@@ -12,10 +12,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from tests.endurance.conftest import begin, run_of, whole_files
+from tests.endurance.conftest import begin, run_of, whole_files, without_days
 from trabecula.reading.drawn import append_step, drawn_after, steps_of
 from trabecula.storage import write_atomically
-from trabecula.workflow.finished import MANIFEST, find_run, next_name
+from trabecula.workflow.finished import find_run, next_name
 from trabecula.workflow.run import run_study
 
 YEAR = 365 * 24 * 3600
@@ -92,13 +92,3 @@ def test_a_run_under_a_clock_that_jumps_by_years_gives_the_same_bytes(study, und
     assert len(years) == 3
     assert jumps > 5
     assert without_days(whole_files(study)) == without_days(wanted)
-
-
-def without_days(files):
-    """All files but the list of their checksums, with the day that the run is named by as if it were another."""
-    (day,) = {name.split("/")[1][:10] for name in files if name.startswith("runs/")}
-    return {
-        name.replace(day, "DAY"): content.replace(day.encode(), b"DAY")
-        for name, content in files.items()
-        if not name.endswith(MANIFEST)
-    }

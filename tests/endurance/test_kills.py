@@ -10,7 +10,7 @@ import time
 import numpy as np
 import pytest
 
-from tests.endurance.conftest import TWO_FILMS_A_PART, begin, kill_all, leftovers, run_of, whole_files
+from tests.endurance.conftest import TWO_FILMS_A_PART, begin, kill_all, leftovers, other_than, run_of, same, whole_files
 from trabecula.workflow.finished import MANIFEST
 from trabecula.workflow.report import report_study
 from trabecula.workflow.run import run_study
@@ -47,11 +47,11 @@ def killed_at_random(pristine, place, start, tops, wanted, seconds, kills):
             kill_all(process)
             hit += 1
         now = whole_files(place, tops)
-        assert not [name for name, content in now.items() if wanted.get(name) != content], f"kill {hit}"
+        assert other_than(wanted, now) == [], f"kill {hit}"
         print(f"kill {hit}: {len(now)} of {len(wanted)} files are there, all whole", flush=True)
         finished = process.returncode == 0
         if finished:
-            assert set(now) == set(wanted)
+            assert same(wanted, now)
             assert not leftovers(place)
             ended += 1
             shutil.rmtree(place)
