@@ -34,7 +34,7 @@ def test_a_lost_process_is_told_in_words_and_the_next_work_is_shared_as_ever(ord
 def test_a_run_that_loses_a_worker_says_so_and_goes_on_to_the_same_bytes(pristine, undisturbed, tmp_path, stage):
     wanted, _ = undisturbed
     for attempt in itertools.count(1):
-        study = shutil.copytree(pristine, tmp_path / f"study{attempt}")
+        study = shutil.copytree(pristine, tmp_path / str(attempt) / "study")
         code, err = without_a_worker(study, stage)
         if code:
             break
