@@ -1,7 +1,9 @@
 """Shapes and types are checked while tests run; shared material is found by TRABECULA_SHARED."""
 
+import copy
 import gc
 import os
+import shutil
 from pathlib import Path
 
 import hypothesis
@@ -90,6 +92,18 @@ class StudyFolder:
         }
         self.save()
 
+    @property
+    def run(self):
+        """The folder of its only run."""
+        (one,) = self.folder.glob("runs/[0-9]*")
+        return one
+
+    def copied(self, folder):
+        """The same elsewhere, with all that was made of it."""
+        other = copy.deepcopy(self)
+        other.folder = shutil.copytree(self.folder, folder)
+        return other
+
     def write(self, name, array):
         Image.fromarray(array).save(self.folder / name)
 
@@ -103,3 +117,19 @@ class StudyFolder:
 @pytest.fixture
 def study_folder(tmp_path):
     return StudyFolder(tmp_path / "study")
+
+
+@pytest.fixture(scope="session")
+def ran_once(tmp_path_factory):
+    """That study after a run, made once for all tests that begin with one."""
+    from trabecula.workflow.run import run_study
+
+    study = StudyFolder(tmp_path_factory.mktemp("ran") / "study")
+    run_study(study.folder)
+    return study
+
+
+@pytest.fixture
+def ran(ran_once, tmp_path):
+    """A copy of it that a test may go on with."""
+    return ran_once.copied(tmp_path / "ran" / "study")

@@ -115,14 +115,13 @@ def test_two_demos_in_one_folder_wait_for_each_other(tmp_path, told_of, monkeypa
     assert ended.wait(300)
 
 
-def test_two_reports_of_one_run_wait_for_each_other_and_another_run_of_the_study_does_not(study_folder, told_of):
+def test_two_reports_of_one_run_wait_for_each_other_and_another_run_of_the_study_does_not(ran, told_of):
     waits, told, tell = told_of
-    run = run_study(study_folder.folder, images="none").parent
-    with alone_in(study_folder.folder):
-        report_study(study_folder.folder, tell=tell)
+    with alone_in(ran.folder):
+        report_study(ran.folder, tell=tell)
     assert not waits.is_set()
-    with alone_with(run):
-        second = threading.Thread(target=report_study, args=(study_folder.folder,), kwargs={"tell": tell})
+    with alone_with(ran.run):
+        second = threading.Thread(target=report_study, args=(ran.folder,), kwargs={"tell": tell})
         second.start()
         assert waits.wait(300)
         assert told[-1] == (WAITS, 0, 1)
