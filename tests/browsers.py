@@ -7,13 +7,14 @@ from importlib import resources
 import pytest
 
 selenium = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
+from selenium.common.exceptions import SessionNotCreatedException, StaleElementReferenceException  # noqa: E402
 from selenium.webdriver.common.action_chains import ActionChains  # noqa: E402
 from selenium.webdriver.common.by import By  # noqa: E402
 from selenium.webdriver.common.keys import Keys  # noqa: E402
 from selenium.webdriver.support.wait import WebDriverWait  # noqa: E402
 
 __all__ = [
-    "NEEDED", "ActionChains", "By", "Keys", "WebDriverWait", "browsing", "serious_faults", "size", "start_browser",
+    "NEEDED", "ActionChains", "By", "Keys", "browsing", "serious_faults", "size", "start_browser", "wait",
 ]  # fmt: skip
 CHROMIUM, DRIVER = (shutil.which(name) for name in ("chromium", "chromedriver"))
 NEEDED = [
@@ -23,26 +24,35 @@ NEEDED = [
 _FLAGS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run")
 
 
-def start_browser(*logs, seconds=120):
+def start_browser(*logs, seconds=300):
     """A browser that keeps ``logs`` of everything; scripts may take so many seconds."""
     options = selenium.ChromeOptions()
     options.binary_location = CHROMIUM
     for flag in _FLAGS:
         options.add_argument(flag)
     options.set_capability("goog:loggingPrefs", dict.fromkeys(logs, "ALL"))
-    driver = selenium.Chrome(options=options, service=selenium.ChromeService(DRIVER))
+    try:
+        driver = selenium.Chrome(options=options, service=selenium.ChromeService(DRIVER))
+    except SessionNotCreatedException:  # a minute, which is all it waits for a browser, may be too little
+        driver = selenium.Chrome(options=options, service=selenium.ChromeService(DRIVER))
     driver.set_script_timeout(seconds)
     return driver
 
 
 @contextlib.contextmanager
-def browsing(*logs, seconds=120):
+def browsing(*logs, seconds=300):
     """The same, ended afterwards."""
     driver = start_browser(*logs, seconds=seconds)
     try:
         yield driver
     finally:
         driver.quit()
+
+
+def wait(driver, condition, seconds=120):
+    """Until it holds; what is not there yet, or was drawn anew just then, is looked for again."""
+    again = (StaleElementReferenceException,)
+    WebDriverWait(driver, seconds, 0.05, ignored_exceptions=again).until(lambda _: condition())
 
 
 def size(driver, width, height):

@@ -1,6 +1,9 @@
 """Shapes and types are checked while tests run; shared material is found by TRABECULA_SHARED."""
 
+import copy
+import gc
 import os
+import shutil
 from pathlib import Path
 
 import hypothesis
@@ -38,6 +41,16 @@ def shared():
         return path
 
     return find
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item, nextitem):
+    """What libraries leave open is thrown away where tests forgive it, and not in the midst of one that does not."""
+    result = yield
+    last = nextitem is None or nextitem.path != item.path
+    if last and any("ResourceWarning" in mark.args[0] for mark in item.iter_markers("filterwarnings")):
+        gc.collect()
+    return result
 
 
 def pytest_unconfigure(config):
@@ -79,6 +92,18 @@ class StudyFolder:
         }
         self.save()
 
+    @property
+    def run(self):
+        """The folder of its only run."""
+        (one,) = self.folder.glob("runs/[0-9]*")
+        return one
+
+    def copied(self, folder):
+        """The same elsewhere, with all that was made of it."""
+        other = copy.deepcopy(self)
+        other.folder = shutil.copytree(self.folder, folder)
+        return other
+
     def write(self, name, array):
         Image.fromarray(array).save(self.folder / name)
 
@@ -92,3 +117,19 @@ class StudyFolder:
 @pytest.fixture
 def study_folder(tmp_path):
     return StudyFolder(tmp_path / "study")
+
+
+@pytest.fixture(scope="session")
+def ran_once(tmp_path_factory):
+    """That study after a run, made once for all tests that begin with one."""
+    from trabecula.workflow.run import run_study
+
+    study = StudyFolder(tmp_path_factory.mktemp("ran") / "study")
+    run_study(study.folder)
+    return study
+
+
+@pytest.fixture
+def ran(ran_once, tmp_path):
+    """A copy of it that a test may go on with."""
+    return ran_once.copied(tmp_path / "ran" / "study")

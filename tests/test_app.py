@@ -17,14 +17,14 @@ def start(*arguments, **how):
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.7", "::", "example.org"])
 def test_an_address_that_others_can_reach_is_refused_with_a_word_on_serve(tmp_path, host):
     app = start(tmp_path, "--host", host)
-    _, said = app.communicate(timeout=120)
+    _, said = app.communicate(timeout=6000)
     assert app.returncode == 2
     assert "trabecula serve" in re.sub(r"[\s│]+", " ", said)
 
 
 def test_a_reader_whose_name_is_no_folder_is_refused(tmp_path):
     app = start(tmp_path, "--reader", "../R1")
-    _, said = app.communicate(timeout=120)
+    _, said = app.communicate(timeout=6000)
     assert app.returncode == 3
     assert "reader" in said
 
@@ -34,7 +34,7 @@ def test_the_printed_link_opens_the_app_and_ctrl_c_ends_it(tmp_path):
     link = app.stdout.readline().strip()
     address, _, token = link.removeprefix("http://").partition("/?token=")
     assert re.fullmatch(r"127\.0\.0\.1:\d+", address)
-    asked = http.client.HTTPConnection(address, timeout=60)
+    asked = http.client.HTTPConnection(address, timeout=600)
     asked.request("GET", f"/?token={token}")
     answer = asked.getresponse()
     assert answer.status == 303
@@ -46,7 +46,7 @@ def test_the_printed_link_opens_the_app_and_ctrl_c_ends_it(tmp_path):
     assert "Research use only" in page.read().decode()
     asked.close()
     app.send_signal(signal.SIGINT)
-    _, said = app.communicate(timeout=60)
+    _, said = app.communicate(timeout=600)
     assert app.returncode == 0
     assert "Ended." in said
     assert "Traceback" not in said

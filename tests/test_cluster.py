@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 
+import dask
 import joblib
 import pytest
 from distributed import Client, LocalCluster
@@ -24,12 +25,27 @@ from trabecula.workflow.shard import Shard
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")  # of Dask's sockets, when a worker is killed
 
 
+@pytest.fixture(scope="module", autouse=True)
+def patient():
+    """On a busy computer a worker may take a minute to begin."""
+    with dask.config.set({"distributed.comm.timeouts.connect": "600s"}):
+        yield
+
+
 @pytest.fixture(scope="module")
-def two_workers():
+def cluster_of_two(patient):
     with LocalCluster(
         n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0", silence_logs=50
     ) as started:
         yield started
+
+
+@pytest.fixture
+def two_workers(cluster_of_two):
+    """Both there, also after a test that killed one."""
+    with Client(cluster_of_two, set_as_default=False) as client:
+        _until(lambda: len(_alive(client)) == 2)
+    return cluster_of_two
 
 
 @pytest.fixture
@@ -46,9 +62,22 @@ def _files(folder, *names):
     }
 
 
+def _alive(client):
+    """Numbers of the workers' processes; those that are just ending answer nothing."""
+    pids = client.run(os.getpid, on_error="return").values()
+    return sorted(pid for pid in pids if isinstance(pid, int))
+
+
 def _pids(address):
     with Client(address, set_as_default=False) as client:
-        return sorted(client.run(os.getpid).values())
+        return _alive(client)
+
+
+def _until(holds, seconds=600):
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end
+        time.sleep(0.05)
 
 
 def test_workers_of_a_cluster_give_the_parts_of_one_process(two_workers, study_folder, tmp_path, three_films_a_part):
@@ -193,10 +222,9 @@ true"""
         (queue / name).write_text(f"#!/bin/sh\n{lines}\n")
         (queue / name).chmod(stat.S_IRWXU)
     monkeypatch.setenv("PATH", f"{queue}:{os.environ['PATH']}")
-    monkeypatch.setattr(cluster, "_WAIT", 60)
     with on_cluster("slurm", 2, [study_folder.folder]) as spread:
         extract_parts(study_folder.folder, tmp_path / "two", spread=spread)
-    assert len(jobs.read_text().split()) == 2
+        _until(lambda: len(jobs.read_text().split()) == 2)
     extract_parts(study_folder.folder, tmp_path / "one")
     assert _files(tmp_path / "two") == _files(tmp_path / "one")
 
@@ -214,13 +242,21 @@ def by_hand(tmp_path):
     scheduler = begin("distributed.cli.dask_scheduler", "--port", "0", "--scheduler-file", str(named))
     begin("distributed.cli.dask_worker", "--scheduler-file", str(named), "--nthreads", "1", "--local-directory",
           str(tmp_path / "worker"))  # fmt: skip
-    while not named.exists():
-        assert scheduler.poll() is None
-        time.sleep(0.05)
-    yield json.loads(named.read_text())["address"], scheduler
-    for process in begun:
-        process.kill()
-        process.wait()
+    try:
+        _until(lambda: scheduler.poll() is not None or _address_in(named))
+        yield _address_in(named), scheduler
+    finally:
+        for process in begun:
+            process.kill()
+            process.wait()
+
+
+def _address_in(named):
+    """What the scheduler wrote there, once it has written all of it."""
+    try:
+        return json.loads(named.read_text())["address"]
+    except (OSError, ValueError):
+        return ""
 
 
 def test_a_scheduler_that_is_killed_ends_the_work_in_words_and_loses_nothing(

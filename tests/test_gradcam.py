@@ -7,22 +7,39 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from tests.conftest import StudyFolder
 from trabecula.errors import InvalidInput
 from trabecula.modelling import seen_by_learner, unpack
 from trabecula.workflow.gradcam import draw_maps
 from trabecula.workflow.run import run_study
 
+ODD = "../c/0 0"
+
+
+def deep_study(folder):
+    study = StudyFolder(folder)
+    deep = {"weights": ["untrained"], "size": 32}
+    study.settings |= {"deep": deep, "signatures": ["deep"], "models": ["lr"]}
+    study.rows[0]["case_id"] = ODD
+    study.save()
+    return study
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    study = deep_study(tmp_path_factory.mktemp("maps") / "study")
+    run_study(study.folder, images="none")
+    return study
+
 
 @pytest.fixture
-def study(study_folder):
-    deep = {"weights": ["untrained"], "size": 32}
-    study_folder.settings |= {"deep": deep, "signatures": ["deep"], "models": ["lr"]}
-    study_folder.save()
-    return study_folder
+def study(finished, tmp_path):
+    """A copy of a finished study of deep features; one of its cases has an odd name."""
+    return finished.copied(tmp_path / "study")
 
 
 def test_pictures_lie_on_the_film_and_their_scores_are_the_models(study, tmp_path):
-    run = run_study(study.folder).parent
+    run = study.run
     drawn = draw_maps(study.folder, ["c01", "c05"], tmp_path / "maps")
     assert [(one.case_id, one.label) for one in drawn] == [(c, k) for c in ("c01", "c05") for k in "012"]
     features = pd.read_parquet(run / "features" / "deep-untrained.parquet")
@@ -44,11 +61,12 @@ def test_pictures_lie_on_the_film_and_their_scores_are_the_models(study, tmp_pat
     assert draw_maps(study.folder, ["c01", "c05"], tmp_path / "maps") == drawn, "the network is the same on any device"
 
 
-def test_components_that_stand_for_the_deep_features_are_traced_back_to_them(study, tmp_path):
+def test_components_that_stand_for_the_deep_features_are_traced_back_to_them(tmp_path):
     """A map's score is that of the components, as the fitted pipeline makes them, but for one constant a class."""
+    study = deep_study(tmp_path / "study")
     study.settings["selection"] = {"pca": 4, "univariate_p": 1.0}
     study.save()
-    run = run_study(study.folder).parent
+    run = run_study(study.folder, images="none").parent
     names = ["c01", "c05", "c09"]
     drawn = pd.DataFrame(draw_maps(study.folder, names, tmp_path / "maps")).pivot_table(
         index="case_id", columns="label", values="score"
@@ -66,8 +84,7 @@ def test_components_that_stand_for_the_deep_features_are_traced_back_to_them(stu
 
 def test_what_cannot_be_drawn_is_said(study, tmp_path):
     with pytest.raises(InvalidInput, match="no finished run"):
-        draw_maps(study.folder, ["c01"], tmp_path)
-    run_study(study.folder)
+        draw_maps(deep_study(tmp_path / "fresh").folder, ["c01"], tmp_path)
     with pytest.raises(InvalidInput, match="case nobody: not in the table of cases"):
         draw_maps(study.folder, ["nobody"], tmp_path)
     with pytest.raises(InvalidInput, match="no signature radiomics with deep features; expected one of: deep-untr"):
@@ -79,9 +96,6 @@ def test_what_cannot_be_drawn_is_said(study, tmp_path):
 
 
 def test_a_map_s_file_stays_in_its_folder(study, tmp_path):
-    study.rows[0]["case_id"] = "../c/0 0"
-    study.save()
-    run_study(study.folder)
-    drawn = draw_maps(study.folder, ["../c/0 0"], tmp_path / "maps")
+    drawn = draw_maps(study.folder, [ODD], tmp_path / "maps")
     assert [one.path for one in drawn] == [tmp_path / "maps" / f"..+2Fc+2F0+200-{label}.png" for label in "012"]
     assert all(one.path.exists() for one in drawn)

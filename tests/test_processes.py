@@ -41,14 +41,14 @@ def test_results_come_in_order_with_any_number_of_jobs(jobs, threads):
 
 
 def test_threads_do_not_run_far_ahead_of_who_takes_their_results():
-    begun, before = [], threading.active_count()
+    begun, before = [], set(threading.enumerate())
     results = share((joblib.delayed(begun.append)(n) for n in range(100)), jobs=2, threads=True)
     next(results)
     time.sleep(0.1)
     assert len(begun) <= 8
     results.close()
     assert len(begun) <= 8
-    assert threading.active_count() == before
+    assert set(threading.enumerate()) <= before
 
 
 def test_what_fails_in_a_thread_fails_here():
@@ -82,9 +82,9 @@ sys.unraisablehook = hear_again
 begun = time.monotonic()
 try:
     Unlucky()
-    time.sleep(20)
+    time.sleep(200)
 except KeyboardInterrupt:
-    print("heard", time.monotonic() - begun < 10)
+    print("heard", time.monotonic() - begun < 100)
 """
-    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=600)
     assert (ended.stdout, ended.stderr) == ("heard True\n", "")

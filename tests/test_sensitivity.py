@@ -74,6 +74,8 @@ def test_a_study_without_films_is_tried_with_other_seeds_alone(tmp_path):
     folder = write_study(tmp_path / "study")
     settings = yaml.safe_load((folder / "study.yaml").read_text(encoding="utf-8"))
     settings["evaluation"]["sensitivity"] = {"seeds": 1}
+    settings["signatures"] = ["radiomics"]
+    del settings["data"]["clinical"], settings["data"]["deep"]
     (folder / "study.yaml").write_text(yaml.safe_dump(settings), encoding="utf-8")
     table = pd.read_csv(run_study(folder).parent / "metrics" / "sensitivity.csv")
     assert list(dict.fromkeys(table["change"])) == [AS_IT_IS, SEED]

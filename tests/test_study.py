@@ -51,9 +51,8 @@ def other(study_folder, tmp_path):
     return tmp_path / "copy"
 
 
-def test_a_run_writes_what_was_promised(study_folder):
-    report = run_study(study_folder.folder)
-    run = report.parent
+def test_a_run_writes_what_was_promised(ran):
+    run = ran.run
     for name in ("predictions.csv", "metrics/auc.csv", "metrics/delong.csv", "splits.csv", "config.resolved.yaml"):
         assert (run / name).exists(), name
     rows = pd.read_csv(run / "predictions.csv", dtype={"truth": str})
@@ -66,25 +65,23 @@ def test_a_run_writes_what_was_promised(study_folder):
     assert set(rows.loc[rows["signature"] == "majority", "model"]) == {"lr"}
     manifest = json.loads((run / "manifest.json").read_text())
     assert set(manifest) == {p.relative_to(run).as_posix() for p in run.rglob("*") if p.is_file()} - {"manifest.json"}
-    assert not list(study_folder.folder.rglob("*.pkl"))
+    assert not list(ran.folder.rglob("*.pkl"))
 
 
-def test_the_report_of_a_finished_run_is_made_again_to_the_byte(study_folder):
-    page = run_study(study_folder.folder)
-    run = page.parent
+def test_the_report_of_a_finished_run_is_made_again_to_the_byte(ran):
+    run, page = ran.run, ran.run / "report.html"
     before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
     page.unlink()
-    assert report_study(study_folder.folder, run=run.name) == page
+    assert report_study(ran.folder, run=run.name) == page
     assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
-    assert report_study(study_folder.folder, blind=True) == run / "blind" / "report.html"
+    assert report_study(ran.folder, blind=True) == run / "blind" / "report.html"
 
 
-def test_a_report_needs_a_finished_run(study_folder):
+def test_a_report_needs_a_finished_run(study_folder, ran):
     with pytest.raises(InvalidInput, match=r"no finished run(.|\n)*trabecula run"):
         report_study(study_folder.folder)
-    name = run_study(study_folder.folder).parent.name
-    with pytest.raises(InvalidInput, match=rf"no finished run 'other'(.|\n)*one of: {name}"):
-        report_study(study_folder.folder, run="other")
+    with pytest.raises(InvalidInput, match=rf"no finished run 'other'(.|\n)*one of: {ran.run.name}"):
+        report_study(ran.folder, run="other")
 
 
 def test_both_protocols_run_and_the_report_shows_the_gap(study_folder, other):
@@ -129,83 +126,81 @@ def test_labels_dealt_anew_are_found_by_the_published_flow_alone(tmp_path):
     assert permute_study(study.folder, RunWishes(protocol="both"), deals=6).path.read_bytes() == before
 
 
-def test_the_report_of_a_run_shows_what_labels_dealt_anew_gave(study_folder):
-    report = run_study(study_folder.folder)
+def test_the_report_of_a_run_shows_what_labels_dealt_anew_gave(ran):
+    report = ran.run / "report.html"
     assert "Labels dealt anew" not in report.read_text(encoding="utf-8")
-    found = permute_study(study_folder.folder, deals=2)
+    found = permute_study(ran.folder, deals=2)
     assert found.path == report.parent / "permuted" / "permuted.csv"
     assert list(pd.read_csv(found.path)) == ["protocol", "cohort", "signature", "mean", "error", "deals", "verdict"]
     assert "Labels dealt anew" in report.read_text(encoding="utf-8")
     manifest = json.loads((report.parent / "manifest.json").read_text())
     assert {"permuted/permuted.csv", "permuted/deals.csv"} < set(manifest)
-    assert run_study(study_folder.folder) == report
+    assert run_study(ran.folder) == report
 
 
-def test_a_finished_run_is_returned_as_it_is(study_folder):
-    report = run_study(study_folder.folder)
-    before = {path: path.stat().st_mtime_ns for path in report.parent.rglob("*")}
-    assert run_study(study_folder.folder) == report
-    assert {path: path.stat().st_mtime_ns for path in report.parent.rglob("*")} == before
+def test_a_finished_run_is_returned_as_it_is(ran):
+    before = {path: path.stat().st_mtime_ns for path in ran.run.rglob("*")}
+    assert run_study(ran.folder) == ran.run / "report.html"
+    assert {path: path.stat().st_mtime_ns for path in ran.run.rglob("*")} == before
 
 
-def test_predictions_and_kept_models_do_not_depend_on_the_number_of_jobs(study_folder, other):
-    run_study(study_folder.folder, jobs=1)
+def test_predictions_and_kept_models_do_not_depend_on_the_number_of_jobs(ran, other):
+    """Of one job at first, of two here."""
     run_study(other, jobs=2)
-    assert predictions_of(study_folder.folder) == predictions_of(other)
-    kept = {path.relative_to(study_folder.folder): path.read_bytes() for path in study_folder.folder.rglob("*.skops")}
+    assert predictions_of(ran.folder) == predictions_of(other)
+    kept = {path.relative_to(ran.folder): path.read_bytes() for path in ran.folder.rglob("*.skops")}
     assert {path.parent.parent.name for path in kept} == {"radiomics", "majority", "height"}
     assert kept == {path.relative_to(other): path.read_bytes() for path in other.rglob("*.skops")}
 
 
-def test_a_run_that_lacks_a_kept_model_computes_it_again_to_the_byte(study_folder):
-    run = run_study(study_folder.folder).parent
+def test_a_run_that_lacks_a_kept_model_computes_it_again_to_the_byte(ran):
+    run = ran.run
     lost = run / "fits" / "radiomics" / "final" / "knn.skops"
     before = lost.read_bytes()
     lost.unlink()
     (run / "manifest.json").unlink()
-    run_study(study_folder.folder)
+    run_study(ran.folder)
     assert lost.read_bytes() == before
 
 
-def test_another_seed_is_another_run(study_folder):
-    first, second = run_study(study_folder.folder), run_study(study_folder.folder, RunWishes(seed=9))
-    assert first.parent != second.parent
+def test_another_seed_is_another_run(ran):
+    first = ran.run
+    assert run_study(ran.folder, RunWishes(seed=9)).parent != first
 
 
 @pytest.mark.parametrize("moment", ["features", "models"])
-def test_a_killed_run_goes_on_to_the_same_bytes(study_folder, other, moment):
-    run_study(other)
+def test_a_killed_run_goes_on_to_the_same_bytes(study_folder, ran, moment):
     process = start("run", study_folder.folder, "--jobs", "1")
     wanted = "cache/**/*.row" if moment == "features" else "runs/*/fits/**/*.json"
-    until = time.monotonic() + 120
+    until = time.monotonic() + 600
     while not list(study_folder.folder.glob(wanted)) and process.poll() is None and time.monotonic() < until:
         time.sleep(0.002)
     os.killpg(process.pid, signal.SIGKILL)
     process.communicate()
     assert not list(study_folder.folder.glob("runs/*/manifest.json")), "it was killed before its end"
     run_study(study_folder.folder)
-    assert predictions_of(study_folder.folder) == predictions_of(other)
+    assert predictions_of(study_folder.folder) == predictions_of(ran.folder)
 
 
 def test_ctrl_c_stops_with_a_word_and_keeps_what_was_finished(study_folder):
     process = start("run", study_folder.folder, "--jobs", "2")
-    until = time.monotonic() + 120
+    until = time.monotonic() + 600
     while not list(study_folder.folder.glob("cache/**/*.row")) and time.monotonic() < until:
         time.sleep(0.002)
     os.killpg(process.pid, signal.SIGINT)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=600)
     assert process.returncode == 130, err
     assert "Stopped. What was finished is kept" in " ".join(err.split())
     assert "Traceback" not in err
 
 
-def test_a_changed_film_is_extracted_again_and_is_another_run(study_folder):
-    first = run_study(study_folder.folder)
+def test_a_changed_film_is_extracted_again_and_is_another_run(ran):
+    first = ran.run
     rng = np.random.default_rng(9)
-    study_folder.write("images/p00.png", rng.normal(1000, 60, (40, 50)).astype(np.uint16))
-    second = run_study(study_folder.folder)
+    ran.write("images/p00.png", rng.normal(1000, 60, (40, 50)).astype(np.uint16))
+    second = run_study(ran.folder).parent
     assert first != second
-    names = [r.parent / "features" / "radiomics.parquet" for r in (first, second)]
+    names = [run / "features" / "radiomics.parquet" for run in (first, second)]
     one, two = (pd.read_parquet(name) for name in names)
     assert not one.loc["c00"].equals(two.loc["c00"])
     assert one.drop("c00").equals(two.drop("c00"))
@@ -225,20 +220,19 @@ def test_a_split_is_drawn_once_by_patient_and_stays(study_folder):
     assert len(one[["patient_id", "cohort"]].drop_duplicates()) == one["patient_id"].nunique()
 
 
-def test_frozen_cohorts_refuse_another_table_until_redrawn_which_the_report_says(study_folder):
-    run_study(study_folder.folder)
-    study_folder.rows[0]["label"] = "1"
-    study_folder.save()
+def test_frozen_cohorts_refuse_another_table_until_redrawn_which_the_report_says(ran):
+    ran.rows[0]["label"] = "1"
+    ran.save()
     with pytest.raises(InvalidInput, match=r"frozen for another table .* run with --redraw"):
-        run_study(study_folder.folder)
-    report = run_study(study_folder.folder, RunWishes(redraw=True))
+        run_study(ran.folder)
+    report = run_study(ran.folder, RunWishes(redraw=True))
     assert "The cohorts were drawn again on" in report.read_text(encoding="utf-8")
-    frozen = json.loads((study_folder.folder / "cohorts.json").read_text())
+    frozen = json.loads((ran.folder / "cohorts.json").read_text())
     assert len(frozen["replaced"]) == 1
     frozen["cohorts"]["c00"] = "internal"
-    (study_folder.folder / "cohorts.json").write_text(json.dumps(frozen))
+    (ran.folder / "cohorts.json").write_text(json.dumps(frozen))
     with pytest.raises(InvalidInput, match="cohorts that are not the ones that were frozen"):
-        run_study(study_folder.folder)
+        run_study(ran.folder)
 
 
 def test_cohorts_that_cannot_be_had_are_a_fault_of_the_check_before_any_feature_is_computed(study_folder):

@@ -6,6 +6,7 @@ import pytest
 
 from trabecula import versions
 from trabecula.workflow import fitting
+from trabecula.workflow.prepare import prepare
 from trabecula.workflow.run import run_study
 
 
@@ -49,18 +50,17 @@ def test_a_stopped_run_is_not_gone_on_with_by_another_version(study_folder, upgr
     assert said in page.read_text(encoding="utf-8")
 
 
-def test_the_same_versions_go_on_and_say_nothing(study_folder):
-    page = run_study(study_folder.folder)
+def test_the_same_versions_go_on_and_say_nothing(ran):
+    page = ran.run / "report.html"
     assert begun(page.parent)["afresh"] == ""
-    assert run_study(study_folder.folder) == page
+    assert run_study(ran.folder) == page
     assert "begun afresh" not in page.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(("library", "rows"), [("numpy", 2), ("scikit-learn", 1)])
-def test_features_are_computed_again_where_a_library_of_theirs_is_another(study_folder, upgraded, library, rows):
-    run_study(study_folder.folder)
+def test_features_are_computed_again_where_a_library_of_theirs_is_another(ran, upgraded, library, rows):
     upgraded(library)
-    run_study(study_folder.folder)
-    kept = list((study_folder.folder / "cache" / "radiomics").iterdir())
+    prepare(ran.folder, jobs=1)
+    kept = list((ran.folder / "cache" / "radiomics").iterdir())
     assert len(kept) == rows
     assert {len(list(folder.glob("*.row"))) for folder in kept} == {27}

@@ -10,6 +10,7 @@ import time
 import pytest
 
 from tests.conftest import StudyFolder
+from trabecula.workflow.finished import MANIFEST
 
 
 def small_study(folder):
@@ -54,6 +55,30 @@ def whole_files(folder, tops=("runs", "cache")):
             if path.is_file() and not path.name.startswith("."):
                 found[path.relative_to(folder).as_posix()] = path.read_bytes()
     return found
+
+
+def other_than(wanted, files):
+    """Names of those files that are not as wanted; where midnight came between, but for the day of the run."""
+    if _days(files) - _days(wanted):
+        wanted, files = without_days(wanted), without_days(files)
+    return sorted(name for name, content in files.items() if wanted.get(name) != content)
+
+
+def same(wanted, files):
+    """Whether all files are there as wanted, and none else."""
+    return not other_than(wanted, files) and len(wanted) == len(files)
+
+
+def without_days(files):
+    """All files but the list of their checksums, with the day that the run is named by as if it were another."""
+    found = {name: content for name, content in files.items() if not name.endswith(MANIFEST)}
+    for day in _days(files):
+        found = {name.replace(day, "DAY"): content.replace(day.encode(), b"DAY") for name, content in found.items()}
+    return found
+
+
+def _days(files):
+    return {name.split("/")[1][:10] for name in files if name.startswith("runs/")}
 
 
 def leftovers(folder):

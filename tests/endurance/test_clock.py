@@ -12,10 +12,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from tests.endurance.conftest import begin, run_of, whole_files
+from tests.conftest import StudyFolder
+from tests.endurance.conftest import begin, run_of, whole_files, without_days
 from trabecula.reading.drawn import append_step, drawn_after, steps_of
 from trabecula.storage import write_atomically
-from trabecula.workflow.finished import MANIFEST, find_run, next_name
+from trabecula.workflow.finished import find_run, next_name
 from trabecula.workflow.prepare import RunWishes
 from trabecula.workflow.run import run_study
 
@@ -43,13 +44,14 @@ def test_a_new_run_comes_after_all_others_by_its_name(names, name):
     assert next_name(names, NOON.isoformat()) == name
 
 
-def test_the_newest_run_is_the_last_one_made_whatever_the_clock_said(study_folder, monkeypatch):
+def test_the_newest_run_is_the_last_one_made_whatever_the_clock_said(tmp_path, monkeypatch):
+    folder = StudyFolder(tmp_path / "study", patients=3, cohorts=("training",)).folder  # too few for models: quick
     for number, day in enumerate((NOON, NOON.replace(year=1970), NOON.replace(year=2030), NOON), start=1):
         set_clock(monkeypatch, day)
-        newest = run_study(study_folder.folder, RunWishes(seed=number), images="none").parent
-        assert find_run(study_folder.folder) == newest
-    assert run_study(study_folder.folder, RunWishes(seed=4), images="none").parent == newest
-    names = sorted(path.name for path in (study_folder.folder / "runs").iterdir())
+        newest = run_study(folder, RunWishes(seed=number), images="none").parent
+        assert find_run(folder, modelled=False) == newest
+    assert run_study(folder, RunWishes(seed=4), images="none").parent == newest
+    names = sorted(path.name for path in (folder / "runs").iterdir())
     assert names == ["2026-03-01_01", "2026-03-01_02", "2030-03-01_01", "2030-03-01_02"]
 
 
@@ -93,13 +95,3 @@ def test_a_run_under_a_clock_that_jumps_by_years_gives_the_same_bytes(study, und
     assert len(years) == 3
     assert jumps > 5
     assert without_days(whole_files(study)) == without_days(wanted)
-
-
-def without_days(files):
-    """All files but the list of their checksums, with the day that the run is named by as if it were another."""
-    (day,) = {name.split("/")[1][:10] for name in files if name.startswith("runs/")}
-    return {
-        name.replace(day, "DAY"): content.replace(day.encode(), b"DAY")
-        for name, content in files.items()
-        if not name.endswith(MANIFEST)
-    }

@@ -5,7 +5,7 @@ import subprocess
 import pandas as pd
 import pytest
 
-from tests.endurance.conftest import leftovers, whole_files, with_mounts
+from tests.endurance.conftest import leftovers, other_than, same, whole_files, with_mounts
 
 ON_SMALL_DISK = """
 study=$1 place=$2 room=$3
@@ -51,11 +51,11 @@ def fill_up(study, undisturbed, tmp_path, more):
     room, full = used(study) + 40, 0
     while run_on(study, tmp_path, room):
         now = whole_files(study)
-        assert not [name for name, content in now.items() if wanted.get(name) != content]
+        assert other_than(wanted, now) == []
         assert not leftovers(study), "what could not be written whole takes no room"
         print(f"full at {room} KiB: {len(now)} of {len(wanted)} files are there, all whole", flush=True)
         room, full = room + more, full + 1
-    assert whole_files(study) == wanted
+    assert same(wanted, whole_files(study))
     return full
 
 

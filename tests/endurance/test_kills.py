@@ -10,7 +10,7 @@ import time
 import numpy as np
 import pytest
 
-from tests.endurance.conftest import TWO_FILMS_A_PART, begin, kill_all, leftovers, run_of, whole_files
+from tests.endurance.conftest import TWO_FILMS_A_PART, begin, kill_all, leftovers, other_than, run_of, same, whole_files
 from trabecula.workflow.finished import MANIFEST
 from trabecula.workflow.report import report_study
 from trabecula.workflow.run import run_study
@@ -47,11 +47,11 @@ def killed_at_random(pristine, place, start, tops, wanted, seconds, kills):
             kill_all(process)
             hit += 1
         now = whole_files(place, tops)
-        assert not [name for name, content in now.items() if wanted.get(name) != content], f"kill {hit}"
+        assert other_than(wanted, now) == [], f"kill {hit}"
         print(f"kill {hit}: {len(now)} of {len(wanted)} files are there, all whole", flush=True)
         finished = process.returncode == 0
         if finished:
-            assert set(now) == set(wanted)
+            assert same(wanted, now)
             assert not leftovers(place)
             ended += 1
             shutil.rmtree(place)
@@ -95,9 +95,9 @@ def test_two_extractions_to_one_folder_at_once_end_with_the_bytes_of_one(pristin
     assert whole_files(tmp_path / "copy", ("features",)) == whole_files(study, ("features",))
 
 
-def test_a_report_of_a_finished_run_that_is_cut_off_is_made_again_by_the_next_run(study_folder, monkeypatch):
-    page = run_study(study_folder.folder, images="none")
-    before = whole_files(study_folder.folder)
+def test_a_report_of_a_finished_run_that_is_cut_off_is_made_again_by_the_next_run(ran, monkeypatch):
+    page = ran.run / "report.html"
+    before = whole_files(ran.folder)
 
     def cut_off(*_):
         raise KeyboardInterrupt
@@ -105,10 +105,10 @@ def test_a_report_of_a_finished_run_that_is_cut_off_is_made_again_by_the_next_ru
     with monkeypatch.context() as patched:
         patched.setattr("trabecula.workflow.report.write_page", cut_off)
         with pytest.raises(KeyboardInterrupt):
-            report_study(study_folder.folder, formats=("tex",))
-    assert whole_files(study_folder.folder) != before
-    assert run_study(study_folder.folder, images="none") == page
-    now = whole_files(study_folder.folder)
+            report_study(ran.folder, formats=("tex",))
+    assert whole_files(ran.folder) != before
+    assert run_study(ran.folder) == page
+    now = whole_files(ran.folder)
     digests = json.loads(now.pop(f"runs/{page.parent.name}/{MANIFEST}"))
     said = {f"runs/{page.parent.name}/{name}": digest for name, digest in digests.items()}
     run = {name: content for name, content in now.items() if name.startswith("runs/")}

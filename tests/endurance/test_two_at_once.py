@@ -52,14 +52,14 @@ def told_of():
 
 def test_the_second_of_two_runs_waits_and_says_so_and_both_give_one_run(study_folder):
     command = ("run", study_folder.folder, "--jobs", "1", "--images", "none")
-    first, until = start(*command), time.monotonic() + 300
+    first, until = start(*command), time.monotonic() + 600
     while not list(study_folder.folder.glob("runs/*/run.json")) and time.monotonic() < until:
         time.sleep(0.002)
     os.killpg(first.pid, signal.SIGSTOP)  # so that it is in the midst of it, however fast
     second = start(*command)
     assert second.stderr.readline() == f"{WAITS} 0/1\n"
     os.killpg(first.pid, signal.SIGCONT)
-    (out_a, err_a), (out_b, err_b) = first.communicate(timeout=300), second.communicate(timeout=300)
+    (out_a, err_a), (out_b, err_b) = first.communicate(timeout=600), second.communicate(timeout=600)
     assert (first.returncode, second.returncode) == (0, 0), err_a + err_b
     assert f"{WAITS} 1/1" in err_b
     assert WAITS not in err_a
@@ -82,11 +82,11 @@ def test_what_runs_the_study_waits_and_goes_on_as_soon_as_the_other_is_killed(st
 
     running = threading.Thread(target=refused)
     running.start()
-    assert waits.wait(60)
+    assert waits.wait(300)
     assert not ended
     assert told == [(WAITS, 0, 1)]
     os.kill(holder.pid, signal.SIGKILL)
-    running.join(60)
+    running.join(300)
     assert "unknown class '9'" in ended[0]
     assert told[:2] == [(WAITS, 0, 1), (WAITS, 1, 1)]
 
@@ -95,7 +95,7 @@ def test_a_run_of_the_same_study_by_another_name_of_its_folder_waits_too(study_f
     (tmp_path / "link").symlink_to(study_folder.folder)
     waits, _, tell = told_of
     threading.Thread(target=lambda: alone_in(tmp_path / "link", tell).__enter__(), daemon=True).start()
-    assert waits.wait(60)
+    assert waits.wait(300)
 
 
 def test_two_demos_in_one_folder_wait_for_each_other(tmp_path, told_of, monkeypatch):
@@ -110,23 +110,22 @@ def test_two_demos_in_one_folder_wait_for_each_other(tmp_path, told_of, monkeypa
 
     with alone_in(tmp_path, new=True):
         threading.Thread(target=second).start()
-        assert waits.wait(60)
+        assert waits.wait(300)
         assert not ended.is_set()
-    assert ended.wait(60)
+    assert ended.wait(300)
 
 
-def test_two_reports_of_one_run_wait_for_each_other_and_another_run_of_the_study_does_not(study_folder, told_of):
+def test_two_reports_of_one_run_wait_for_each_other_and_another_run_of_the_study_does_not(ran, told_of):
     waits, told, tell = told_of
-    run = run_study(study_folder.folder, images="none").parent
-    with alone_in(study_folder.folder):
-        report_study(study_folder.folder, tell=tell)
+    with alone_in(ran.folder):
+        report_study(ran.folder, tell=tell)
     assert not waits.is_set()
-    with alone_with(run):
-        second = threading.Thread(target=report_study, args=(study_folder.folder,), kwargs={"tell": tell})
+    with alone_with(ran.run):
+        second = threading.Thread(target=report_study, args=(ran.folder,), kwargs={"tell": tell})
         second.start()
-        assert waits.wait(60)
+        assert waits.wait(300)
         assert told[-1] == (WAITS, 0, 1)
-    second.join(60)
+    second.join(300)
     assert told[-1] == ("report", 1, 1)
 
 

@@ -146,12 +146,13 @@ def test_stopped_between_epochs_it_goes_on_to_the_same_bytes(tmp_path):
 def test_killed_at_any_moment_it_goes_on_to_the_same_bytes_in_any_process_and_threads(tmp_path):
     """kill -9 in another process, then shared among two, then here with torch set to two threads: one answer."""
     long = RULES.model_copy(update={"epochs": 8, "patience": 8})
-    program = (
+    program = (  # which waits for its end before the last epoch, should it not have come by then
         "import sys; from pathlib import Path; from tests.features.test_finetune import *;"
-        "tuned(Path(sys.argv[1]), RULES.model_copy(update={'epochs': 8, 'patience': 8}))"
+        "rules = RULES.model_copy(update={'epochs': 8, 'patience': 8});"
+        "tuned(Path(sys.argv[1]), rules, progress=lambda done, _: done < 7 or time.sleep(600))"
     )
     process = subprocess.Popen([sys.executable, "-c", program, tmp_path / "killed"], start_new_session=True)
-    until = time.monotonic() + 120
+    until = time.monotonic() + 600
     while epochs_done(tmp_path / "killed" / "c") < 2 and time.monotonic() < until:
         time.sleep(0.005)
     os.killpg(process.pid, signal.SIGKILL)

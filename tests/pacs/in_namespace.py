@@ -59,29 +59,31 @@ class Orthanc:
 
     def __call__(self, path, method="GET", data=None):
         request = urllib.request.Request(f"http://127.0.0.1:18042/{path}", data, method=method)
-        with urllib.request.urlopen(request, timeout=60) as answer:
+        with urllib.request.urlopen(request, timeout=300) as answer:
             return json.load(answer)
 
     def file(self, instance):
         """One of its files as bytes."""
-        with urllib.request.urlopen(f"http://127.0.0.1:18042/instances/{instance}/file", timeout=10) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:18042/instances/{instance}/file", timeout=300) as answer:
             return answer.read()
 
     def start(self):
         with (self.folder / "log").open("wb") as log:
             command = [os.environ["TRABECULA_ORTHANC"], self.folder / "orthanc.json"]
             self.process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
-        for _ in range(300):
+        end = time.monotonic() + 300
+        while True:
             try:
                 self("system")
                 break
             except OSError:
                 assert self.process.poll() is None, (self.folder / "log").read_text()
+                assert time.monotonic() < end, "it does not answer"
                 time.sleep(0.1)
 
     def stop(self):
         self.process.terminate()
-        self.process.wait(timeout=30)
+        self.process.wait(timeout=300)
 
 
 @pytest.fixture(scope="session")

@@ -41,7 +41,7 @@ def test_everything_with_a_real_orthanc_in_a_network_of_its_own(request, inside)
         capture_output=True,
         text=True,
         check=False,
-        timeout=600,
+        timeout=3600,
     )
     assert ran.returncode == 0, ran.stdout[-20000:] + ran.stderr[-2000:]
     assert re.search(r"\d+ passed", ran.stdout)

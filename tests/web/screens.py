@@ -9,11 +9,11 @@ import sys
 import numpy as np
 import pytest
 
-from tests.browsers import NEEDED, ActionChains, By, Keys, WebDriverWait, browsing, serious_faults, size
+from tests.browsers import NEEDED, ActionChains, By, Keys, browsing, serious_faults, size, wait
 
 __all__ = [
     "ActionChains", "By", "Keys", "browsing", "click", "followed", "needed", "on_screen", "picture", "press", "said",
-    "size", "started", "wait",
+    "size", "spoken", "started", "wait",
 ]  # fmt: skip
 needed = [*NEEDED, pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")]
 
@@ -28,16 +28,17 @@ def started(folder):
         yield re.match(r"http://127\.0\.0\.1:\d+/\?token=\S+", process.stdout.readline()).group()
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(300)
         process.stdout.close()
-
-
-def wait(browser, condition, seconds=30):
-    WebDriverWait(browser, seconds, 0.05).until(lambda _: condition())
 
 
 def said(browser, name):
     return browser.find_element(By.ID, name).text
+
+
+def spoken(browser, language):
+    """The page has come again in this language."""
+    wait(browser, lambda: browser.execute_script("return document.documentElement.lang") == language)
 
 
 def on_screen(browser, points):

@@ -12,7 +12,7 @@ from PIL import Image
 from tests.bundles import predict_points
 from trabecula.workflow.predict import Predictor
 
-from .screens import By, Keys, click, followed, needed, picture, press, said, size, wait
+from .screens import By, Keys, click, followed, needed, picture, press, said, size, spoken, wait
 from .test_serving import serving
 
 pytestmark = needed
@@ -88,12 +88,13 @@ def test_it_can_be_asked_by_keys_alone_and_refuses_in_words(browser, home, finis
 def test_the_answer_is_kept_as_a_picture_and_printed_on_one_sheet(browser, home, finished, tmp_path, language):
     browser.get(f"{home}/predict")
     browser.find_element(By.CSS_SELECTOR, f'button[lang="{language}"]').click()
+    spoken(browser, language)
     answered(browser, home, finished.folder / "images" / "p08.png")
     allowed = {"behavior": "allow", "downloadPath": str(tmp_path)}
     browser.execute_cdp_cmd("Browser.setDownloadBehavior", allowed)
     browser.find_element(By.ID, "save").click()
     kept = tmp_path / "trabecula-answer.png"
-    wait(browser, kept.exists)
+    wait(browser, lambda: [path.name for path in tmp_path.iterdir() if path.stat().st_size] == [kept.name])
     with Image.open(kept) as sheet:
         grey = np.asarray(sheet.convert("L"), np.float64)
         assert sheet.size == (1654, 2339)

@@ -1,18 +1,16 @@
 """Films that came, in a real browser: opened, six clicks, the answer, accepted; found again after a reload."""
 
-import contextlib
-import socket
 import subprocess
 import sys
 
 import pytest
 
 from tests.pacs.films import film, write
+from tests.ports import kept_port, listened_at
 from trabecula.pacs.inbox import Inbox
 
 from .screens import ActionChains, By, needed, said, size, wait
 
-StaleElementReferenceException = pytest.importorskip("selenium.common.exceptions").StaleElementReferenceException
 pytest.importorskip("pynetdicom")
 pytestmark = needed
 SIX = [(12, 10), (22, 10), (33, 10), (33, 27), (22, 27), (12, 27)]
@@ -26,24 +24,23 @@ def link(made, tmp_path):
         write(film(seed=seed, name=name), tmp_path / "film.dcm")
         kept.receive(f"1.2.3.{seed + 1}.1.1", (tmp_path / "film.dcm").read_bytes())
     kept.receive("1.2.9", b"no film")
-    with socket.socket() as one, socket.socket() as other:
-        for free in (one, other):
-            free.bind(("127.0.0.1", 0))
-        port, dicom = (free.getsockname()[1] for free in (one, other))
-    command = [sys.executable, "-m", "trabecula", "serve", str(made.path), "--port", str(port), "--rate", "10000"]
-    command += ["--listen", f"TRABECULA:{dicom}", "--reply", "PACS@127.0.0.1:9", "--inbox", str(tmp_path / "inbox")]
-    command += ["--audit", str(tmp_path / "audit.jsonl")]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    try:
-        yield process.stdout.readline().strip(), port
-    finally:
-        process.terminate()
-        process.wait(30)
-        process.stdout.close()
+    with kept_port() as port, kept_port() as dicom, kept_port() as nobody:
+        command = [sys.executable, "-m", "trabecula", "serve", str(made.path), "--port", str(port), "--rate", "10000"]
+        command += ["--listen", f"TRABECULA:{dicom}", "--reply", f"PACS@127.0.0.1:{nobody}"]
+        command += ["--inbox", str(tmp_path / "inbox"), "--audit", str(tmp_path / "audit.jsonl")]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        try:
+            link = process.stdout.readline().strip()
+            listened_at(port, process)
+            yield link, nobody
+        finally:
+            process.terminate()
+            process.wait(300)
+            process.stdout.close()
 
 
 def ready(driver):
-    wait(driver, lambda: driver.find_element(By.TAG_NAME, "body").get_attribute("data-ready") == "true", 60)
+    wait(driver, lambda: driver.find_element(By.TAG_NAME, "body").get_attribute("data-ready") == "true")
 
 
 def row(driver, words):
@@ -51,16 +48,13 @@ def row(driver, words):
     rows = driver.execute_script(
         "return [...document.querySelectorAll('#received-films li')].map((one) => one.innerText)"
     )
-    return next(text for text in rows if words in text)
+    return next((text for text in rows if words in text), "")
 
 
 def choose(driver, words):
-    row(driver, words)
+    """Open a film of the list, which may be drawn anew between its being found and clicked."""
     path = f"//ul[@id='received-films']//button[contains(., '{words}')]"
-    for _ in range(20):
-        with contextlib.suppress(StaleElementReferenceException):
-            driver.find_element(By.XPATH, path).click()
-            return
+    wait(driver, lambda: driver.find_element(By.XPATH, path).click() or True)
 
 
 def answered(driver):
@@ -68,8 +62,7 @@ def answered(driver):
 
 
 def test_a_film_that_came_is_opened_answered_found_again_and_accepted(browser, link):
-    home, port = link
-    wait(browser, lambda: socket.socket().connect_ex(("127.0.0.1", port)) == 0, 60)
+    home, nobody = link
     browser.get(home)
     ready(browser)
     assert said(browser, "received-count") == "2 to do"
@@ -85,6 +78,7 @@ def test_a_film_that_came_is_opened_answered_found_again_and_accepted(browser, l
     for x, y in SIX:
         at = round((x + 0.5 - 25) * scale), round((y + 0.5 - 20) * scale)
         ActionChains(browser).move_to_element_with_offset(canvas, *at).click().perform()
+    wait(browser, browser.find_element(By.ID, "ask").is_enabled)
     browser.find_element(By.ID, "ask").click()
     answered(browser)
     first = said(browser, "classes")
@@ -98,10 +92,8 @@ def test_a_film_that_came_is_opened_answered_found_again_and_accepted(browser, l
     assert browser.execute_script("return document.documentElement.scrollWidth <= innerWidth")
     size(browser, 1440, 900)
     browser.find_element(By.ID, "accept").click()
-    wait(
-        browser,
-        lambda: "Not sent yet, tried again by itself: No PACS answers at 127.0.0.1:9." in row(browser, "DOE JANE"),
-    )
+    trouble = f"Not sent yet, tried again by itself: No PACS answers at 127.0.0.1:{nobody}."
+    wait(browser, lambda: trouble in row(browser, "DOE JANE"))
     assert "accepted, on its way to the PACS" in row(browser, "DOE JANE")
     assert not browser.find_element(By.ID, "accept").is_displayed()
     assert said(browser, "received-count") == "1 to do"

@@ -23,12 +23,20 @@ def play(monkeypatch, tmp_path):
     return start
 
 
-def until(runner, *how, seconds=30):
+def until(runner, *how, seconds=300):
     end = time.monotonic() + seconds
     while (now := runner.progress()).how not in how and time.monotonic() < end:
         time.sleep(0.05)
     assert now.how in how
     return now
+
+
+def heard(folder, words, seconds=300):
+    """Wait until the child has said so."""
+    end = time.monotonic() + seconds
+    while words not in (folder / LOG).read_text():
+        assert time.monotonic() < end
+        time.sleep(0.05)
 
 
 def test_steps_are_told_from_other_lines_and_the_last_of_each_counts(play):
@@ -46,13 +54,11 @@ def test_how_it_ended_is_told_by_the_exit_code(play, code, how):
 
 def test_one_at_a_time_and_a_stopped_one_makes_room(play, tmp_path):
     runner = play(
-        "import time\nprint('begun', flush=True)\ntry:\n time.sleep(60)\n"
+        "import time\nprint('begun', flush=True)\ntry:\n time.sleep(600)\n"
         "except KeyboardInterrupt:\n print('kept'); raise SystemExit(130)"
     )
     assert not runner.start("run")
-    end = time.monotonic() + 30
-    while "begun" not in (tmp_path / LOG).read_text() and time.monotonic() < end:
-        time.sleep(0.05)
+    heard(tmp_path, "begun")
     assert runner.stop()
     assert until(runner, "stopped").result == "kept"
     assert not runner.stop()
@@ -61,12 +67,12 @@ def test_one_at_a_time_and_a_stopped_one_makes_room(play, tmp_path):
     assert runner.progress().how == "stopped"
 
 
-def test_a_child_that_does_not_hear_is_ended(play, monkeypatch):
+def test_a_child_that_does_not_hear_is_ended(play, tmp_path, monkeypatch):
     monkeypatch.setattr(running, "_PATIENCE", 0.5)
-    runner = play("import signal, time\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\ntime.sleep(60)")
-    time.sleep(0.5)
+    runner = play("import signal, time\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\nprint('deaf')\ntime.sleep(600)")
+    heard(tmp_path, "deaf")
     runner.close()
-    until(runner, "stopped", seconds=5)
+    until(runner, "stopped")
 
 
 def test_before_anything_ran_there_is_nothing_to_tell(tmp_path):
@@ -80,9 +86,9 @@ def test_the_real_command_checks_the_study_and_its_faults_are_in_the_log(study_f
     client = open_app(study=study_folder.folder)
     assert client.post("/api/run/start", json={"work": "check"}).json()["started"]
     assert not client.post("/api/run/start", json={"work": "run"}).json()["started"]
-    end = time.monotonic() + 120
+    end = time.monotonic() + 600
     while (now := client.get("/api/run").json())["how"] == "running" and time.monotonic() < end:
-        time.sleep(0.2)
+        time.sleep(0.05)
     assert now["how"] == "faults"
     assert "unknown class '9'" in "\n".join(now["lines"])
     assert [step["name"] for step in now["steps"]] == ["check"]

@@ -8,16 +8,18 @@ from PIL import Image
 
 from trabecula.reading import read_table
 
-from .screens import ActionChains, By, Keys, followed, needed, said, size, started, wait
+from .screens import ActionChains, By, Keys, followed, needed, said, size, spoken, started, wait
 
 pytestmark = needed
 LOGS = ("performance",)
 FILMS = 4
+PAGES = ["/cases", "/study", "/report", "/agreement", "/predict", "/nowhere"]
 SLOW = """
 const quick = window.fetch;
 window.fetch = async (address, asked) => {
   const answer = await quick(address, asked);
-  if (String(address).startsWith("/api/study/")) await new Promise((done) => setTimeout(done, 300));
+  const waits = ["/api/study/", "/api/cases/edit"].some((start) => String(address).startsWith(start));
+  if (waits) await new Promise((done) => setTimeout(done, 300));
   return answer;
 };
 """
@@ -41,13 +43,13 @@ def link(browser, folder):
 
 
 @pytest.fixture
-def see(browser, link):
-    """Give a function that opens a screen."""
-
-    def at(path):
-        browser.get(link.partition("/?")[0] + path)
-
-    return at
+def see(browser, link, folder):
+    """Give a function that opens a screen of the study, which is there whichever test comes first."""
+    home = link.partition("/?")[0]
+    if not (folder / "study.yaml").exists():
+        browser.get(home)
+        make_study(browser)
+    return lambda path: browser.get(home + path)
 
 
 def one(browser, selector):
@@ -59,7 +61,14 @@ def text_of(browser):
     return one(browser, "#text").get_attribute("value")
 
 
-def test_the_first_page_says_what_is_wrong_and_makes_the_study_by_the_keyboard_alone(browser, link, see, folder):
+def make_study(browser):
+    classes = one(browser, "#new [name=classes]")
+    classes.clear()
+    classes.send_keys("low，high", Keys.ENTER)  # the comma of a Chinese keyboard
+    wait(browser, lambda: len(browser.find_elements(By.CSS_SELECTOR, "#cases tbody tr")) == FILMS)
+
+
+def test_the_first_page_says_what_is_wrong_and_makes_the_study_by_the_keyboard_alone(browser, link, folder):
     assert "token" not in browser.current_url
     for size_ in ((390, 844), (1440, 900)):
         size(browser, *size_)
@@ -71,9 +80,7 @@ def test_the_first_page_says_what_is_wrong_and_makes_the_study_by_the_keyboard_a
     classes.send_keys("low", Keys.ENTER)
     wait(browser, lambda: "at least 2 entries" in said(browser, "faults"))
     assert not (folder / "study.yaml").exists()
-    classes.clear()
-    classes.send_keys("low，high", Keys.ENTER)  # the comma of a Chinese keyboard
-    wait(browser, lambda: len(browser.find_elements(By.CSS_SELECTOR, "#cases tbody tr")) == FILMS)
+    make_study(browser)
     assert f"{FILMS} cases have no region yet" in said(browser, "next")
 
 
@@ -87,6 +94,19 @@ def test_a_class_and_a_patient_are_written_to_the_table_at_once(browser, see, fo
     patient.send_keys(Keys.CONTROL + "a", Keys.NULL, Keys.DELETE, Keys.TAB)
     wait(browser, lambda: "1 to 100 signs" in said(browser, "faults"))
     assert patient.get_attribute("value") == "Müller 1", "what is refused is not shown as kept"
+
+
+def test_what_is_typed_while_another_field_of_the_row_is_kept_stays(browser, see, folder):
+    see("/cases")
+    second = one(browser, "#cases tbody tr:nth-child(2)")
+    browser.execute_script(SLOW)
+    second.find_element(By.TAG_NAME, "select").send_keys("low")
+    patient = second.find_element(By.TAG_NAME, "input")
+    patient.send_keys(Keys.CONTROL + "a", Keys.NULL, "Q")
+    wait(browser, lambda: "film 01" in said(browser, "said"))
+    patient.send_keys("7", Keys.TAB)
+    wait(browser, lambda: read_table(folder / "cases.csv")[1][1]["patient_id"] == "Q7")
+    assert read_table(folder / "cases.csv")[1][1]["label"] == "low"
 
 
 def test_fields_changed_faster_than_they_are_answered_are_all_kept(browser, see):
@@ -178,7 +198,7 @@ def test_the_language_is_switched_by_keyboard_and_kept(browser, see):
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
-@pytest.mark.parametrize("page", ["/cases", "/study", "/report", "/agreement", "/predict", "/nowhere"])
+@pytest.mark.parametrize("page", PAGES)
 def test_every_screen_can_be_followed_and_none_is_wider_than_the_window(browser, see, page, language):
     see("/cases")
     one(browser, f'button[lang="{language}"]').click()
@@ -192,11 +212,13 @@ def test_every_screen_can_be_followed_and_none_is_wider_than_the_window(browser,
     spoken(browser, "en")
 
 
-def test_no_screen_asks_another_host_or_breaks_its_policy(browser, link):
+def test_no_screen_asks_another_host_or_breaks_its_policy(browser, link, see):
     home = link.partition("/?")[0]
+    for page in PAGES:
+        see(page)
     events = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
     asked_for = [e["params"]["request"]["url"] for e in events if e["method"] == "Network.requestWillBeSent"]
-    assert any(url.endswith("/api/run") for url in asked_for), "the log sees requests"
+    assert any(url.endswith("/api/study") for url in asked_for), "the log sees requests"
     assert [url for url in asked_for if not url.startswith((home, "data:", "chrome:", "blob:"))] == []
     severe = [entry["message"] for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]
     assert [line for line in severe if not any(word in line for word in ("422", "404", "beforeunload"))] == []
@@ -206,10 +228,6 @@ def test_the_link_opens_no_second_browser(browser, link):
     browser.delete_all_cookies()
     browser.get(link)
     assert "was used already" in browser.find_element(By.TAG_NAME, "body").text
-
-
-def spoken(browser, language):
-    wait(browser, lambda: browser.execute_script("return document.documentElement.lang") == language)
 
 
 def asked(browser, address):

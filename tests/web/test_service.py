@@ -5,7 +5,6 @@ import datetime
 import io
 import json
 import threading
-import time
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -146,8 +145,7 @@ def test_more_than_may_wait_is_refused_and_room_comes_back():
     with pytest.raises(BusyError, match="ask again in a moment"):
         models.begin(go.wait)
     go.set()
-    assert all(one.result() for one in begun)
-    time.sleep(0.05)
+    assert all(one.result() for one in begun)  # the last few may be about to give their place back
     models.begin(go.wait).result()
     models.close()
 

@@ -1,6 +1,7 @@
 """The service as a process: encrypted for its users, and ended by SIGTERM once what has begun is answered."""
 
 import contextlib
+import http.client
 import io
 import os
 import shutil
@@ -9,45 +10,39 @@ import socket
 import ssl
 import subprocess
 import sys
-import threading
-import time
 import urllib.error
 import urllib.request
 
 import pytest
 from typer.testing import CliRunner
 
+from tests.ports import kept_port, listened_at
 from trabecula.cli import app as cli
 from trabecula.web.users import set_user
 
 from .test_service import PASSWORD, SIX, of
 
-ALL = 6
+ALL = 4
 FORM = "multipart/form-data; boundary=edge"
 
 
 @contextlib.contextmanager
 def serving(folder, bundle, *options):
     """The command as a user starts it: its process and the link that it prints; ended by SIGTERM at last."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "trabecula", "serve", bundle, "--port", str(port), *options]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "COLUMNS": "200", "PYTHONUNBUFFERED": "1"}
-    process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, cwd=folder
-    )
-    try:
-        link = process.stdout.readline().strip()
-        for _ in range(2400):
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-                break
-            time.sleep(0.05)
-        yield process, link
-    finally:
-        if process.poll() is None:
-            process.terminate()
-            process.communicate(timeout=60)
+    with kept_port() as port:
+        command = [sys.executable, "-m", "trabecula", "serve", bundle, "--port", str(port), *options]
+        process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, cwd=folder
+        )
+        try:
+            link = process.stdout.readline().strip()
+            listened_at(port, process)
+            yield process, link
+        finally:
+            if process.poll() is None:
+                process.terminate()
+                process.communicate(timeout=300)
 
 
 def form(film):
@@ -58,27 +53,31 @@ def form(film):
     return out.getvalue()
 
 
+def begin(address, token, size):
+    """A question whose head was read by the service, which says that it waits for the film."""
+    asked = http.client.HTTPConnection(address, timeout=300)
+    asked.putrequest("POST", "/api/v1/predict")
+    about = {"Content-Type": FORM, "Authorization": f"Bearer {token}", "Content-Length": size, "Expect": "100-continue"}
+    for name, value in about.items():
+        asked.putheader(name, value)
+    asked.endheaders()
+    said = asked.sock.recv(25)
+    assert said == b"HTTP/1.1 100 Continue\r\n\r\n", said
+    return asked
+
+
 def test_sigterm_lets_what_has_begun_be_answered_and_ends_cleanly(finished, made, tmp_path):
     film = form((finished.folder / "images" / "p08.png").read_bytes())
-    codes = []
-    with serving(tmp_path, made.path) as (process, link):
-        home, _, token = link.partition("?token=")
-        headers = {"Content-Type": FORM, "Authorization": f"Bearer {token}"}
-
-        def ask():
-            asked = urllib.request.Request(f"{home}api/v1/predict", film, headers)
-            with urllib.request.urlopen(asked, timeout=120) as answer:
-                codes.append(answer.status)
-
-        asking = [threading.Thread(target=ask) for _ in range(ALL)]
-        for one in asking:
-            one.start()
-        time.sleep(0.3)
-        assert len(codes) < ALL, "some are under way still"
+    with serving(tmp_path, made.path) as (process, link), contextlib.ExitStack() as stack:
+        address, _, token = link.removeprefix("http://").partition("/?token=")
+        begun = [stack.enter_context(contextlib.closing(begin(address, token, len(film)))) for _ in range(ALL)]
+        for one in begun[: ALL // 2]:
+            one.send(film)
         process.send_signal(signal.SIGTERM)
-        for one in asking:
-            one.join(120)
-        _, said = process.communicate(timeout=60)
+        for one in begun[ALL // 2 :]:
+            one.send(film)
+        codes = [one.getresponse().status for one in begun]
+        _, said = process.communicate(timeout=300)
     assert codes == [200] * ALL
     assert process.returncode == 0, said
     assert said.endswith("Stopped.\n")
@@ -118,7 +117,7 @@ def test_users_are_served_encrypted_and_nobody_in_the_clear(made, tmp_path):
 
         def ask(address, headers, context=known):
             asked = urllib.request.Request(address, headers=headers)
-            with urllib.request.urlopen(asked, timeout=60, context=context) as answer:
+            with urllib.request.urlopen(asked, timeout=300, context=context) as answer:
                 return answer.status
 
         assert ask(f"{link}api/v1/model", of("wang", PASSWORD)) == 200

@@ -10,6 +10,7 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 from matplotlib.ticker import LogLocator, MaxNLocator
@@ -54,8 +55,9 @@ def styled(width: float, height: float) -> Figure:
 def as_svg(figure: Figure, name: str, title: str) -> str:
     """The figure as one <svg> element whose ids are its own and which a screen reader can name."""
     buffer = io.StringIO()
+    canvas: Any = FigureCanvasSVG(figure)
     with mpl.rc_context(STYLE), lettered(figure):
-        figure.savefig(buffer, format="svg", metadata={"Date": None})
+        canvas.print_svg(buffer, metadata={"Date": None})  # savefig would draw all of it twice
     text = buffer.getvalue()
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)

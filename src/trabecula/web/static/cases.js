@@ -15,6 +15,7 @@ const draws = document.querySelector('nav a[href="/annotate"]') !== null;
 let cases = [];
 /** @type {string[]} */
 let classes = [];
+let writing = Promise.resolve();
 /** @type {Map<Case, HTMLTableRowElement>} */
 const rows = new Map();
 
@@ -65,15 +66,19 @@ function makeRow(one) {
   return row;
 }
 
-/** Fill a row with its case. @param {Case} one */
-function show(one) {
+/** Fill a row with its case; what is being typed elsewhere in it stays. @param {Case} one @param {Record<string, string>} sent */
+function show(one, sent = {}) {
   const row = /** @type {HTMLTableRowElement} */ (rows.get(one));
   const name = /** @type {HTMLElement} */ (row.querySelector("th"));
   const link = Object.assign(document.createElement("a"), { textContent: one.case_id });
   link.href = `/annotate?case=${encodeURIComponent(one.case_id)}`;
   name.replaceChildren(draws ? link : one.case_id);
-  /** @type {HTMLInputElement} */ (row.querySelector("input")).value = one.patient_id;
-  /** @type {HTMLSelectElement} */ (row.querySelector("select")).value = one.label;
+  const put = (selector, key) => {
+    const field = /** @type {HTMLInputElement | HTMLSelectElement} */ (row.querySelector(selector));
+    if (document.activeElement !== field || field.value === sent[key]) field.value = one[key];
+  };
+  put("input", "patient_id");
+  put("select", "label");
   const state = /** @type {HTMLElement} */ (row.querySelector(".state span"));
   state.textContent = t[`state_${one.state}`];
   state.className = `mark-${one.state}`;
@@ -83,8 +88,13 @@ function show(one) {
   warnings.prepend(...one.amiss.map(([key, about]) => element("p", fill(t[key], { about }), "bad")));
 }
 
-/** Write cells of one case to the table. @param {Case} one @param {Record<string, string>} cells */
-async function edit(one, cells) {
+/** Write cells of one case to the table, one change after the other. @param {Case} one @param {Record<string, string>} cells */
+function edit(one, cells) {
+  writing = writing.then(() => write(one, cells));
+}
+
+/** @param {Case} one @param {Record<string, string>} cells */
+async function write(one, cells) {
   document.getElementById("faults")?.replaceChildren();
   try {
     Object.assign(one, await ask("/api/cases/edit", { case_id: one.case_id, cells }));
@@ -93,7 +103,7 @@ async function edit(one, cells) {
     await showFaults(error);
     say(String(/** @type {Error} */ (error).message), true);
   }
-  show(one);
+  show(one, cells);
   sum();
 }
 
