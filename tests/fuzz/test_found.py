@@ -189,6 +189,18 @@ def test_a_saved_drawing_that_is_none_is_refused(tmp_path, said):
     assert "rois/R1/c1.json: cannot be read" in refusal(saved_of, tmp_path, "R1", "c1")
 
 
+SAVED = {"schema": 1, "case_id": "c1", "state": "completed", "steps": 6, "points": [], "outline": [], "closed": True}
+SAVED |= {"strokes": [], "note": "", "level": "L1"}
+
+
+@pytest.mark.parametrize("change", [{"points": {}}, {"outline": ""}, {"note": {}}, {"level": 3}, {"steps": "6"}])
+def test_a_saved_drawing_has_places_in_lists_and_words_in_text(tmp_path, change):
+    put(tmp_path / "rois/R1/c1.json", json.dumps(SAVED).encode())
+    assert saved_of(tmp_path, "R1", "c1") == SAVED
+    put(tmp_path / "rois/R1/c1.json", json.dumps(SAVED | change).encode())
+    assert "rois/R1/c1.json: cannot be read" in refusal(saved_of, tmp_path, "R1", "c1")
+
+
 @pytest.mark.parametrize(
     "content", [b"", b"\xff" * 8 + b"{", (2**62).to_bytes(8, "little") + b"{}", b"\x02" + bytes(7) + b"[]"]
 )

@@ -169,6 +169,8 @@ def saved_of(folder: Path, reader: str, case_id: str) -> dict[str, Any] | None:
         drawing_saved(content)
         if content["state"] not in ("completed", "flagged") or type(content["steps"]) is not int:
             raise ValueError("neither completed nor flagged after a number of steps")
+        if not all(isinstance(content.get(name, ""), str) for name in ("note", "level", "view")):
+            raise TypeError("a note, level or view that is no text")
     except (OSError, ValueError, KeyError, TypeError, OverflowError) as error:
         found = f"cannot be read ({' '.join(str(error).split())[:100]})"
         action = "The steps beside it are whole: move this file away, and complete the case again."
@@ -331,6 +333,8 @@ def _paint(inside: Mask, stroke: Stroke) -> None:
 
 
 def _places(pairs: Sequence[Sequence[float]]) -> tuple[Place, ...]:
+    if not isinstance(pairs, list | tuple):
+        raise TypeError("places that are no list")
     places = tuple((float(x), float(y)) for x, y in pairs)
     if not all(abs(one) <= _FARTHEST for place in places for one in place):
         raise ValueError("a place that is on no film")
