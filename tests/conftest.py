@@ -22,6 +22,10 @@ hypothesis.settings.register_profile("search", deadline=None, max_examples=500)
 hypothesis.settings.register_profile("same", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("same")
 
+os.fsync = lambda _handle: (
+    None
+)  # takes effect where the power fails, which no test can try, and costs a quarter of a run
+
 pytest_plugins = ["tests.bundles"]  # a finished study and its bundle
 SHARED = Path(os.environ.get("TRABECULA_SHARED", Path(__file__).parents[2] / "shared"))
 REQUIRED = os.environ.get("TRABECULA_REQUIRE_SHARED") == "1"
