@@ -20,6 +20,7 @@ from trabecula.plain_text import yaml_of
 from trabecula.reading import read_batch, read_film, read_labels, read_table
 from trabecula.reading.codestream import stream_size
 from trabecula.reading.drawn import saved_of, steps_of
+from trabecula.reading.layouts.plain import read_by_table
 from trabecula.settings import ImageSettings, settings_of
 from trabecula.web.users import read_users
 
@@ -216,3 +217,11 @@ def test_damaged_tables_users_and_weights_are_refused(tmp_path):
     head = json.dumps({"__metadata__": {"trabecula": '{"weights": {}}'}}).encode()
     tuned = len(head).to_bytes(8, "little") + head
     assert "a record of its network" in refusal(load_weights, put(tmp_path / "w.safetensors", tuned).name, tmp_path)
+
+
+def test_a_name_longer_than_a_file_s_may_be_is_no_file_s(tmp_path):
+    put(tmp_path / "cases.csv", f"case_id,region\nc1,{'x' * 300}.nii.gz\n".encode())
+    (fault,) = read_by_table(tmp_path).faults
+    assert fault.found.startswith("no file 'xxx")
+    film = put(tmp_path / f"{'x' * 251}.png", saved(np.ones((4, 5), np.uint8), "PNG"))  # whose notes' name is too long
+    assert read_film(film, ImageSettings()).spacing_source == "none"

@@ -13,6 +13,7 @@ from ..errors import Fault, InvalidInput
 from ..records import TRAINING, Case, Study
 from ..settings import Settings
 from .cohorts import assign_cohorts
+from .picture import is_file
 from .remote import address_faults, is_address, placed
 
 NEEDED = ("case_id", "patient_id", "image", "region", "label")
@@ -296,14 +297,6 @@ def _file_faults(where: str, folder: Path, row: Row) -> list[Fault]:
             action = f"Did you mean {near[0]}?" if near else ""
             faults.append(Fault(f"{where}, {name}", f"no file {row[name]}", "a file that exists", action))
     return faults
-
-
-def is_file(path: Path) -> bool:
-    """Whether there is such a file; a name that can be none's is none's."""
-    try:
-        return path.is_file()
-    except OSError:
-        return False
 
 
 def _names_beside(path: Path) -> list[str]:

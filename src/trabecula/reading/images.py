@@ -15,7 +15,7 @@ from jaxtyping import Integer
 from ..errors import InvalidInput
 from ..plain_text import json_of
 from ..settings import ImageSettings
-from .picture import LARGEST, Picture, finite, inverted, refuse, spacing_of, whole, words
+from .picture import LARGEST, Picture, finite, inverted, is_file, refuse, spacing_of, whole, words
 
 
 def read_picture(path: Path, settings: ImageSettings) -> Picture:
@@ -156,7 +156,7 @@ def _check_size(path: Path, rows: int, columns: int) -> None:
 def _with_sidecar(picture: Picture, path: Path) -> Picture:
     """Spacing, grey direction and the side that the patient faces from ``<name>.json`` beside the film."""
     sidecar = sidecar_of(path)
-    if not sidecar.is_file():
+    if not is_file(sidecar):
         return picture
     try:
         content = json_of(sidecar.read_text(encoding="utf-8"))

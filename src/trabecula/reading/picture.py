@@ -60,6 +60,14 @@ def refuse(path: Path, found: str, expected: str, action: str = "") -> InvalidIn
     return InvalidInput([Fault(path.name, found, expected, action)])
 
 
+def is_file(path: Path) -> bool:
+    """Whether there is such a file; a name that can be none's is none's."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
+
+
 def whole(path: Path) -> bytes:
     """What the file holds: a decoder that works on it cannot ask for more of it than there is."""
     try:

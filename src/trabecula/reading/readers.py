@@ -10,11 +10,12 @@ from ..errors import Fault, InvalidInput
 from ..records import Case, Inside, Study
 from ..settings import Settings
 from ..storage import write_atomically
-from .cases import case_of, faults_of_ids, is_file, missing_columns, read_second_reader
+from .cases import case_of, faults_of_ids, missing_columns, read_second_reader
 from .cohorts import assign_cohorts
 from .drawn import file_name, mask_path, reader_named, saved_of, write_reader_table
 from .edit_table import open_table
 from .outline import ORDER, Points
+from .picture import is_file
 from .sixteen import png
 
 OWN = "study"  # in place of a reader: the column `region`

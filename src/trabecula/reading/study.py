@@ -16,7 +16,7 @@ from ..records import Case, Region, Side, Study, Xray
 from ..settings import ImageSettings
 from .images import read_labels, read_picture, sidecar_name, sidecar_of
 from .inspection import FilmFacts, inspect_film
-from .picture import Picture, as_float
+from .picture import Picture, as_float, is_file
 from .quality import Thumbnail, thumbnail
 from .remote import at_hand, sidecar_at, state_at
 
@@ -73,7 +73,7 @@ def film_digests(cases: Sequence[Case], settings: ImageSettings) -> list[str]:
             paths = (case.image, sidecar_of(case.image), case.region)
             for path in paths:
                 if path not in known:
-                    known[path] = _sha256(path) if path.is_file() else ""
+                    known[path] = _sha256(path) if is_file(path) else ""
             said = (case.region_value, case.columns.get(ANTERIOR, ""))
             words = [_READING, settings.model_dump_json(), *said, *(known[path] for path in paths)]
             digests.append(hashlib.sha256(repr(words).encode()).hexdigest())

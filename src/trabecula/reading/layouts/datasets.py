@@ -8,6 +8,7 @@ from typing import Any
 
 from ...errors import Fault, InvalidInput
 from ...storage import write_atomically
+from ..picture import is_file
 from .levels import level_of
 from .maps import label_map, read_map, stem_of, write_nifti
 from .marks import About, Film, Found, Haul
@@ -112,7 +113,7 @@ def _read(paths: Iterable[Path], names: Mapping[int, str]) -> Haul:
     levels = {value: level_of(name) for value, name in names.items()}
     for path in paths:
         try:
-            if not path.is_file():
+            if not is_file(path):
                 raise InvalidInput([Fault(path.name, "no such file", f"the label map that {FILE} lists")])
             found += read_map(path, _CHANNEL.sub("", stem_of(path)), levels)
         except InvalidInput as error:

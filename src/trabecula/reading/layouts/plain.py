@@ -15,6 +15,7 @@ from ...storage import write_atomically
 from ..cases import read_table
 from ..drawn import file_name
 from ..images import sidecar_of
+from ..picture import is_file
 from ..sixteen import png, sixteen_bits
 from .itksnap import DESCRIPTION, described, description
 from .maps import is_picture, label_map, read_map, stem_of, write_mask, write_nifti
@@ -131,7 +132,7 @@ def _within(source: Path, name: str, where: str) -> Path:
     path = source / name
     if "\0" in name or not path.resolve().is_relative_to(source.resolve()):
         raise InvalidInput([Fault(f"{where}, region", repr(name), "a mask within the folder")])
-    if not path.is_file():
+    if not is_file(path):
         raise InvalidInput([Fault(f"{where}, region", f"no file {name!r}", "a mask, relative to the folder")])
     return path
 
