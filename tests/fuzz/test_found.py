@@ -7,6 +7,7 @@ import struct
 import tracemalloc
 
 import numpy as np
+import pydicom
 import pytest
 from PIL import Image
 from pydicom.uid import JPEGBaseline8Bit
@@ -109,6 +110,14 @@ HEADERS = {
 def test_a_header_that_ends_the_decoder_s_process_is_refused_before(tmp_path, stream):
     path = put(tmp_path / "film.dcm", encapsulated(stream, JPEGBaseline8Bit, np.ones((4, 5), np.uint8)))
     assert "no whole JPEG stream of greys" in refusal(read_film, path, ImageSettings())
+
+
+@pytest.mark.parametrize(("allocated", "stored"), [(8, 1), (1, 1), (32, 12), (64, 64), (16, 17), (16, 0)])
+def test_bits_that_end_the_decoder_s_process_are_refused_before(tmp_path, allocated, stored):
+    data = pydicom.dcmread(io.BytesIO(encapsulated(GREY, JPEGBaseline8Bit, np.ones((4, 5), np.uint8))))
+    data.BitsAllocated, data.BitsStored = allocated, stored
+    said = refusal(read_film, put(tmp_path / "film.dcm", written(data)), ImageSettings())
+    assert f"BitsAllocated {allocated}, BitsStored {stored}; expected 8 and 8" in said
 
 
 def test_a_chunk_that_says_it_has_gigabytes_takes_none(tmp_path):

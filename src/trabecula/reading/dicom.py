@@ -82,13 +82,20 @@ def _refuse_unusable(path: Path, dataset: Any) -> None:
 
 
 def _refuse_other_size(path: Path, dataset: Any) -> None:
-    """A compressed stream says itself how large it is, and its decoder takes memory for that, or ends the process."""
+    """A compressed stream says itself how large it is, and its decoder takes memory for that, or ends the process.
+
+    GDCM ends it as well where a pixel takes other than 8 or 16 bits, or 8 bits of which not all are used.
+    """
     from pydicom.encaps import get_frame
     from pydicom.uid import RLELossless
 
     syntax = dataset.file_meta.TransferSyntaxUID
     if not syntax.is_encapsulated or syntax == RLELossless:
         return
+    allocated, stored = int(dataset.BitsAllocated), int(dataset.BitsStored)
+    if (allocated, stored) != (8, 8) and not (allocated == 16 and 0 < stored <= 16):
+        found = f"BitsAllocated {allocated}, BitsStored {stored}"
+        raise refuse(path, found, "8 and 8, or 16 and at most 16, of a compressed film")
     size, asked = stream_size(get_frame(dataset.PixelData, 0, number_of_frames=1)), (dataset.Rows, dataset.Columns)
     if size != asked:
         found = "no whole JPEG stream of greys" if size is None else f"a stream of {size[0]} x {size[1]} pixels"
