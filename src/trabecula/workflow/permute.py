@@ -38,8 +38,10 @@ class Permuted:
 
     @property
     def leaks(self) -> bool:
-        """Whether labels are found in any protocol, cohort and signature."""
-        return any(map(_leaks, self.table["mean"], self.table["error"]))
+        """Whether labels are found in any cohort and signature; where both protocols were asked, by the sound one."""
+        sound = self.table[self.table["protocol"] == SOUND]
+        asked = sound if len(sound) else self.table
+        return any(map(_leaks, asked["mean"], asked["error"]))
 
     @property
     def sentences(self) -> list[str]:
