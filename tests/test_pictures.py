@@ -76,10 +76,22 @@ def test_what_is_drawn_is_not_drawn_again_and_what_is_wanting_comes_back_with_th
     times = {path: path.stat().st_mtime_ns for path in (run / "cases").rglob("*.*")}
     report_study(study)
     assert times == {path: path.stat().st_mtime_ns for path in (run / "cases").rglob("*.*")}
-    for name in ("thumbnails/c03.webp", "c07.html", "large.json"):
-        (run / "cases" / name).unlink()
-    report_study(study, jobs=2)
-    assert before == {path: path.read_bytes() for path in (run / "cases").rglob("*.*")} | {run: page_of(run)}
+    for names in (("c07.html",), ("thumbnails/c03.webp",), ("c07.html", "large.json")):
+        for name in names:
+            (run / "cases" / name).unlink()
+        draw_pictures(study, run, jobs=2)
+        assert before == {path: path.read_bytes() for path in (run / "cases").rglob("*.*")} | {run: page_of(run)}
+
+
+def test_pictures_in_full_come_after_thumbnails_alone(run):
+    study = run.parents[1]
+    report_study(study)
+    before = {path: path.read_bytes() for path in (run / "cases").rglob("*.*")}
+    shutil.rmtree(run / "cases")
+    draw_pictures(study, run, images="thumbs")
+    assert not (run / "cases" / "large.json").exists()
+    report_study(study)
+    assert before == {path: path.read_bytes() for path in (run / "cases").rglob("*.*")}
 
 
 def test_a_film_that_changed_or_went_is_left_out_and_the_report_still_comes(run):

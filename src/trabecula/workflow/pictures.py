@@ -4,7 +4,7 @@ import contextlib
 import hashlib
 import json
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -90,8 +90,11 @@ def draw_pictures(folder: Path, run: Path, *, images: Images = "full", jobs: int
     marks = found.other("metrics/cases")
     place = run / FOLDER
     _begin(place, run, rows)
-    large = [str(name) for name in marks.loc[marks["rank"] > 0, "case_id"]] if len(marks) else []
-    wanted = _wanting(place, list(rows["case_id"]), large if full else None)
+    page = place / "large.json"  # pictures that the page itself holds
+    large = (
+        list(marks.loc[marks["rank"] > 0, "case_id"].astype(str)) if full and len(marks) and not page.exists() else []
+    )
+    wanted = {*large, *_wanting(place, rows["case_id"], full=full)}
     if not wanted:
         return
     style = _style(settings, folder, run, rows, signature, full=full)
@@ -106,7 +109,7 @@ def draw_pictures(folder: Path, run: Path, *, images: Images = "full", jobs: int
                 made[one.case_id] = one.panels
         tell("pictures", done, len(calls))
     if made:
-        write_atomically(place / "large.json", draw.large_json({name: made[name] for name in large if name in made}))
+        write_atomically(page, draw.large_json({name: made[name] for name in large if name in made}))
 
 
 def _style(settings: Settings, folder: Path, run: Path, rows: pd.DataFrame, signature: str, *, full: bool) -> _Style:
@@ -154,11 +157,9 @@ def _begin(place: Path, run: Path, rows: pd.DataFrame) -> None:
     write_atomically(known, json.dumps({"key": key}))
 
 
-def _wanting(place: Path, names: Sequence[str], large: Sequence[str] | None) -> set[str]:
-    """The cases that have something to be drawn yet; ``large`` is None where thumbnails are enough."""
-    again = set() if large is None or (place / "large.json").exists() else set(large)
-    return again | {name for name in names for path in _paths(place, name)[: 1 if large is None else 2]
-                    if not path.exists()}  # fmt: skip
+def _wanting(place: Path, names: Iterable[str], *, full: bool) -> set[str]:
+    """The cases that lack a thumbnail or, if pictures are asked for in full, a file of their own."""
+    return {name for name in names for path in _paths(place, name)[: 2 if full else 1] if not path.exists()}
 
 
 def _paths(place: Path, case_id: str) -> tuple[Path, Path]:
