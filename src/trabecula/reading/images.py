@@ -60,7 +60,7 @@ _FORMATS = ("PNG", "TIFF", "JPEG", "BMP")  # Pillow knows others, some of which 
 
 
 def _raster(path: Path) -> Picture:
-    from PIL import Image
+    from PIL import Image, UnidentifiedImageError
 
     try:
         with warnings.catch_warnings():
@@ -75,6 +75,8 @@ def _raster(path: Path) -> Picture:
         raise
     except Image.DecompressionBombError:
         raise refuse(path, "more pixels than any film has", f"between 1 and {LARGEST:,} pixels") from None
+    except UnidentifiedImageError:
+        raise refuse(path, "cannot be decoded (no picture of these kinds)", "a whole PNG, TIFF or JPEG file") from None
     except Exception as error:  # noqa: BLE001 a decoder may fail in any way on a damaged file
         raise refuse(path, f"cannot be decoded ({words(error, path)})", "a whole PNG, TIFF or JPEG file") from None
     if array.ndim == 3:
