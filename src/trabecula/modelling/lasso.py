@@ -219,9 +219,7 @@ def _solve(columns, target, penalties, most, tolerance, softmax):  # type: ignor
     before = penalties[0]
     for step in range(penalties.size):
         penalty = penalties[step]
-        likely = beta[0] != 0
-        for k in range(classes):
-            likely |= (np.abs(gradient[k]) >= 2 * penalty - before) | (beta[k] != 0)
+        likely = ((np.abs(gradient) >= 2 * penalty - before) | (beta != 0)).sum(axis=0) > 0
         working = beta != 0
         missed = working | (np.abs(gradient) > penalty)
         while missed.any():

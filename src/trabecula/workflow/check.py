@@ -82,9 +82,9 @@ class Check:
         """The classes of which training has too few patients for a model, before any cohort is drawn."""
         if self.study is None:
             return ()
-        rows = [(case.patient_id, case.cohort, case.label) for case in self.study.cases]
         from ..modelling import too_few  # brings scikit-learn, which extraction does not need
 
+        rows = [(case.patient_id, case.cohort, case.label) for case in self.study.cases]
         return too_few(pd.DataFrame(rows, columns=["patient_id", "cohort", "truth"]), self.study.classes)
 
     @property

@@ -90,7 +90,7 @@ function show(one, sent = {}) {
 
 /** Write cells of one case to the table, one change after the other. @param {Case} one @param {Record<string, string>} cells */
 function edit(one, cells) {
-  writing = writing.then(() => write(one, cells));
+  writing = writing.finally(() => write(one, cells)); // whatever became of the one before
 }
 
 /** @param {Case} one @param {Record<string, string>} cells */
